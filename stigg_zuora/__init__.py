@@ -1,0 +1,3 @@
+from stigg_zuora.celery import app as celery_app
+
+__all__ = ["celery_app"]
