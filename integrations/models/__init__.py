@@ -1,0 +1,23 @@
+from integrations.models.audit import AuditEntry
+from integrations.models.connection import Connection
+from integrations.models.delivery import Delivery, DeliveryOutcome, Request
+from integrations.models.job import AccountLock, JobState, SyncJob
+from integrations.models.kinds import EntityKind, Priority, SyncStatus
+from integrations.models.record import SyncRecord
+from integrations.models.secret import EncryptedField
+
+__all__ = [
+    "AccountLock",
+    "AuditEntry",
+    "Connection",
+    "Delivery",
+    "DeliveryOutcome",
+    "EncryptedField",
+    "EntityKind",
+    "JobState",
+    "Priority",
+    "Request",
+    "SyncJob",
+    "SyncRecord",
+    "SyncStatus",
+]

@@ -1,0 +1,30 @@
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.db import models
+from typing import Any
+
+
+class AuditEntry(models.Model):
+    """Who did what: written once, never changed, never deleted by us."""
+
+    at = models.DateTimeField(db_index=True)
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    actor_name = models.CharField(max_length=255, help_text="Kept when the user is deleted.")
+    action = models.CharField(max_length=64)
+    subject = models.CharField(max_length=300)
+    detail = models.JSONField(default=dict)
+
+    class Meta:
+        verbose_name_plural = "audit log"
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.actor_name}: {self.action} {self.subject}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self.pk is not None:
+            raise PermissionDenied("An audit entry cannot be changed.")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        raise PermissionDenied("An audit entry cannot be deleted.")

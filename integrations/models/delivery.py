@@ -1,0 +1,58 @@
+from django.db import models
+
+from integrations.models.connection import Connection
+from integrations.models.job import SyncJob
+
+
+class DeliveryOutcome(models.TextChoices):
+    SENDING = "SENDING", "Sending"
+    SENT = "SENT", "Sent"
+    UNCHANGED = "UNCHANGED", "Nothing to send"
+    NOT_SYNCED = "NOT_SYNCED", "Will not be synced"
+    WAITS = "WAITS", "Waits for another entity"
+    RETRY = "RETRY", "Will be tried again"
+    FAILED = "FAILED", "Failed"
+    LOST = "LOST", "The worker died"
+
+
+class Delivery(models.Model):
+    """One attempt at one job."""
+
+    job = models.ForeignKey(SyncJob, on_delete=models.CASCADE, related_name="deliveries")
+    track_id = models.CharField(max_length=64, unique=True)
+    worker = models.CharField(max_length=255)
+    outcome = models.CharField(max_length=10, choices=DeliveryOutcome, default=DeliveryOutcome.SENDING)
+    error = models.TextField(blank=True)
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return self.track_id
+
+
+class Request(models.Model):
+    """One HTTP exchange with Zuora, as it may be shown: nothing secret is in it."""
+
+    connection = models.ForeignKey(Connection, null=True, on_delete=models.SET_NULL, related_name="requests")
+    delivery = models.ForeignKey(Delivery, null=True, on_delete=models.CASCADE, related_name="requests")
+    track_id = models.CharField(max_length=64, blank=True)
+    method = models.CharField(max_length=7)
+    path = models.CharField(max_length=2048)
+    idempotency_key = models.CharField(max_length=255, blank=True)
+    body = models.TextField(blank=True)
+    status = models.PositiveSmallIntegerField(null=True)
+    answer = models.TextField(blank=True)
+    error = models.TextField(blank=True)
+    duration_ms = models.PositiveIntegerField()
+    zuora_request_id = models.CharField(max_length=64, blank=True)
+    started_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}: {self.status or self.error}"

@@ -1,0 +1,128 @@
+from datetime import datetime
+from typing import Any, Self
+
+from django.db import models
+
+from integrations.models.connection import Connection
+from integrations.models.kinds import EntityKind, SyncStatus
+
+
+class SyncRecordQuerySet(models.QuerySet["SyncRecord"]):
+    def of(self, *, kind: str, entity_id: int) -> Self:
+        """Return the records of one entity and all that rides along with it."""
+        return self.filter(root_kind=kind, root_id=entity_id)
+
+    def roots(self) -> Self:
+        """Return the records of the entities themselves, without what rides along."""
+        return self.filter(kind=models.F("root_kind"))
+
+
+class SyncRecord(models.Model):
+    """What we know of the far side of one entity: id, number, what we last sent, status.
+
+    `pending_*` is the state "outcome unknown", stored before a create leaves: the key and the bytes with which it must
+    be repeated. It is cleared with the answer.
+    """
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="records")
+    key = models.CharField(max_length=600)
+    kind = models.CharField(max_length=14, choices=EntityKind)
+    root_kind = models.CharField(max_length=14, choices=EntityKind, help_text="The entity whose job pushes it.")
+    root_id = models.BigIntegerField()
+    status = models.CharField(max_length=16, choices=SyncStatus, default=SyncStatus.PENDING)
+    zuora_id = models.CharField("Zuora ID", max_length=64, blank=True)
+    zuora_number = models.CharField("Zuora number", max_length=255, blank=True)
+    linked_by_hand = models.BooleanField(default=False, help_text="Its billing ID was set by a person.")
+    generation = models.PositiveIntegerField(
+        default=1, help_text="Successors of a rate plan that Zuora could not change."
+    )
+    digest = models.CharField(max_length=64, blank=True)
+    sent = models.JSONField(default=dict, help_text="What we last sent and Zuora accepted.")
+    trace = models.JSONField(default=list, help_text="Every rule with pass or fail and the value it saw.")
+    error = models.TextField(blank=True)
+    cure = models.TextField(blank=True)
+    zuora_says = models.TextField(blank=True)
+    zuora_request_id = models.CharField(max_length=64, blank=True)
+    kept_at = models.DateTimeField(null=True, blank=True, help_text="A person chose to keep it in Zuora as it is.")
+    synced_at = models.DateTimeField(null=True, blank=True)
+    status_since = models.DateTimeField(null=True, blank=True)
+    #: Counts the orders of a subscription: it is part of their numbers.
+    sequence = models.PositiveIntegerField(default=0)
+    pending_key = models.CharField(max_length=64, blank=True)
+    pending_body = models.TextField(blank=True)
+    pending_sent = models.JSONField(default=dict)
+    pending_number = models.CharField(max_length=255, blank=True)
+    pending_since = models.DateTimeField(null=True, blank=True)
+
+    objects = SyncRecordQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "record"
+        ordering = ["key"]
+        constraints = [models.UniqueConstraint(fields=["connection", "key"], name="record_one_per_entity")]
+        indexes = [
+            models.Index(fields=["root_kind", "root_id", "kind"], name="record_of_entity"),
+            models.Index(fields=["kind", "status"], name="record_status"),
+            models.Index(fields=["zuora_id"], name="record_zuora_id"),
+        ]
+
+    def __str__(self) -> str:
+        return self.key
+
+    @property
+    def is_linked(self) -> bool:
+        """Whether Zuora holds it."""
+        return bool(self.zuora_id)
+
+    @property
+    def is_stopped(self) -> bool:
+        """Linked, sync stopped: it is in Zuora, and a rule says now that it should not be synced."""
+        return self.is_linked and self.status == SyncStatus.NO_SYNC_REQUIRED
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether a create left of which the outcome is unknown."""
+        return bool(self.pending_key)
+
+    def mark_leaving(self, *, key: str, body: bytes, sent: dict[str, Any], number: str, now: datetime) -> None:
+        """Store "outcome unknown" before the request leaves."""
+        self.pending_key = key
+        self.pending_body = body.decode()
+        self.pending_sent = sent
+        self.pending_number = number
+        self.pending_since = now
+        self.save(update_fields=["pending_key", "pending_body", "pending_sent", "pending_number", "pending_since"])
+
+    def mark_refused(self) -> None:
+        """Forget the key: an answer came, and it was no."""
+        self.clear_pending()
+        self.save(update_fields=["pending_key", "pending_body", "pending_sent", "pending_number", "pending_since"])
+
+    def mark_held(self, *, zuora_id: str, number: str, sent: dict[str, Any], digest: str, now: datetime) -> None:
+        """Zuora holds what was sent."""
+        self.zuora_id = zuora_id
+        self.zuora_number = number
+        self.sent = sent
+        self.digest = digest
+        self.clear_pending()
+        self.mark_status(SyncStatus.SUCCESS, now=now, save=False)
+        self.synced_at = now
+        self.save()
+
+    def mark_status(self, status: SyncStatus, *, now: datetime, save: bool = True) -> None:
+        """Set the public status; `status_since` moves only when it changes."""
+        if self.status != status or self.status_since is None:
+            self.status = status
+            self.status_since = now
+        if status != SyncStatus.ERROR:
+            self.error = self.cure = self.zuora_says = self.zuora_request_id = ""
+        if save:
+            self.save(
+                update_fields=["status", "status_since", "error", "cure", "zuora_says", "zuora_request_id", "trace"]
+            )
+
+    def clear_pending(self) -> None:
+        """Drop "outcome unknown" from the row; the caller saves."""
+        self.pending_key = self.pending_body = self.pending_number = ""
+        self.pending_sent = {}
+        self.pending_since = None
