@@ -6,11 +6,15 @@ checks in `stigg_zuora.checks`, each with a hint.
 
 from pathlib import Path
 
+import django_stubs_ext
 import environ
 import structlog
 from csp.constants import NONE, SELF
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+# Django's generics become subscriptable at run time, as the type checker already takes them.
+django_stubs_ext.monkeypatch()
+
 env = environ.FileAwareEnv()
 environ.Env.read_env(BASE_DIR / ".env")
 
