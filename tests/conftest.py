@@ -1,0 +1,53 @@
+"""What every test stands on: a real PostgreSQL and a real Redis, and settings that name them.
+
+The settings are read from the environment when Django is set up. Were the settings module named in pyproject.toml,
+pytest-django would do that before it imports this file; so this file names it, once the environment is there, and a
+conftest further down may import models. A worker of pytest-xdist inherits the environment and starts nothing.
+
+`DATABASE_URL=sqlite:///:memory: pytest -m engine` runs on what it is given.
+"""
+
+import atexit
+import os
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+import django
+import pytest
+from pytest_django import Settings
+
+from tests.servers import postgres, redis_server
+
+_servers = ExitStack()
+
+
+def _start_servers() -> None:
+    directory = Path(_servers.enter_context(tempfile.TemporaryDirectory(prefix="stigg-zuora-")))
+    directory.chmod(0o755)  # PostgreSQL may run as another user
+    if "DATABASE_URL" not in os.environ:
+        os.environ["DATABASE_URL"] = _servers.enter_context(postgres(directory / "postgres"))
+    if "REDIS_URL" not in os.environ:
+        os.environ["REDIS_URL"] = _servers.enter_context(redis_server(directory / "redis"))
+
+
+def _set_up() -> None:
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        _start_servers()
+    os.environ["DJANGO_SETTINGS_MODULE"] = "stigg_zuora.settings"
+    os.environ["SECRET_KEY"] = "made-up-for-the-tests-and-nothing-else-0123456789abcdef"
+    os.environ["ENCRYPTION_KEYS"] = "bWFkZS11cC1mb3ItdGhlLXRlc3RzLW5vdC1zZWNyZXQ="
+    django.setup()
+
+
+atexit.register(_servers.close)  # also when pytest stops before it is configured
+_set_up()
+
+
+def pytest_unconfigure() -> None:
+    _servers.close()
+
+
+@pytest.fixture(autouse=True)
+def _fast_passwords(settings: Settings) -> None:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
