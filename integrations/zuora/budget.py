@@ -1,0 +1,250 @@
+"""How many calls a tenant gets at once, counted over all workers.
+
+Zuora limits concurrency per tenant and class of call, and shares it between all integrations of a customer. A slot is a
+lease that runs out by itself, so the slots of a killed worker come back. Each priority may fill only its share of a
+limit: there is always room for a click before usage, for usage before changes, for changes before a backfill.
+
+Source: https://developer.zuora.com/v1-api-reference/rate-limits/
+"""
+
+import math
+import random
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+from uuid import uuid4
+
+import redis
+import redis.exceptions
+
+from integrations.zuora.answers import retry_after
+from integrations.zuora.errors import LimitExceeded, Outcome, Scope, Unavailable
+
+_PAUSE_WITHOUT_ADVICE = 5.0
+_PAUSE_MOST = 300.0  # a limit of a whole day is asked again every five minutes
+_PAUSE_WHEN_FULL = 0.25  # others use the tenant's concurrency, too
+_POLL_FIRST = 0.005
+_POLL_MOST = 0.1
+
+
+class CallClass(StrEnum):
+    """Zuora's classes of concurrency."""
+
+    DEFAULT = "default"
+    HIGH_VOLUME = "high volume"
+    OBJECT_QUERY = "object query"
+
+
+class Priority(StrEnum):
+    CLICK = "click"
+    USAGE = "usage"
+    CHANGES = "changes"
+    BACKFILL = "backfill"
+
+
+_SHARES = {Priority.CLICK: 100, Priority.USAGE: 90, Priority.CHANGES: 80, Priority.BACKFILL: 60}  # per cent
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Calls at once, per class."""
+
+    default: int = 40
+    high_volume: int = 200
+    object_query: int = 80
+
+    def ceiling(self, call_class: CallClass, priority: Priority) -> int:
+        """Return how many slots of the class may be in use before this priority waits; never less than one."""
+        limit = {
+            CallClass.DEFAULT: self.default,
+            CallClass.HIGH_VOLUME: self.high_volume,
+            CallClass.OBJECT_QUERY: self.object_query,
+        }[call_class]
+        return max(1, limit * _SHARES[priority] // 100)
+
+
+class Leases(Protocol):
+    """The slots in use and the pause of one tenant. Times are seconds since the epoch, given by the caller."""
+
+    def take(self, call_class: CallClass, lease: str, *, ceiling: int, now: float, until: float) -> float | None:
+        """Take a slot and return None, or return the seconds left of a pause, 0.0 when only the slots are full."""
+        ...
+
+    def give(self, call_class: CallClass, lease: str) -> None: ...
+
+    def pause(self, *, now: float, until: float) -> None:
+        """Let nobody take a slot before `until`; a longer pause stays."""
+        ...
+
+
+class MemoryLeases:
+    """The leases of a single process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._ends: defaultdict[CallClass, dict[str, float]] = defaultdict(dict)
+        self._not_before = 0.0
+
+    def take(self, call_class: CallClass, lease: str, *, ceiling: int, now: float, until: float) -> float | None:
+        with self._lock:
+            if self._not_before > now:
+                return self._not_before - now
+            ends = {held: end for held, end in self._ends[call_class].items() if end > now}
+            full = len(ends) >= ceiling
+            self._ends[call_class] = ends if full else ends | {lease: until}
+            return 0.0 if full else None
+
+    def give(self, call_class: CallClass, lease: str) -> None:
+        with self._lock:
+            self._ends[call_class].pop(lease, None)
+
+    def pause(self, *, now: float, until: float) -> None:  # noqa: ARG002  (Redis wants to know how long to keep it)
+        with self._lock:
+            self._not_before = max(self._not_before, until)
+
+
+_TAKE = """
+local paused = tonumber(redis.call('GET', KEYS[2]) or '0') - tonumber(ARGV[1])
+if paused > 0 then return tostring(paused) end
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])
+if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[3]) then return '0' end
+redis.call('ZADD', KEYS[1], ARGV[2], ARGV[4])
+redis.call('PEXPIRE', KEYS[1], ARGV[5])
+return false
+"""
+_PAUSE = """
+if tonumber(ARGV[1]) > tonumber(redis.call('GET', KEYS[1]) or '0') then
+  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+end
+"""
+
+
+class RedisLeases:
+    """The leases of many processes, on many machines whose clocks agree within a few seconds."""
+
+    def __init__(self, client: redis.Redis, *, tenant: str) -> None:
+        self._redis = client
+        self._prefix = f"zuora:budget:{{{tenant}}}:"  # the braces keep a tenant's keys on one node of a cluster
+        self._take = client.register_script(_TAKE)
+        self._pause = client.register_script(_PAUSE)
+
+    def take(self, call_class: CallClass, lease: str, *, ceiling: int, now: float, until: float) -> float | None:
+        left = self._take(
+            keys=[self._prefix + call_class, self._prefix + "not before"],
+            args=[repr(now), repr(until), ceiling, lease, _milliseconds(until - now)],
+        )
+        return None if left is None else float(left)
+
+    def give(self, call_class: CallClass, lease: str) -> None:
+        self._redis.zrem(self._prefix + call_class, lease)
+
+    def pause(self, *, now: float, until: float) -> None:
+        self._pause(keys=[self._prefix + "not before"], args=[repr(until), _milliseconds(until - now)])
+
+
+class Budget:
+    """Hands out slots, and lets all workers pause when the tenant says that it has had enough.
+
+    `patience` is how long a call waits for a slot, `lease_seconds` must outlast the longest call; both in seconds.
+    """
+
+    def __init__(
+        self,
+        leases: Leases,
+        *,
+        limits: Limits = Limits(),
+        patience: float = 30.0,
+        lease_seconds: float = 180.0,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._leases = leases
+        self._limits = limits
+        self._patience = patience
+        self._lease_seconds = lease_seconds
+        self._clock = clock
+        self._sleep = sleep
+
+    @contextmanager
+    def slot(self, call_class: CallClass, priority: Priority) -> Iterator[None]:
+        """Hold a slot while a call is under way.
+
+        Raises:
+            LimitExceeded: there was none within the patience, or the tenant wants a longer pause; nothing was sent.
+            Unavailable: Redis, which holds the budget, is out of reach; nothing was sent.
+        """
+        lease = uuid4().hex
+        try:
+            self._wait(call_class, lease, self._limits.ceiling(call_class, priority))
+        except redis.exceptions.RedisError as error:
+            raise Unavailable(
+                f"The budget of calls cannot be read, because Redis does not answer: {error}",
+                outcome=Outcome.NOT_SENT,
+                scope=Scope.CONNECTION,
+                retry_after=_PAUSE_WITHOUT_ADVICE,
+            ) from error
+        try:
+            yield
+        finally:
+            # The call is over and its answer counts; a slot that cannot be given back runs out by itself.
+            with suppress(redis.exceptions.RedisError):
+                self._leases.give(call_class, lease)
+
+    def heed(self, status: int, headers: Mapping[str, str]) -> None:
+        """Take the advice of an answer's status and headers, for all workers."""
+        seconds = pause_wanted(status, headers)
+        if seconds > 0:
+            now = self._clock()
+            with suppress(redis.exceptions.RedisError):
+                self._leases.pause(now=now, until=now + seconds)
+
+    def _wait(self, call_class: CallClass, lease: str, ceiling: int) -> None:
+        patience_ends = self._clock() + self._patience
+        poll = _POLL_FIRST
+        while True:
+            now = self._clock()
+            left = self._leases.take(call_class, lease, ceiling=ceiling, now=now, until=now + self._lease_seconds)
+            if left is None:
+                return
+            if now + left >= patience_ends:
+                why = (
+                    "The tenant asked for a pause" if left else f"All {ceiling} slots for {call_class} calls are in use"
+                )
+                raise LimitExceeded(f"{why}.", outcome=Outcome.NOT_SENT, retry_after=max(left, 1.0))
+            # A little apart from each other, or all workers would wake at once.
+            self._sleep(min(left + poll * random.uniform(0.5, 1.5), patience_ends - now))  # noqa: S311
+            poll = min(poll * 2, _POLL_MOST)
+
+
+def pause_wanted(status: int, headers: Mapping[str, str]) -> float:
+    """Return for how many seconds nothing should be sent to the tenant, 0.0 when it is content.
+
+    Zuora's pages spell the headers `ratelimit-reset`, `RateLimit-Reset` and `Rate-Limit-Reset`: all are read.
+    """
+    fields = {name.lower().replace("rate-limit-", "ratelimit-"): value for name, value in headers.items()}
+    advice = retry_after(headers) if status in {429, 503} else None
+    if _number(fields.get("ratelimit-remaining")) == 0:
+        advice = max(advice or 0.0, _number(fields.get("ratelimit-reset")) or 0.0) or None
+    if status == 429 and not advice:  # noqa: PLR2004
+        advice = _PAUSE_WITHOUT_ADVICE
+    if _number(fields.get("concurrency-remaining")) == 0:
+        advice = max(advice or 0.0, _PAUSE_WHEN_FULL)
+    return min(advice or 0.0, _PAUSE_MOST)
+
+
+def _number(text: str | None) -> float | None:
+    """Read the first figure, which belongs to the window nearest to its end: `399, 400;w=60` is 399."""
+    try:
+        number = float((text or "").split(",")[0].split(";")[0])
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _milliseconds(seconds: float) -> int:
+    return max(1, math.ceil(seconds * 1000))

@@ -1,0 +1,241 @@
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+import redis
+
+from integrations.zuora.budget import (
+    Budget,
+    CallClass,
+    Leases,
+    Limits,
+    MemoryLeases,
+    Priority,
+    RedisLeases,
+    pause_wanted,
+)
+from integrations.zuora.errors import Kind, LimitExceeded, Outcome, Scope, Unavailable
+
+DEFAULT, CLICK, CHANGES = CallClass.DEFAULT, Priority.CLICK, Priority.CHANGES
+
+
+class Clock:
+    """A clock that moves only when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+        self.slept: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(params=["memory", "redis"])
+def leases(request: pytest.FixtureRequest, redis_client: redis.Redis) -> Leases:
+    return MemoryLeases() if request.param == "memory" else RedisLeases(redis_client, tenant="1234")
+
+
+def budget(leases: Leases, clock: Clock, **options: Any) -> Budget:
+    return Budget(leases, clock=clock, sleep=clock.sleep, **{"limits": Limits(10, 20, 5), "patience": 2.0, **options})
+
+
+def fill(stack: ExitStack, budget: Budget, call_class: CallClass, priority: Priority) -> int:
+    """Take slots until there is none; say how many there were."""
+    count = 0
+    while True:
+        try:
+            stack.enter_context(budget.slot(call_class, priority))
+        except LimitExceeded:
+            return count
+        count += 1
+
+
+@pytest.mark.parametrize(
+    ("call_class", "priority", "slots"),
+    [
+        (CallClass.DEFAULT, Priority.CLICK, 10),
+        (CallClass.DEFAULT, Priority.USAGE, 9),
+        (CallClass.DEFAULT, Priority.CHANGES, 8),
+        (CallClass.DEFAULT, Priority.BACKFILL, 6),
+        (CallClass.HIGH_VOLUME, Priority.CHANGES, 16),
+        (CallClass.OBJECT_QUERY, Priority.CHANGES, 4),
+    ],
+)
+def test_a_priority_fills_its_share_of_the_class(
+    leases: Leases, clock: Clock, call_class: CallClass, priority: Priority, slots: int
+) -> None:
+    with ExitStack() as stack:
+        assert fill(stack, budget(leases, clock), call_class, priority) == slots
+
+
+def test_a_click_finds_room_where_lower_priorities_have_filled_theirs(leases: Leases, clock: Clock) -> None:
+    it = budget(leases, clock)
+    with ExitStack() as stack:
+        taken = [fill(stack, it, DEFAULT, each) for each in reversed(Priority)]
+
+    assert taken == [6, 2, 1, 1]
+
+
+def test_the_smallest_limit_still_lets_everybody_through(leases: Leases, clock: Clock) -> None:
+    it = budget(leases, clock, limits=Limits(1, 1, 1))
+    with it.slot(DEFAULT, Priority.BACKFILL):
+        pass
+
+
+def test_classes_do_not_take_from_each_other(leases: Leases, clock: Clock) -> None:
+    it = budget(leases, clock)
+    with ExitStack() as stack:
+        fill(stack, it, DEFAULT, CLICK)
+        assert fill(stack, it, CallClass.OBJECT_QUERY, CLICK) == 5
+
+
+def test_a_slot_comes_back_when_the_call_is_over_even_with_an_error(leases: Leases, clock: Clock) -> None:
+    it = budget(leases, clock, limits=Limits(1, 1, 1))
+    with pytest.raises(ZeroDivisionError), it.slot(DEFAULT, CLICK):
+        raise ZeroDivisionError
+    with it.slot(DEFAULT, CLICK):
+        pass
+
+    assert clock.slept == []
+
+
+def test_a_full_class_is_waited_for_only_so_long(leases: Leases, clock: Clock) -> None:
+    it = budget(leases, clock, limits=Limits(1, 1, 1))
+    start = clock.now
+    with it.slot(DEFAULT, CLICK), pytest.raises(LimitExceeded) as caught, it.slot(DEFAULT, CLICK):
+        pass
+
+    error = caught.value
+    assert clock.now - start == pytest.approx(2.0)
+    assert (error.kind, error.outcome, error.scope) == (Kind.TRANSIENT, Outcome.NOT_SENT, Scope.CONNECTION)
+    assert error.retry_after == 1.0
+
+
+def test_a_slot_that_becomes_free_meanwhile_is_taken(leases: Leases, clock: Clock) -> None:
+    limits = Limits(1, 1, 1)
+    holder = budget(leases, clock, limits=limits).slot(DEFAULT, CLICK)
+    holder.__enter__()
+
+    def release_then_sleep(seconds: float) -> None:
+        clock.sleep(seconds)
+        if len(clock.slept) == 3:
+            holder.__exit__(None, None, None)
+
+    with Budget(leases, limits=limits, clock=clock, sleep=release_then_sleep).slot(DEFAULT, CLICK):
+        assert len(clock.slept) == 3
+
+
+def test_the_slots_of_a_killed_worker_come_back(leases: Leases, clock: Clock) -> None:
+    it = budget(leases, clock, limits=Limits(1, 1, 1), lease_seconds=180.0)
+    killed = it.slot(DEFAULT, CLICK)
+    killed.__enter__()
+    clock.now += 179.0
+    with pytest.raises(LimitExceeded), budget(leases, clock, limits=Limits(1, 1, 1), patience=0.5).slot(DEFAULT, CLICK):
+        pass
+
+    clock.now += 1.0
+    with it.slot(DEFAULT, CLICK):
+        pass
+
+
+def test_workers_share_one_budget_per_tenant(redis_client: redis.Redis, clock: Clock) -> None:
+    workers = [budget(RedisLeases(redis_client, tenant="1234"), clock) for _ in range(3)]
+    other_tenant = budget(RedisLeases(redis_client, tenant="99"), clock)
+    with ExitStack() as stack:
+        assert [fill(stack, worker, DEFAULT, CHANGES) for worker in workers] == [8, 0, 0]
+        assert fill(stack, other_tenant, DEFAULT, CHANGES) == 8
+
+
+def test_nothing_is_left_in_redis_for_ever(redis_client: redis.Redis, clock: Clock) -> None:
+    it = budget(RedisLeases(redis_client, tenant="1234"), clock)
+    it.heed(429, {"Retry-After": "1"})
+    clock.now += 1.0
+    with it.slot(DEFAULT, CHANGES):
+        lives = [redis_client.pttl(key) for key in redis_client.scan_iter("*")]
+
+    assert len(lives) == 2
+    assert all(isinstance(life, int) and 0 < life <= 180_000 for life in lives)
+
+
+def test_a_short_pause_is_waited_for_by_everybody(leases: Leases, clock: Clock) -> None:
+    budget(leases, clock).heed(429, {"Retry-After": "1"})
+    start = clock.now
+    with budget(leases, clock).slot(CallClass.OBJECT_QUERY, CLICK):
+        assert 1.0 <= clock.now - start < 1.1
+
+
+def test_a_long_pause_is_handed_back_at_once(leases: Leases, clock: Clock) -> None:
+    budget(leases, clock).heed(429, {"Retry-After": "60"})
+    clock.now += 20.0
+    with pytest.raises(LimitExceeded) as caught, budget(leases, clock).slot(DEFAULT, CLICK):
+        pass
+
+    assert clock.slept == []
+    assert caught.value.retry_after == pytest.approx(40.0)
+    assert caught.value.outcome is Outcome.NOT_SENT
+
+
+def test_a_shorter_pause_does_not_end_a_longer_one(leases: Leases, clock: Clock) -> None:
+    it = budget(leases, clock)
+    it.heed(429, {"Retry-After": "60"})
+    it.heed(429, {"Retry-After": "1"})
+    with pytest.raises(LimitExceeded), it.slot(DEFAULT, CLICK):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "seconds"),
+    [
+        (200, {}, 0.0),
+        (200, {"Retry-After": "9"}, 0.0),
+        (429, {"Retry-After": "9"}, 9.0),
+        (429, {}, 5.0),
+        (429, {"Retry-After": "0"}, 5.0),
+        (503, {"retry-after": "9"}, 9.0),
+        (503, {}, 0.0),
+        (429, {"Retry-After": "86400"}, 300.0),
+        (200, {"ratelimit-remaining": "399", "ratelimit-reset": "1200"}, 0.0),
+        (200, {"ratelimit-remaining": "0", "ratelimit-reset": "12"}, 12.0),
+        (200, {"RateLimit-Remaining": "0", "RateLimit-Reset": "12"}, 12.0),
+        (200, {"Rate-Limit-Remaining": "0, 50000;w=60", "Rate-Limit-Reset": "12"}, 12.0),
+        (200, {"ratelimit-remaining": "0", "ratelimit-reset": "soon"}, 0.0),
+        (429, {"ratelimit-remaining": "0", "ratelimit-reset": "40", "Retry-After": "3"}, 40.0),
+        (200, {"Concurrency-Remaining": "1"}, 0.0),
+        (200, {"concurrency-remaining": "0"}, 0.25),
+        (200, {"ratelimit-remaining": "nan", "concurrency-remaining": "many"}, 0.0),
+    ],
+)
+def test_what_the_tenant_asks_for(status: int, headers: dict[str, str], seconds: float) -> None:
+    assert pause_wanted(status, headers) == seconds
+
+
+def test_without_redis_nothing_is_sent(dead_redis: redis.Redis, clock: Clock) -> None:
+    with (
+        pytest.raises(Unavailable) as caught,
+        budget(RedisLeases(dead_redis, tenant="1234"), clock).slot(DEFAULT, CLICK),
+    ):
+        pass
+
+    error = caught.value
+    assert (error.kind, error.outcome, error.scope) == (Kind.TRANSIENT, Outcome.NOT_SENT, Scope.CONNECTION)
+
+
+def test_an_answer_counts_although_redis_died_meanwhile(
+    redis_client: redis.Redis, dead_redis: redis.Redis, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leases = RedisLeases(redis_client, tenant="1234")
+    it = budget(leases, clock)
+    with it.slot(DEFAULT, CLICK):
+        dead = RedisLeases(dead_redis, tenant="1234")
+        monkeypatch.setattr(leases, "give", dead.give)
+        monkeypatch.setattr(leases, "pause", dead.pause)
+        it.heed(429, {"Retry-After": "1"})
