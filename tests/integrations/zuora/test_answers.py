@@ -187,8 +187,9 @@ FAILURES: list[Row] = [
 ]
 
 
-@pytest.mark.parametrize(("status", "body", "cls", "kind", "outcome", "scope"), FAILURES)
-def test_failure(status: int, body: object, cls: type[ZuoraError], kind: Kind, outcome: Outcome, scope: Scope) -> None:
+@pytest.mark.parametrize("row", FAILURES)
+def test_failure(row: Row) -> None:
+    status, body, cls, kind, outcome, scope = row
     error = classify(answer(status, body))
 
     assert isinstance(error, ZuoraError)
