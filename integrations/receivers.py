@@ -1,0 +1,156 @@
+"""Every save that Zuora should hear of: the only place where signals are received.
+
+The job is written in the same transaction as the change, so both are stored or neither; the worker is woken after the
+commit. `update()` and `bulk_create()` send no signal: the nightly reconcile finds those.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.db import models, transaction
+from django.db.models import ProtectedError, Q
+from django.db.models.signals import post_delete, post_save, pre_delete
+from django.utils import timezone
+
+from catalog.models import Addon, Coupon, CouponAmount, Feature, Plan, Price, PriceAmount, PriceTier
+from customers.models import Customer
+from integrations import outbox
+from integrations.entities import ENTITIES, Wish, entity_of
+from integrations.models import Connection, Priority, SyncRecord
+from integrations.tasks import ring, ring_sweep
+from subscriptions.models import (
+    CustomerCoupon,
+    PriceOverride,
+    PriceOverrideTier,
+    Subscription,
+    SubscriptionAddon,
+    SubscriptionQuantity,
+)
+
+Rows = Iterable[models.Model]
+
+
+def _of_price(price: Price) -> Rows:
+    # A drafted version is nobody's business until it is published.
+    return [price.package] if price.version_number == price.package.version_number else []
+
+
+def _of_feature(feature: Feature) -> Rows:
+    on_sale = Q(prices__feature=feature, prices__version_number=models.F("version_number"))
+    yield from Plan.objects.filter(on_sale).distinct()
+    yield from Addon.objects.filter(on_sale).distinct()
+
+
+def _with_customers(subscription: Subscription) -> Rows:
+    """A subscription makes its customer worth a second look, and whoever pays for it."""
+    yield subscription
+    yield subscription.customer
+    if subscription.paying_customer is not None:
+        yield subscription.paying_customer
+
+
+def _of_customer_coupon(held: CustomerCoupon) -> Rows:
+    return Subscription.objects.filter(customer_id=held.customer_id)
+
+
+#: For each model whose rows matter to Zuora: the entities that are to be pushed when a row changes.
+ENTITIES_BEHIND: dict[type[models.Model], Callable[[Any], Rows]] = {
+    Plan: lambda plan: [plan],
+    Addon: lambda addon: [addon],
+    Price: _of_price,
+    PriceAmount: lambda amount: _of_price(amount.price),
+    PriceTier: lambda tier: _of_price(tier.price_amount.price),
+    Feature: _of_feature,
+    Coupon: lambda coupon: [coupon],
+    CouponAmount: lambda amount: [amount.coupon],
+    Customer: lambda customer: [customer],
+    Subscription: _with_customers,
+    SubscriptionAddon: lambda held: [held.subscription],
+    SubscriptionQuantity: lambda held: [held.subscription],
+    PriceOverride: lambda override: [override.subscription],
+    PriceOverrideTier: lambda tier: [tier.price_override.subscription],
+    CustomerCoupon: _of_customer_coupon,
+}
+
+_collected: ContextVar[dict[tuple[str, int], Wish] | None] = ContextVar("collected", default=None)
+
+
+@contextmanager
+def collecting() -> Iterator[None]:
+    """Collect the wishes of bulk work: they are stored once at the end of the block, and one bell is rung.
+
+    Use it inside the transaction that the work is done in.
+    """
+    token = _collected.set({})
+    try:
+        yield
+        wishes = _collected.get() or {}
+    finally:
+        _collected.reset(token)
+    connection = Connection.objects.active().first()
+    if connection is not None and wishes:
+        outbox.wish(connection=connection, wishes=list(wishes.values()), now=timezone.now(), priority=Priority.BACKFILL)
+        transaction.on_commit(ring_sweep, robust=True)
+
+
+def wish_for_saved(sender: type[models.Model], instance: models.Model, *, raw: bool = False, **_: Any) -> None:
+    """Store the wish to push whatever this row belongs to."""
+    if raw:  # a fixture is loaded: its rows may not be whole yet
+        return
+    _wish(ENTITIES_BEHIND[sender](instance))
+
+
+def wish_for_deleted(sender: type[models.Model], instance: models.Model, **_: Any) -> None:
+    """Store the wish to push whatever lost this row, unless that is deleted with it."""
+    try:
+        rows = list(ENTITIES_BEHIND[sender](instance))
+    except models.ObjectDoesNotExist:
+        return
+    _wish([row for row in rows if row.pk is not None and type(row)._default_manager.filter(pk=row.pk).exists()])  # noqa: SLF001
+
+
+def refuse_to_delete(sender: type[models.Model], instance: models.Model, **_: Any) -> None:
+    """Refuse to delete what Zuora knows.
+
+    Raises:
+        ProtectedError: it is in Zuora, where it would stay for ever without anybody looking after it.
+    """
+    entity = entity_of(instance)
+    if entity is None:
+        return
+    known = SyncRecord.objects.filter(kind=entity.kind, root_id=instance.pk).filter(
+        ~Q(zuora_id="") | Q(pending_since__isnull=False)
+    )
+    if known.exists():
+        name = sender._meta.verbose_name  # noqa: SLF001 - Django's public name for it
+        raise ProtectedError(f"This {name} is in Zuora, which keeps it: archive or cancel it instead.", {instance})
+
+
+def _wish(rows: Rows) -> None:
+    wishes = [
+        entity.wish(row)
+        for row in rows
+        if (entity := entity_of(row)) is not None and getattr(row, "status", "") != "DRAFT"
+    ]
+    collected = _collected.get()
+    if collected is not None:
+        collected |= {(wish.kind, wish.entity_id): wish for wish in wishes}
+        return
+    connection = Connection.objects.active().first() if wishes else None
+    if connection is None:
+        return
+    now = timezone.now()
+    jobs = outbox.wish(connection=connection, wishes=wishes, now=now, priority=Priority.CHANGE)
+    bell = partial(ring, jobs, priority=Priority.CHANGE, delay=settings.SYNC_SETTLE_SECONDS)
+    transaction.on_commit(bell, robust=True)
+
+
+for _model in ENTITIES_BEHIND:
+    post_save.connect(wish_for_saved, sender=_model, dispatch_uid="sync")
+    post_delete.connect(wish_for_deleted, sender=_model, dispatch_uid="sync")
+for _entity in ENTITIES.values():
+    pre_delete.connect(refuse_to_delete, sender=_entity.model, dispatch_uid="sync")

@@ -1,7 +1,8 @@
+from typing import Any
+
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import models
-from typing import Any
 
 
 class AuditEntry(models.Model):

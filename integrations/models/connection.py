@@ -26,6 +26,7 @@ class Connection(models.Model):
     #: What the doctor found: {"custom_fields": {"Product": ["stiggEntityUrl__c"], ...}, "settings_api": bool, ...}
     findings = models.JSONField(default=dict)
     connected_at = models.DateTimeField()
+    credentials_since = models.DateTimeField()
     removed_at = models.DateTimeField(null=True, blank=True)
     #: While the tenant is down or refuses us nothing is sent before this; then one probe goes out.
     paused_until = models.DateTimeField(null=True, blank=True)

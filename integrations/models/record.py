@@ -44,6 +44,9 @@ class SyncRecord(models.Model):
     zuora_says = models.TextField(blank=True)
     zuora_request_id = models.CharField(max_length=64, blank=True)
     kept_at = models.DateTimeField(null=True, blank=True, help_text="A person chose to keep it in Zuora as it is.")
+    cancel_wanted_at = models.DateTimeField(
+        null=True, blank=True, help_text="A person wants it cancelled in Zuora although it is no longer synced."
+    )
     synced_at = models.DateTimeField(null=True, blank=True)
     status_since = models.DateTimeField(null=True, blank=True)
     #: Counts the orders of a subscription: it is part of their numbers.
@@ -97,6 +100,11 @@ class SyncRecord(models.Model):
         """Forget the key: an answer came, and it was no."""
         self.clear_pending()
         self.save(update_fields=["pending_key", "pending_body", "pending_sent", "pending_number", "pending_since"])
+
+    def mark_lost_key(self) -> None:
+        """Keep that something left, and no key: the next attempt has to look before it sends."""
+        self.pending_key = ""
+        self.save(update_fields=["pending_key"])
 
     def mark_held(self, *, zuora_id: str, number: str, sent: dict[str, Any], digest: str, now: datetime) -> None:
         """Zuora holds what was sent."""

@@ -1,0 +1,65 @@
+"""Whether to send at all: when the tenant is down one probe goes out, not a thousand."""
+
+from datetime import datetime, timedelta
+
+from integrations.models import Connection, Delivery, DeliveryOutcome
+from integrations.words import in_words
+from integrations.zuora.errors import LimitExceeded, NoAnswer, Outcome, Scope, Unauthorized, ZuoraError
+
+#: A probe that has not come back after this makes room for the next.
+PROBE = timedelta(seconds=30)
+_SHORTEST, _LONGEST = timedelta(seconds=2), timedelta(seconds=60)
+#: So many silent attempts in a row, of whatever entities, are an illness of the tenant.
+_SILENT = 5
+
+
+def may_send(connection: Connection, *, now: datetime) -> bool:
+    """Return whether a job may go: always while all is well, and while the tenant is down once per pause."""
+    if connection.removed_at is not None:
+        return False
+    if connection.paused_until is None:
+        return True
+    if connection.paused_until > now:
+        return False
+    mine = Connection.objects.filter(pk=connection.pk, paused_until=connection.paused_until)
+    return bool(mine.update(paused_until=now + PROBE))
+
+
+def note_error(connection: Connection, error: ZuoraError, *, now: datetime) -> None:
+    """Pause the connection when the error is the whole tenant's; the pause grows with the illness."""
+    if not _is_whole_tenant(error) and not (error.outcome is Outcome.UNKNOWN and _is_silent()):
+        return
+    connection.refresh_from_db(fields=["down_since", "paused_until", "pause_reason"])
+    ill_for = now - connection.down_since if connection.down_since else timedelta()
+    pause = min(_LONGEST, max(_SHORTEST, ill_for / 4, timedelta(seconds=error.retry_after or 0)))
+    words = in_words(error)
+    connection.mark_down(reason=f"{words.what} {words.cure}".strip(), until=now + pause, now=now)
+
+
+def note_success(connection: Connection) -> bool:
+    """Note that the tenant answers; return whether it had been down."""
+    was_down = Connection.objects.filter(pk=connection.pk, down_since__isnull=False)
+    return bool(was_down.update(down_since=None, paused_until=None, pause_reason=""))
+
+
+def _is_whole_tenant(error: ZuoraError) -> bool:
+    if isinstance(error, LimitExceeded):
+        return False  # the budget makes everybody wait already
+    never_left = isinstance(error, NoAnswer) and error.outcome is Outcome.NOT_SENT
+    return error.scope is Scope.CONNECTION or never_left or isinstance(error, Unauthorized)
+
+
+def _is_silent() -> bool:
+    outcomes = Delivery.objects.exclude(outcome=DeliveryOutcome.SENDING).order_by("-finished_at")
+    latest = list(outcomes.values_list("outcome", flat=True)[: _SILENT - 1])
+    return len(latest) == _SILENT - 1 and set(latest) == {DeliveryOutcome.RETRY}
+
+
+def next_probe(*, now: datetime) -> int | None:
+    """Return how many jobs may be woken while the tenant is down (0, or 1 as a probe), or None when it is not."""
+    connection = Connection.objects.active().first()
+    if connection is None:
+        return 0
+    if connection.paused_until is None:
+        return None
+    return int(connection.paused_until <= now)

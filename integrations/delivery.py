@@ -1,0 +1,242 @@
+"""One attempt at one job: claim (a short transaction), HTTP (none), outcome (a short one).
+
+The one place where row, mapping and client meet; what can be decided without them is decided elsewhere.
+"""
+
+import random
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import models
+
+from customers.models import Customer
+from integrations import outbox
+from integrations.breaker import may_send, note_error, note_success
+from integrations.eligibility import Verdict
+from integrations.entities import ENTITIES
+from integrations.facts import verdict_on_customer, verdict_on_subscription
+from integrations.models import (
+    Connection,
+    Delivery,
+    DeliveryOutcome,
+    EntityKind,
+    JobState,
+    Priority,
+    Request,
+    SyncJob,
+    SyncRecord,
+    SyncStatus,
+)
+from integrations.retry import decide
+from integrations.words import Words, in_words
+from integrations.zuora import budget
+from integrations.zuora.client import Client, Exchange
+from integrations.zuora.errors import ZuoraError
+from integrations.zuora.mapping.refusal import Refused
+from integrations.zuora.push import PUSH, Difference, Far, Mismatch, Waits
+from integrations.zuora.tenant import tenant_of
+from subscriptions.models import Subscription
+
+log = structlog.get_logger(__name__)
+
+_PRIORITIES = {
+    Priority.CLICK: budget.Priority.CLICK,
+    Priority.USAGE: budget.Priority.USAGE,
+    Priority.CHANGE: budget.Priority.CHANGES,
+    Priority.BACKFILL: budget.Priority.BACKFILL,
+}
+
+
+@dataclass(frozen=True)
+class Woken:
+    """The jobs to wake after a delivery; `sweep` when the tenant has come back and everything due may go."""
+
+    jobs: tuple[int, ...] = ()
+    sweep: bool = False
+
+
+@dataclass
+class _Attempt:
+    """What an attempt has to write down at its end."""
+
+    job: SyncJob
+    delivery: Delivery
+    exchanges: list[Exchange] = field(default_factory=list)
+
+
+def deliver(
+    *, job_id: int, worker: str, clock: Callable[[], datetime], open_client: Callable[[Connection], Client]
+) -> Woken:
+    """Push the entity of one job as it is now, and return the jobs that can go next.
+
+    Does nothing when the job is not due, somebody else has it, or the tenant is known to be down.
+    """
+    waiting = SyncJob.objects.waiting().select_related("connection").filter(pk=job_id).first()
+    if waiting is None or not may_send(waiting.connection, now=clock()):
+        return Woken()
+    job = outbox.claim(job_id=job_id, worker=worker, now=clock())
+    if job is None:
+        return Woken()
+    track_id = f"job-{job.pk}-{uuid.uuid4().hex[:12]}"
+    delivery = Delivery.objects.create(job=job, track_id=track_id, worker=worker, started_at=clock())
+    attempt = _Attempt(job, delivery)
+    with structlog.contextvars.bound_contextvars(track_id=track_id, entity=job.key):
+        client = open_client(job.connection).for_delivery(
+            track_id=track_id, priority=_PRIORITIES[Priority(job.priority)], on_exchange=attempt.exchanges.append
+        )
+        far = Far(client=client, connection=job.connection, tenant=tenant_of(job.connection), clock=clock)
+        return _attempt(attempt, far)
+
+
+def would_send(*, connection: Connection, kind: EntityKind, entity_id: int, client: Client, now: datetime) -> bool:
+    """Return whether a push would send or change anything: nothing is sent, nothing is written."""
+    far = Far(client=client, connection=connection, tenant=tenant_of(connection), clock=lambda: now, dry=True)
+    entity = ENTITIES[kind].load(entity_id)
+    if entity is None:
+        return False
+    record = SyncRecord.objects.filter(connection=connection, key=ENTITIES[kind].wish(entity).key).first()
+    if record is None:
+        return True
+    record.connection = connection
+    verdict = _judge(entity, connection)
+    if verdict is not None and not verdict.syncs:
+        return record.status != SyncStatus.NO_SYNC_REQUIRED
+    if record.status == SyncStatus.NO_SYNC_REQUIRED:
+        return True
+    try:
+        PUSH[kind](far, entity, record)
+    except Difference:
+        return True
+    except (Refused, Mismatch, Waits):
+        return record.status == SyncStatus.SUCCESS
+    return record.status == SyncStatus.PENDING
+
+
+def _attempt(attempt: _Attempt, far: Far) -> Woken:
+    job = attempt.job
+    entity = ENTITIES[EntityKind(job.kind)].load(job.entity_id)
+    if entity is None:
+        return _end(attempt, far, JobState.DONE, DeliveryOutcome.UNCHANGED, reason="It was deleted before it was sent.")
+    record = SyncRecord.objects.get(connection=job.connection, key=job.key)
+    record.connection = job.connection
+    verdict = _judge(entity, job.connection)
+    if verdict is not None:
+        record.trace = verdict.trace
+        if not verdict.syncs:
+            record.mark_status(SyncStatus.NO_SYNC_REQUIRED, now=far.clock())
+            return _end(attempt, far, JobState.DONE, DeliveryOutcome.NOT_SYNCED, reason=verdict.reason)
+    try:
+        PUSH[EntityKind(job.kind)](far, entity, record)
+    except Waits as waits:
+        return _wait(attempt, far, record, waits)
+    except (Refused, Mismatch) as refusal:
+        return _fail(attempt, far, record, Words(str(refusal), ""))
+    except ZuoraError as error:
+        return _failed_call(attempt, far, record, error)
+    except Exception:
+        log.exception("A push broke; this is a mistake in the program.")
+        return _fail(attempt, far, record, Words("The program made a mistake.", "Look for the track id in the log."))
+    if verdict is not None:
+        record.save(update_fields=["trace"])
+    outcome = DeliveryOutcome.SENT if far.writes else DeliveryOutcome.UNCHANGED
+    woken = _end(attempt, far, JobState.DONE, outcome)
+    children = outbox.release_children(connection=job.connection, key=job.key, now=far.clock())
+    return Woken((*woken.jobs, *children), sweep=woken.sweep)
+
+
+def _judge(entity: models.Model, connection: Connection) -> Verdict | None:
+    match entity:
+        case Customer():
+            return verdict_on_customer(entity, connection=connection)
+        case Subscription():
+            return verdict_on_subscription(entity, connection=connection)
+    return None
+
+
+def _wait(attempt: _Attempt, far: Far, record: SyncRecord, waits: Waits) -> Woken:
+    record.mark_status(SyncStatus.PENDING, now=far.clock())
+    woken = _end(attempt, far, JobState.WAITING, DeliveryOutcome.WAITS, reason=str(waits), waiting_for=waits.key)
+    parent = SyncRecord.objects.filter(connection=far.connection, key=waits.key).first()
+    if parent is not None and parent.is_linked and parent.status == SyncStatus.SUCCESS:
+        # The parent arrived between our look and our wait: nobody else will wake us.
+        return Woken((*woken.jobs, *outbox.release_children(connection=far.connection, key=waits.key, now=far.clock())))
+    return woken
+
+
+def _failed_call(attempt: _Attempt, far: Far, record: SyncRecord, error: ZuoraError) -> Woken:
+    now = far.clock()
+    note_error(far.connection, error, now=now)
+    again = decide(
+        error,
+        attempts=attempt.job.attempts,
+        most=settings.SYNC_MAX_ATTEMPTS,
+        now=now,
+        jitter=random.SystemRandom().random,
+    )
+    words = in_words(error)
+    if again is None:
+        record.zuora_says = "; ".join(str(reason) for reason in error.reasons)
+        record.zuora_request_id = error.request_id
+        return _fail(attempt, far, record, words)
+    record.trace = record.trace
+    record.save(update_fields=["trace"])
+    return _end(
+        attempt,
+        far,
+        JobState.WAITING,
+        DeliveryOutcome.RETRY,
+        reason=words.what,
+        not_before=again.at,
+        counts=again.counts,
+    )
+
+
+def _fail(attempt: _Attempt, far: Far, record: SyncRecord, words: Words) -> Woken:
+    record.error, record.cure = words.what, words.cure
+    record.mark_status(SyncStatus.ERROR, now=far.clock(), save=False)
+    record.save(update_fields=["error", "cure", "zuora_says", "zuora_request_id", "status", "status_since", "trace"])
+    return _end(attempt, far, JobState.FAILED, DeliveryOutcome.FAILED, reason=f"{words.what} {words.cure}".strip())
+
+
+def _end(
+    attempt: _Attempt, far: Far, state: JobState, outcome: DeliveryOutcome, *, reason: str = "", **more: Any
+) -> Woken:
+    now = far.clock()
+    job, delivery = attempt.job, attempt.delivery
+    delivery.outcome, delivery.error, delivery.finished_at = outcome, reason, now
+    delivery.save(update_fields=["outcome", "error", "finished_at"])
+    Request.objects.bulk_create(
+        [_request(one, delivery=delivery, connection=far.connection) for one in attempt.exchanges]
+    )
+    log.info("delivered", outcome=outcome.value, calls=len(attempt.exchanges), reason=reason, took=_took(delivery))
+    back_up = bool(attempt.exchanges) and outcome is not DeliveryOutcome.RETRY and note_success(far.connection)
+    woken = outbox.settle(job=job, state=state, now=now, reason=reason, **more)
+    return Woken(tuple(woken), sweep=back_up)
+
+
+def _took(delivery: Delivery) -> str:
+    took: timedelta = (delivery.finished_at or delivery.started_at) - delivery.started_at
+    return f"{took.total_seconds():.3f}s"
+
+
+def _request(exchange: Exchange, *, delivery: Delivery, connection: Connection) -> Request:
+    return Request(
+        connection=connection,
+        delivery=delivery,
+        track_id=exchange.track_id,
+        method=exchange.method,
+        path=exchange.path[:2048],
+        idempotency_key=exchange.idempotency_key,
+        body=exchange.request_body,
+        status=exchange.status,
+        answer=exchange.response_body,
+        error=exchange.error,
+        duration_ms=exchange.duration_ms,
+        zuora_request_id=exchange.request_id[:64],
+        started_at=exchange.started_at,
+    )

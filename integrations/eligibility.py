@@ -1,0 +1,180 @@
+"""What is not synced, and why: pure rules over facts.
+
+Every rule is returned with pass or fail and the value it saw, whatever the others say. They are defaults: a billing ID
+set by hand or metadata that begins with ZUORA__ forces the sync.
+Source: https://docs.stigg.io/documentation/native-integrations/billing/zuora/overview
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+FORCING_PREFIX = "ZUORA__"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule's answer: `saw` is the value it judged, `text` the sentence that a page shows."""
+
+    rule: str
+    passed: bool
+    saw: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether to sync, with every rule; `forced` names what overrides the rules, or is empty."""
+
+    rules: tuple[Rule, ...]
+    forced: str = ""
+
+    @property
+    def syncs(self) -> bool:
+        """Whether the entity belongs into Zuora."""
+        return bool(self.forced) or all(rule.passed for rule in self.rules)
+
+    @property
+    def trace(self) -> list[dict[str, Any]]:
+        """The rules as the record keeps them."""
+        forced = (
+            [asdict(Rule("forced", passed=True, saw=self.forced, text="The sync is forced."))] if self.forced else []
+        )
+        return [*forced, *(asdict(rule) for rule in self.rules)]
+
+    @property
+    def reason(self) -> str:
+        """The sentences of the rules that failed."""
+        return " ".join(rule.text for rule in self.rules if not rule.passed)
+
+
+@dataclass(frozen=True)
+class SubscriptionFacts:
+    """What the rules ask of a subscription; `in_zuora`: a record links it already."""
+
+    pricing_type: str
+    is_trial: bool
+    is_ended: bool
+    in_zuora: bool
+    sync_on: bool
+    billing_id: str = ""
+    metadata: Mapping[str, Any] | None = None
+
+    @property
+    def is_billable(self) -> bool:
+        """Whether it is paid for."""
+        return self.pricing_type == "PAID" and not self.is_trial
+
+
+@dataclass(frozen=True)
+class CustomerFacts:
+    """What the rules ask of a customer; `subscriptions` are those it has or pays for that have not ended unseen."""
+
+    subscriptions: tuple[SubscriptionFacts, ...]
+    billing_currency: str
+    billing_country: str
+    has_payment_method: bool
+    sync_on: bool
+    billing_id: str = ""
+    metadata: Mapping[str, Any] | None = None
+
+
+def forced_by(billing_id: str, metadata: Mapping[str, Any] | None) -> str:
+    """Return what forces the sync, in words, or nothing."""
+    if billing_id:
+        return f"billing ID {billing_id}"
+    keys = sorted(key for key in metadata or {} if key.startswith(FORCING_PREFIX))
+    return f"metadata {', '.join(keys)}" if keys else ""
+
+
+def judge_subscription(facts: SubscriptionFacts) -> Verdict:
+    """Judge a subscription by the rules of its own."""
+    plan = facts.pricing_type.lower()
+    return Verdict(
+        forced=forced_by(facts.billing_id, facts.metadata),
+        rules=(
+            Rule(
+                "free_plan",
+                facts.pricing_type != "FREE",
+                f"a {plan} plan",
+                "A subscription to a free plan is not billed.",
+            ),
+            Rule(
+                "custom_plan",
+                facts.pricing_type != "CUSTOM",
+                f"a {plan} plan",
+                "A subscription to a plan with a custom price is billed by hand.",
+            ),
+            Rule(
+                "trial",
+                not facts.is_trial,
+                "in trial" if facts.is_trial else "no trial",
+                "A trial is not billed before it converts.",
+            ),
+            Rule(
+                "ended",
+                not facts.is_ended or facts.in_zuora,
+                ("ended" if facts.is_ended else "not ended") + (", in Zuora" if facts.in_zuora else ", not in Zuora"),
+                "It ended before it was ever in Zuora.",
+            ),
+            Rule(
+                "subscription_sync",
+                facts.sync_on,
+                "on" if facts.sync_on else "off",
+                "Subscription sync is off: switch it on at Settings > Integrations > Apps > Zuora.",
+            ),
+        ),
+    )
+
+
+def judge_customer(facts: CustomerFacts) -> Verdict:
+    """Judge a customer; the three "only" rules fail together where nothing is billable."""
+    held = facts.subscriptions
+    missing = [
+        name for name, value in (("currency", facts.billing_currency), ("country", facts.billing_country)) if not value
+    ]
+    return Verdict(
+        forced=forced_by(facts.billing_id, facts.metadata),
+        rules=(
+            Rule("no_subscription", bool(held), _count(held, "subscription"), "The customer has no subscription."),
+            _only("only_free", held, lambda one: one.pricing_type == "FREE", "free-plan subscriptions"),
+            _only("only_trials", held, lambda one: one.is_trial and one.pricing_type == "PAID", "trial subscriptions"),
+            _only("only_custom", held, lambda one: one.pricing_type == "CUSTOM", "custom-priced subscriptions"),
+            Rule(
+                "billing_information",
+                not missing,
+                f"no {' and no '.join(missing)}" if missing else f"{facts.billing_currency}, {facts.billing_country}",
+                "Billing information is missing: fill in the billing currency and the country of the address.",
+            ),
+            Rule(
+                "payment_method",
+                facts.has_payment_method,
+                "a payment method" if facts.has_payment_method else "none",
+                "There is no payment method: attach one that Zuora holds.",
+            ),
+            Rule(
+                "customer_sync",
+                facts.sync_on,
+                "on" if facts.sync_on else "off",
+                "Customer sync is off: switch it on at Settings > Integrations > Apps > Zuora.",
+            ),
+        ),
+    )
+
+
+def _only(
+    rule: str, held: tuple[SubscriptionFacts, ...], match: Callable[[SubscriptionFacts], bool], what: str
+) -> Rule:
+    """Fail where nothing is billable and this is (part of) why."""
+    matching = sum(1 for one in held if match(one))
+    billable = any(one.is_billable for one in held)
+    return Rule(
+        rule,
+        billable or not matching,
+        f"{matching} of {_count(held, 'subscription')}",
+        f"Nothing is billable: the customer has only {what}.",
+    )
+
+
+def _count(rows: tuple[object, ...], word: str) -> str:
+    return f"{len(rows)} {word}{'' if len(rows) == 1 else 's'}"

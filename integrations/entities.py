@@ -1,0 +1,90 @@
+"""The entities that have jobs of their own: one line each."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import models
+from django.db.models import Q
+
+from catalog.models import Addon, Coupon, PackageStatus, Plan
+from customers.models import Customer
+from integrations.models import EntityKind
+from subscriptions.models import Subscription
+
+
+@dataclass(frozen=True)
+class Wish:
+    """That one entity be pushed; `account` and `other_account` are the Zuora accounts that will be written to."""
+
+    kind: EntityKind
+    entity_id: int
+    key: str
+    account: str = ""
+    other_account: str = ""
+
+
+@dataclass(frozen=True)
+class Entity:
+    """How the sync finds one kind of entity: its rows, those worth a job, and the accounts that a push writes to."""
+
+    kind: EntityKind
+    model: type[models.Model]
+    pushed: Q = Q()
+    accounts: Callable[[Any], tuple[str, str]] = lambda _: ("", "")
+    related: tuple[str, ...] = ()
+    prefetched: tuple[str, ...] = ()
+
+    def load(self, entity_id: int) -> Any:
+        """Return the row with all that the mapping reads, or None when it is gone."""
+        rows = self.model._default_manager.select_related(*self.related)  # noqa: SLF001 - Django's public name for it
+        return rows.prefetch_related(*self.prefetched).filter(pk=entity_id).first()
+
+    def wish(self, row: Any) -> Wish:
+        """Return the wish to push this row."""
+        account, other = self.accounts(row)
+        return Wish(self.kind, row.pk, f"{self.kind.value}:{row.ref_id}", account, other)
+
+    def wishes(self) -> Iterator[Wish]:
+        """Return a wish for every row, in chunks from the database."""
+        rows = self.model._default_manager.filter(self.pushed).order_by("pk")  # noqa: SLF001 - Django's public name for it
+        return (self.wish(row) for row in rows.iterator(chunk_size=2000))
+
+
+def _payer_and_owner(subscription: Subscription) -> tuple[str, str]:
+    owner, payer = subscription.customer_id, subscription.paying_customer_id or subscription.customer_id
+    return f"customer:{payer}", f"customer:{owner}" if owner != payer else ""
+
+
+_ON_SALE = ~Q(status=PackageStatus.DRAFT)
+
+#: In the order in which parents come before children.
+ENTITIES: dict[EntityKind, Entity] = {
+    entity.kind: entity
+    for entity in (
+        Entity(EntityKind.PLAN, Plan, _ON_SALE),
+        Entity(EntityKind.ADDON, Addon, _ON_SALE),
+        Entity(EntityKind.COUPON, Coupon, prefetched=("amounts",)),
+        Entity(EntityKind.CUSTOMER, Customer, accounts=lambda customer: (f"customer:{customer.pk}", "")),
+        Entity(
+            EntityKind.SUBSCRIPTION,
+            Subscription,
+            accounts=_payer_and_owner,
+            related=("plan", "coupon", "paying_customer", "customer__customer_coupon__coupon"),
+            prefetched=(
+                "addons__addon__prices__amounts__tiers",
+                "addons__addon__prices__feature",
+                "plan__prices__amounts__tiers",
+                "plan__prices__feature",
+                "quantities__feature",
+                "price_overrides__tiers",
+                "price_overrides__price",
+            ),
+        ),
+    )
+}
+
+
+def entity_of(row: models.Model) -> Entity | None:
+    """Return the entity that this row is, or None when it is not one."""
+    return next((entity for entity in ENTITIES.values() if isinstance(row, entity.model)), None)

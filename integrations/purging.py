@@ -1,0 +1,12 @@
+from datetime import datetime, timedelta
+
+from integrations.models import JobState, Request, SyncJob
+
+
+def purge(*, now: datetime, days: int) -> tuple[int, int]:
+    """Delete requests and finished jobs older than so many days; return how many of each."""
+    before = now - timedelta(days=days)
+    requests, _ = Request.objects.filter(started_at__lt=before).delete()
+    finished = SyncJob.objects.filter(state__in=[JobState.DONE, JobState.FAILED], finished_at__lt=before)
+    jobs, _ = finished.delete()
+    return requests, jobs

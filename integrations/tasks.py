@@ -1,0 +1,78 @@
+"""Doors for Celery: each task takes an id, calls one function, and wakes whom it is told to wake."""
+
+import time
+from collections.abc import Iterable
+
+import structlog
+from celery import shared_task
+from django.conf import settings
+from django.utils import timezone
+from kombu.exceptions import KombuError, OperationalError
+
+from integrations import delivery, outbox, purging, reconcile
+from integrations.breaker import next_probe
+from integrations.models import Priority
+from integrations.zuora.tenant import client_for
+
+log = structlog.get_logger(__name__)
+_SWEEP_SIZE = 1000
+_QUIET_SECONDS = 1.0
+_quiet_until = 0.0
+
+
+def ring(job_ids: Iterable[int], *, priority: int, delay: float = 0.0) -> None:
+    """Wake a worker for each job; when the broker is away the sweep will, so a save never fails for it."""
+    global _quiet_until  # noqa: PLW0603 - one silence for the whole process, so that 100 saves wait once
+    if time.monotonic() < _quiet_until:
+        return
+    try:
+        for job_id in job_ids:
+            deliver.apply_async((job_id,), countdown=delay or None, queue=Priority(priority).queue)
+    except (OperationalError, KombuError, OSError):
+        _quiet_until = time.monotonic() + _QUIET_SECONDS
+        log.warning("The broker is away: the jobs are stored, and swept up when it is back.")
+
+
+def ring_sweep() -> None:
+    """Wake a worker for everything that is due."""
+    try:
+        sweep.apply_async(queue=Priority.CHANGE.queue)
+    except (OperationalError, KombuError, OSError):
+        log.warning("The broker is away: the jobs are stored, and swept up when it is back.")
+
+
+@shared_task(name="integrations.deliver")
+def deliver(job_id: int) -> None:
+    """Push the entity of one job."""
+    woken = delivery.deliver(job_id=job_id, worker=outbox.worker_name(), clock=timezone.now, open_client=client_for)
+    for priority, ids in outbox.by_priority(woken.jobs):
+        ring(ids, priority=priority)
+    if woken.sweep:
+        ring_sweep()
+
+
+@shared_task(name="integrations.sweep")
+def sweep() -> None:
+    """Wake what nobody woke: lost messages, dead workers' jobs, arrived parents, a tenant that may be back."""
+    now = timezone.now()
+    outbox.release_stuck(now=now)
+    outbox.release_orphans(now=now)
+    most = _SWEEP_SIZE if (probes := next_probe(now=now)) is None else probes
+    jobs = outbox.ring_due(now=now, most=most)
+    for job_id, priority in jobs:
+        ring([job_id], priority=priority)
+    if len(jobs) == _SWEEP_SIZE:
+        ring_sweep()
+
+
+@shared_task(name="integrations.reconcile")
+def reconcile_nightly() -> None:
+    """Compare digests and enqueue what differs: the net under saves that sent no signal."""
+    reconcile.reconcile(now=timezone.now(), open_client=client_for)
+    ring_sweep()
+
+
+@shared_task(name="integrations.purge")
+def purge() -> None:
+    """Forget old requests and finished jobs."""
+    purging.purge(now=timezone.now(), days=settings.REQUEST_LOG_DAYS)

@@ -1,0 +1,37 @@
+"""The records that one push works on."""
+
+from integrations.models import Connection, EntityKind, SyncRecord
+from integrations.zuora.push.far import Far
+
+#: Marks the key of a rate plan that has a successor, and of its charges: `plan:pro/MONTHLY@1`.
+RETIRED = "@"
+
+
+def record_for(far: Far, *, key: str, kind: EntityKind, root: SyncRecord | None = None) -> SyncRecord:
+    """Return the record of this key, new (and in a dry run unsaved) where there is none."""
+    found = SyncRecord.objects.filter(connection=far.connection, key=key).first()
+    if found is not None:
+        found.connection = far.connection
+        return found
+    record = SyncRecord(
+        connection=far.connection,
+        key=key,
+        kind=kind,
+        root_kind=root.root_kind if root else kind,
+        root_id=root.root_id if root else 0,
+    )
+    far.before_write()
+    record.save()
+    return record
+
+
+def linked_record(connection: Connection, key: str) -> SyncRecord | None:
+    """Return the record of an object that Zuora holds, or None."""
+    return SyncRecord.objects.filter(connection=connection, key=key).exclude(zuora_id="").first()
+
+
+def retire(record: SyncRecord, charges: list[SyncRecord]) -> None:
+    """Give the rate plan's keys free for its successor; what runs on it keeps its ids."""
+    for one in [record, *charges]:
+        one.key = f"{one.key}{RETIRED}{record.generation}"
+    SyncRecord.objects.bulk_update([record, *charges], ["key"])

@@ -1,0 +1,177 @@
+"""Pushes a subscription: created and changed by orders only, each of them whole or not at all."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from catalog.models import Coupon
+from integrations.models import EntityKind, SyncRecord, SyncStatus
+from integrations.zuora.digest import digest, plain
+from integrations.zuora.errors import NotFound
+from integrations.zuora.mapping import keys
+from integrations.zuora.mapping.order import change_order, create_order, custom_fields_update
+from integrations.zuora.mapping.subscription import PlacedCharge, PlacedRatePlan, contract, rate_plan_keys
+from integrations.zuora.push.far import Far, Mismatch, Waits
+from integrations.zuora.push.link import link_by_billing_id
+from integrations.zuora.push.place import Endpoints, Held, Wanted, confirm, create, find_out, leave
+from integrations.zuora.push.records import RETIRED, linked_record
+from subscriptions.models import Subscription
+
+_DONE = frozenset({"Completed", "Pending"})
+
+
+def push_subscription(far: Far, subscription: Subscription, record: SyncRecord) -> None:
+    """Bring the subscription to what was sold, by one order that holds only what differs.
+
+    Raises:
+        Waits: its account, a rate plan or its coupon is not in Zuora yet.
+        Mismatch: an order of ours is there and was not carried out.
+    """
+    number = record.zuora_number or keys.subscription_number(subscription.ref_id, prefix=far.tenant.key_prefix)
+    endpoints = _endpoints(far, record, number)
+    find_out(far, record, endpoints)
+    coupon = _coupon_of(subscription)
+    wanted = _contract(far, subscription, coupon)
+    if not record.is_linked:
+        link_by_billing_id(far, record, subscription.billing_id, sent=plain(wanted))
+    if record.is_linked:
+        _change(far, record, wanted, endpoints, subscription)
+    else:
+        order = _next_order(far, record, subscription)
+        body = create_order(wanted, order_number=order, order_date=far.tenant.day(far.clock()))
+        create(far, record, Wanted(body, order, compared=wanted), endpoints)
+        if record.digest != digest(plain(wanted)):  # adopted: what it holds is learnt, not overwritten
+            record.sent, record.digest = plain(wanted), digest(plain(wanted))
+            record.save(update_fields=["sent", "digest"])
+
+
+def _change(
+    far: Far, record: SyncRecord, wanted: Mapping[str, Any], endpoints: Endpoints, subscription: Subscription
+) -> None:
+    if record.digest == digest(plain(wanted)):
+        confirm(far, record)
+        return
+    fields = custom_fields_update(record.sent, plain(wanted))
+    if fields is not None:
+        far.before_write()
+        far.client.update_subscription_custom_fields(record.zuora_number, fields)
+        record.sent = {**record.sent, "custom_fields": plain(wanted)["custom_fields"]}
+        record.save(update_fields=["sent"])
+    order = _next_order(far, record, subscription)
+    body = change_order(record.sent, plain(wanted), order_number=order, order_date=far.tenant.day(far.clock()))
+    if body is None:
+        far.before_write()
+        record.mark_held(
+            zuora_id=record.zuora_id,
+            number=record.zuora_number,
+            sent=plain(wanted),
+            digest=digest(plain(wanted)),
+            now=far.clock(),
+        )
+        return
+    leave(far, record, Wanted(body, order, compared=wanted), endpoints)
+
+
+def _endpoints(far: Far, record: SyncRecord, number: str) -> Endpoints:
+    def find() -> Held | None:
+        """Look for the order that left, or, when none did, for a subscription that carries our number."""
+        try:
+            if record.pending_number:
+                _check_done(far.client.get_order(record.pending_number)["order"])
+            return Held(str(far.client.get_subscription(number)["id"]), number)
+        except NotFound:
+            return None
+
+    def held(answer: Mapping[str, Any]) -> Held:
+        """Zuora names a new id with every version, and the number only when asked for no ids."""
+        rows: Iterable[Mapping[str, Any]] = answer.get("subscriptions") or ()
+        new_id = next((str(row["subscriptionId"]) for row in rows if row.get("subscriptionId")), "")
+        return Held(new_id or str(far.client.get_subscription(number)["id"]), number)
+
+    return Endpoints(
+        create=lambda body, key: far.client.create_order(body, idempotency_key=key),
+        held=held,
+        find=find,
+        update=lambda _: None,
+    )
+
+
+def _check_done(order: Mapping[str, Any]) -> None:
+    if order.get("status") not in _DONE:
+        raise Mismatch(
+            f"Zuora has the order {order.get('orderNumber')} with the status {order.get('status')}, so it was not "
+            "carried out: complete or delete it in Zuora, then retry."
+        )
+
+
+def _next_order(far: Far, record: SyncRecord, subscription: Subscription) -> str:
+    """Return the next order's number; it is used up when the order leaves, so a gap in the numbers is harmless."""
+    if not far.dry:
+        record.sequence += 1
+        record.save(update_fields=["sequence"])
+    return keys.order_number(subscription.ref_id, record.sequence, prefix=far.tenant.key_prefix)
+
+
+def _coupon_of(subscription: Subscription) -> Coupon | None:
+    """Return the subscription's own coupon, else the customer's."""
+    if subscription.coupon is not None:
+        return subscription.coupon
+    held = getattr(subscription.customer, "customer_coupon", None)
+    return held.coupon if held else None
+
+
+def _contract(far: Far, subscription: Subscription, coupon: Coupon | None) -> Mapping[str, Any]:
+    owner = _parent(far, keys.customer_key(subscription.customer.ref_id), f"customer {subscription.customer.ref_id}")
+    payer = owner
+    if subscription.payer != subscription.customer:
+        payer = _parent(far, keys.customer_key(subscription.payer.ref_id), f"customer {subscription.payer.ref_id}")
+    placed = {
+        key: _placed(far, key, f"{key.partition('/')[0].replace(':', ' ')}, {key.rpartition('/')[2].lower()}")
+        for key in rate_plan_keys(subscription, coupon=coupon)
+    }
+    return contract(
+        subscription,
+        coupon=coupon,
+        placed=placed,
+        tenant=far.tenant,
+        owner_account=owner.zuora_number,
+        payer_account=payer.zuora_number,
+    )
+
+
+def _placed(far: Far, key: str, name: str) -> PlacedRatePlan:
+    record = _parent(far, key, name)
+    charges = SyncRecord.objects.filter(
+        connection=far.connection, kind=EntityKind.CHARGE, key__startswith=f"{key}/"
+    ).exclude(key__contains=RETIRED)
+    return PlacedRatePlan(
+        key=key,
+        id=record.zuora_id,
+        number=record.zuora_number,
+        charges={one.key: PlacedCharge(one.zuora_id, one.zuora_number) for one in charges.exclude(zuora_id="")},
+    )
+
+
+def _parent(far: Far, key: str, name: str) -> SyncRecord:
+    """Return the parent's record once Zuora holds it.
+
+    A rate plan is there only when its whole plan, add-on or coupon is: a price that is still on its way, or was refused,
+    would otherwise be sold as it was before. An account that is only being changed can carry orders.
+    """
+    root_key = key.partition("/")[0]
+    root = SyncRecord.objects.filter(connection=far.connection, key=root_key).first()
+    record = root if key == root_key else linked_record(far.connection, key)
+    ready = record is not None and record.is_linked
+    if root is not None and root.kind != EntityKind.CUSTOMER:
+        ready = ready and root.status == SyncStatus.SUCCESS
+    if record is None or not ready:
+        raise Waits(root_key, f"Waits for {name}, {_state(root)}.")
+    return record
+
+
+def _state(root: SyncRecord | None) -> str:
+    if root is not None and root.status == SyncStatus.NO_SYNC_REQUIRED:
+        failed = " ".join(rule["text"] for rule in root.trace if not rule["passed"])
+        return f"which will not be synced: {failed}".rstrip(".")
+    if root is not None and root.status == SyncStatus.ERROR:
+        return f"which failed: {root.error}".rstrip(".")
+    return "which is not in Zuora yet"

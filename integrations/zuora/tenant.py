@@ -1,0 +1,53 @@
+"""Opens the client of a connection: shared token and budget, one pool of connections per process."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import redis
+from django.conf import settings
+
+from integrations.models import Connection
+from integrations.zuora.auth import Credentials, RedisTokenStore
+from integrations.zuora.budget import Budget, Limits, RedisLeases
+from integrations.zuora.client import Client, Timeouts
+from integrations.zuora.mapping.tenant import Tenant
+
+_clients: dict[tuple[int, datetime], Client] = {}
+
+
+def client_for(connection: Connection) -> Client:
+    """Return this process's client of the connection; changed credentials open a new one."""
+    key = (connection.pk, connection.credentials_since)
+    if key not in _clients:
+        _clients.clear()
+        _clients[key] = client_with(
+            rest_url=connection.rest_url, client_id=connection.client_id, client_secret=connection.client_secret
+        )
+    return _clients[key]
+
+
+def client_with(*, rest_url: str, client_id: str, client_secret: str) -> Client:
+    """Return a client with these credentials: for a connection, or to test one before it is saved."""
+    shared = redis.Redis.from_url(settings.REDIS_URL)
+    limits = Limits(
+        default=settings.ZUORA_CONCURRENCY,
+        high_volume=settings.ZUORA_CONCURRENCY_HIGH_VOLUME,
+        object_query=settings.ZUORA_CONCURRENCY_OBJECT_QUERY,
+    )
+    return Client(
+        Credentials(rest_url, client_id, client_secret),
+        tokens=RedisTokenStore(shared),
+        budget=Budget(RedisLeases(shared, tenant=rest_url), limits=limits),
+        timeouts=Timeouts(read=settings.ZUORA_TIMEOUT_SECONDS),
+    )
+
+
+def tenant_of(connection: Connection) -> Tenant:
+    """Return what the mapping must know of the tenant."""
+    found = connection.findings.get("custom_fields", {})
+    return Tenant(
+        key_prefix=connection.key_prefix,
+        public_url=settings.PUBLIC_URL,
+        custom_fields={name: frozenset(fields) for name, fields in found.items()},
+        time_zone=ZoneInfo(connection.findings.get("time_zone", "UTC")),
+    )
