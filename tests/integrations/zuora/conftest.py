@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 import redis
+import responses
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from tests.integrations.zuora.canned import answering
 from tests.servers import redis_server
 
 
@@ -31,3 +33,10 @@ def dead_redis(tmp_path: Path) -> Iterator[redis.Redis]:
     never_again = Retry(NoBackoff(), retries=0)
     with redis.Redis(unix_socket_path=str(tmp_path / "nothing.sock"), retry=never_again) as client:
         yield client
+
+
+@pytest.fixture
+def zuora() -> Iterator[responses.RequestsMock]:
+    """Give canned answers to a client of `canned.make_client`."""
+    with answering() as mock:
+        yield mock

@@ -1,0 +1,26 @@
+"""The Zuora client: a method per endpoint, plain data in and out, and only `ZuoraError` raised."""
+
+from integrations.zuora.client.accounts import AccountEndpoints
+from integrations.zuora.client.actions import ActionEndpoints
+from integrations.zuora.client.catalog import CatalogEndpoints
+from integrations.zuora.client.orders import OrderEndpoints
+from integrations.zuora.client.queries import equal, field, zoql_text
+from integrations.zuora.client.tenant import TenantEndpoints
+from integrations.zuora.client.transport import WSDL_VERSION, ZUORA_VERSION
+from integrations.zuora.client.wire import Exchange, Timeouts, new_session
+
+__all__ = [
+    "WSDL_VERSION",
+    "ZUORA_VERSION",
+    "Client",
+    "Exchange",
+    "Timeouts",
+    "equal",
+    "field",
+    "new_session",
+    "zoql_text",
+]
+
+
+class Client(CatalogEndpoints, AccountEndpoints, OrderEndpoints, ActionEndpoints, TenantEndpoints):
+    """One tenant, seen by one API user."""
