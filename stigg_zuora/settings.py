@@ -7,16 +7,20 @@ checks in `stigg_zuora.checks`, each with a hint.
 from pathlib import Path
 
 import django_stubs_ext
-import environ
 import structlog
+from celery.schedules import crontab
 from csp.constants import NONE, SELF
+
+from stigg_zuora.environment import Environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 # Django's generics become subscriptable at run time, as the type checker already takes them.
 django_stubs_ext.monkeypatch()
 
-env = environ.FileAwareEnv()
-environ.Env.read_env(BASE_DIR / ".env")
+env = Environment()
+env.read_env(BASE_DIR / ".env")
+#: Variables that hold something else than they should; the system checks name them.
+UNREADABLE_SETTINGS = env.unreadable
 
 VAR_DIR = Path(env("VAR_DIR", default=str(BASE_DIR / "var")))
 
@@ -52,6 +56,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "stigg_zuora.health.ProbeMiddleware",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -86,7 +91,8 @@ TEMPLATES = [
 ]
 
 # --- Database: SQLite embedded, PostgreSQL grown up ---------------------------------------------------------------
-DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'db.sqlite3'}")}
+DATABASES = {"default": env.database("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'db.sqlite3'}")}
+DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=20)  # connections of one process, to PostgreSQL
 # A save and its job row commit together (see integrations.receivers), so every request is one transaction.
 DATABASES["default"]["ATOMIC_REQUESTS"] = True
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
@@ -98,7 +104,7 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     }
 else:
     DATABASES["default"]["OPTIONS"] = {
-        "pool": {"min_size": 0, "max_size": env.int("DATABASE_POOL_SIZE", default=20), "timeout": 30},
+        "pool": {"min_size": 0, "max_size": max(DATABASE_POOL_SIZE, 1), "timeout": 30},
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -139,6 +145,17 @@ SYNC_CLAIM_SECONDS = env.float("SYNC_CLAIM_SECONDS", default=900.0)
 SYNC_MAX_ATTEMPTS = env.int("SYNC_MAX_ATTEMPTS", default=12)
 REQUEST_LOG_DAYS = env.int("REQUEST_LOG_DAYS", default=30)
 
+CELERY_BEAT_SCHEDULE = {
+    # Those that nobody took in time are worth nothing: the next one does their work.
+    "sweep": {
+        "task": "integrations.sweep",
+        "schedule": SYNC_SWEEP_SECONDS,
+        "options": {"expires": SYNC_SWEEP_SECONDS, "queue": "click"},
+    },
+    "reconcile": {"task": "integrations.reconcile", "schedule": crontab(hour=2, minute=17)},
+    "purge": {"task": "integrations.purge", "schedule": crontab(hour=3, minute=43)},
+}
+
 # --- People -------------------------------------------------------------------------------------------------------
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 AUTH_PASSWORD_VALIDATORS = [
@@ -164,7 +181,6 @@ SESSION_COOKIE_HTTPONLY = True
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
@@ -187,20 +203,22 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "static/"
-STATIC_ROOT = env("STATIC_ROOT", default=str(BASE_DIR / "staticfiles"))
 STATICFILES_DIRS = [BASE_DIR / "static"]
+#: Collected and named by digest for a deployment; without it static files are served from where they lie.
+STATIC_HASHED = env.bool("STATIC_HASHED", default=False)
+STATIC_ROOT = env("STATIC_ROOT", default=str(BASE_DIR / "staticfiles")) if STATIC_HASHED else None
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
         "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
-        if env.bool("STATIC_HASHED", default=False)
+        if STATIC_HASHED
         else "django.contrib.staticfiles.storage.StaticFilesStorage",
     },
 }
-WHITENOISE_USE_FINDERS = not env.bool("STATIC_HASHED", default=False)
+WHITENOISE_USE_FINDERS = not STATIC_HASHED
 
-LOG_LEVEL = env("LOG_LEVEL", default="INFO")
-LOG_FORMAT = env("LOG_FORMAT", default="text")
+LOG_LEVEL = env.choice("LOG_LEVEL", choices=("INFO", "DEBUG", "WARNING", "ERROR", "CRITICAL"))
+LOG_FORMAT = env.choice("LOG_FORMAT", choices=("text", "json"))
 _log_processors: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,

@@ -1,6 +1,9 @@
 import os
 
+from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "stigg_zuora.settings")
 application = get_wsgi_application()
+# A web server starts without manage.py, which would have said what is wrong with the settings.
+call_command("check")

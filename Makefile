@@ -1,0 +1,79 @@
+# Everything that is needed to run, test and check this project. Nothing has to be installed but Python and make.
+PYTHON ?= python3
+VENV := .venv
+# Tools are run as modules: a script's first line would break when the checkout is moved.
+RUN := $(VENV)/bin/python
+PIP := $(RUN) -m pip install --quiet --disable-pip-version-check --no-input --require-hashes
+# The engine's tests once more, on the database of the embedded set-up.
+SQLITE_TEST_URL := sqlite:///var/test.sqlite3
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench lock clean python dependencies demo-dependencies
+
+help:
+	@echo "make demo         everything on this machine: web, worker, beat, Redis and a local Zuora"
+	@echo "make demo ONCE=1  the same, once: pushes the demo data, reads it back, compares, ends"
+	@echo "make test         all tests, on PostgreSQL and Redis, and the engine's once more on SQLite"
+	@echo "make lint         ruff, mypy, import contracts, migrations, deployment check"
+	@echo "make bench        benchmarks"
+	@echo "make lock         writes the lock files anew from pyproject.toml"
+	@echo "make clean        removes the virtual environment, the demo's data and every cache"
+
+demo: demo-dependencies
+	@$(RUN) -m stigg_zuora.demo $(if $(filter-out 0 no false,$(ONCE)),--once)
+
+test: dependencies
+	$(RUN) -m pytest -n 2
+	mkdir -p var
+	DATABASE_URL=$(SQLITE_TEST_URL) $(RUN) -m pytest -n 2 -m engine
+
+# The deployment check runs as a grown-up deployment would: served over TLS, on PostgreSQL, with every secret set.
+lint: dependencies
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy .
+	$(RUN) -c "from importlinter.cli import lint_imports_command; lint_imports_command()"
+	$(RUN) manage.py makemigrations --check --dry-run
+	env DEBUG=false PUBLIC_URL=https://billing.example.com ALLOWED_HOSTS=billing.example.com \
+	  DATABASE_URL=postgres://stigg_zuora@db.example.com/stigg_zuora REDIS_URL=redis://redis.example.com:6379/0 \
+	  SECRET_KEY="$$($(RUN) -c 'import secrets; print(secrets.token_urlsafe(64))')" \
+	  ENCRYPTION_KEYS="$$($(RUN) -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())')" \
+	  $(RUN) manage.py check --deploy --fail-level WARNING
+
+bench: dependencies
+	$(RUN) -m tests.bench $(BENCH)
+
+# Versions stay as they are locked unless UPGRADE=--upgrade is given.
+LOCK := $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	--no-annotate --no-emit-index-url --no-emit-find-links $(UPGRADE) pyproject.toml
+lock: dependencies
+	$(LOCK) --all-extras --output-file requirements-dev.lock
+	$(LOCK) --extra embedded --constraint requirements-dev.lock --output-file requirements-demo.lock
+	$(LOCK) --output-file requirements.lock
+
+clean:
+	rm -rf $(VENV) var staticfiles .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Installed again only when the lock file differs from the one that was installed last.
+demo-dependencies: python
+	@cmp -s requirements-demo.lock $(VENV)/requirements-demo.lock || { \
+	  echo "Installing the demo's dependencies into $(VENV), once ..."; \
+	  $(PIP) -r requirements-demo.lock && cp requirements-demo.lock $(VENV)/; }
+
+# The demo's are among them, in the same versions.
+dependencies: python
+	@cmp -s requirements-dev.lock $(VENV)/requirements-dev.lock || { \
+	  echo "Installing all dependencies into $(VENV), once ..."; \
+	  $(PIP) -r requirements-dev.lock && cp requirements-dev.lock requirements-demo.lock $(VENV)/; }
+
+# A virtual environment whose interpreter is gone (an upgrade, a moved checkout) is made anew.
+python:
+	@$(RUN) -c "" 2>/dev/null || { \
+	  command -v $(PYTHON) >/dev/null || { \
+	    echo "$(PYTHON) was not found: install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3.11" >&2; exit 1; }; \
+	  $(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || { \
+	    echo "$(PYTHON) is older than Python 3.11: install a newer one, or name one: make PYTHON=python3.11" >&2; exit 1; }; \
+	  $(PYTHON) -c "import ensurepip, venv" 2>/dev/null || { \
+	    echo "$(PYTHON) cannot make virtual environments: install them first (on Debian and Ubuntu: apt install python3-venv)." >&2; exit 1; }; \
+	  rm -rf $(VENV) && $(PYTHON) -m venv $(VENV); }

@@ -1,0 +1,73 @@
+import pytest
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
+from django.test import Client
+from pytest_django import DjangoDbBlocker, Settings
+
+OK = {"database": "ok", "migrations": "ok", "redis": "ok"}
+
+
+def test_it_is_alive_without_a_database(client: Client) -> None:
+    answer = client.get("/healthz", headers={"host": "10.0.0.1"})
+
+    assert (answer.status_code, answer.content) == (200, b"ok")
+
+
+@pytest.mark.django_db
+def test_it_is_ready_when_everything_answers(client: Client) -> None:
+    answer = client.get("/readyz", headers={"host": "10.0.0.1"})
+
+    assert (answer.status_code, answer.json()) == (200, OK)
+
+
+@pytest.mark.django_db
+def test_probes_are_not_sent_to_https(client: Client, settings: Settings) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+
+    assert client.get("/healthz").status_code == 200
+    assert client.get("/readyz").status_code == 200
+
+
+@pytest.mark.django_db
+def test_it_is_not_ready_while_redis_is_away(client: Client, settings: Settings) -> None:
+    settings.REDIS_URL = "unix:///nowhere/redis.sock"
+
+    answer = client.get("/readyz")
+
+    assert answer.status_code == 503
+    assert answer.json() == OK | {"redis": answer.json()["redis"]}
+    assert answer.json()["redis"].startswith("Redis does not answer: ")
+
+
+@pytest.mark.django_db
+def test_it_is_not_ready_while_a_migration_is_missing(client: Client) -> None:
+    recorder = MigrationRecorder(connection)
+    recorder.record_unapplied("sessions", "0001_initial")
+
+    answer = client.get("/readyz")
+
+    assert answer.status_code == 503
+    assert answer.json() == OK | {"migrations": "1 migrations are not applied: run `python manage.py migrate`."}
+
+
+def test_it_is_not_ready_while_the_database_is_away(
+    client: Client, monkeypatch: pytest.MonkeyPatch, django_db_blocker: DjangoDbBlocker
+) -> None:
+    for name, value in {"HOST": "/nowhere", "OPTIONS": {}}.items():
+        monkeypatch.setitem(connection.settings_dict, name, value)
+    with django_db_blocker.unblock():
+        connection.close()
+        answer = client.get("/readyz")
+        connection.close()
+
+    assert answer.status_code == 503
+    assert answer.json()["database"].startswith("The database does not answer: ")
+    assert answer.json()["redis"] == "ok"
+
+
+@pytest.mark.django_db
+def test_metrics_need_no_login(client: Client) -> None:
+    answer = client.get("/metrics")
+
+    assert answer.status_code == 200
+    assert b"django_http_requests_before_middlewares_total" in answer.content
