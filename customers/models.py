@@ -1,6 +1,21 @@
+from typing import Any
+
+from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
+
+
+def validate_metadata(value: Any) -> None:
+    """Stigg's metadata is one flat object of texts; anything else raises ValidationError."""
+    if not isinstance(value, dict):
+        raise ValidationError('Metadata is an object of texts, for example {"region": "emea"}.')
+    for key, text in value.items():
+        if not isinstance(text, str):
+            raise ValidationError(
+                'Metadata holds texts only: write the value of "%(key)s" in quotes, without lists or objects in it.',
+                params={"key": key},
+            )
 
 
 class Customer(models.Model):
@@ -47,7 +62,12 @@ class Customer(models.Model):
         blank=True,
         help_text="Links an account that exists in the billing system already.",
     )
-    metadata = models.JSONField(default=dict, blank=True)
+    metadata = models.JSONField(
+        default=dict,
+        blank=True,
+        validators=[validate_metadata],
+        help_text='Texts by key, for example {"region": "emea"}.',
+    )
     archived_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)

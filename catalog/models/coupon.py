@@ -1,7 +1,7 @@
 from django.db import models
 from django.db.models import Q
 
-from catalog.models.reference import MONEY, ref_id_field, validate_currency
+from catalog.models.reference import MONEY, metadata_field, ref_id_field, validate_currency
 
 
 class CouponType(models.TextChoices):
@@ -25,7 +25,7 @@ class Coupon(models.Model):
     duration_in_months = models.PositiveIntegerField(null=True, blank=True, help_text="Empty: it does not end.")
     status = models.CharField(max_length=8, choices=CouponStatus, default=CouponStatus.ACTIVE)
     billing_id = models.CharField("billing ID", max_length=255, blank=True)
-    metadata = models.JSONField(default=dict, blank=True)
+    metadata = metadata_field()
 
     class Meta:
         ordering = ["ref_id"]
@@ -34,12 +34,14 @@ class Coupon(models.Model):
                 condition=Q(coupon_type="FIXED", percent_off__isnull=True)
                 | Q(coupon_type="PERCENTAGE", percent_off__gt=0, percent_off__lte=100),
                 name="coupon_percentage_from_0_to_100",
-                violation_error_message="A PERCENTAGE coupon takes more than 0 and at most 100 percent off; a FIXED one has amounts instead.",
+                violation_error_message=(
+                    "A PERCENTAGE coupon takes more than 0 and at most 100 percent off; a FIXED one has amounts."
+                ),
             ),
             models.CheckConstraint(
                 condition=Q(duration_in_months__isnull=True) | Q(duration_in_months__gte=1),
                 name="coupon_lasts_a_month_or_more",
-                violation_error_message="A coupon lasts at least one month; leave the duration empty if it does not end.",
+                violation_error_message="A coupon lasts a month or more; leave the duration empty if it does not end.",
             ),
         ]
 

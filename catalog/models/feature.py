@@ -1,6 +1,6 @@
 from django.db import models
 
-from catalog.models.reference import ref_id_field
+from catalog.models.reference import metadata_field, ref_id_field
 
 
 class FeatureType(models.TextChoices):
@@ -32,7 +32,7 @@ class Feature(models.Model):
     status = models.CharField(max_length=9, choices=FeatureStatus, default=FeatureStatus.ACTIVE)
     units_singular = models.CharField("unit, singular", max_length=255, blank=True, help_text="For example seat.")
     units_plural = models.CharField("unit, plural", max_length=255, blank=True, help_text="For example seats.")
-    metadata = models.JSONField(default=dict, blank=True)
+    metadata = metadata_field()
 
     class Meta:
         ordering = ["ref_id"]
@@ -40,7 +40,7 @@ class Feature(models.Model):
             models.CheckConstraint(
                 condition=models.Q(meter_type="NONE") | models.Q(feature_type="NUMBER"),
                 name="feature_only_numbers_are_metered",
-                violation_error_message="Only a NUMBER feature can have a meter: change its type, or set the meter to NONE.",
+                violation_error_message="Only a NUMBER feature has a meter: change its type, or set the meter to NONE.",
             ),
         ]
 

@@ -3,7 +3,7 @@ from typing import TYPE_CHECKING
 from django.db import models
 
 from catalog.models.product import Product
-from catalog.models.reference import ref_id_field
+from catalog.models.reference import metadata_field, ref_id_field
 
 if TYPE_CHECKING:
     from catalog.models.price import PriceQuerySet
@@ -38,7 +38,7 @@ class Package(models.Model):
     billing_id = models.CharField(
         "billing ID", max_length=255, blank=True, help_text="Links an object that exists in the billing system already."
     )
-    metadata = models.JSONField(default=dict, blank=True)
+    metadata = metadata_field()
 
     if TYPE_CHECKING:
         prices: PriceQuerySet
@@ -47,7 +47,11 @@ class Package(models.Model):
         abstract = True
         ordering = ["ref_id"]
         constraints = [
-            models.CheckConstraint(condition=models.Q(version_number__gte=1), name="%(class)s_version_from_one"),
+            models.CheckConstraint(
+                condition=models.Q(version_number__gte=1),
+                name="%(class)s_version_from_one",
+                violation_error_message="Versions count from 1.",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -5,8 +5,8 @@ from django.db import models
 from django.db.models import Q
 
 from catalog.models.feature import Feature
-from catalog.models.package import Addon, Package, Plan
-from catalog.models.reference import MONEY, validate_currency
+from catalog.models.package import Addon, Package, Plan, PricingType
+from catalog.models.reference import MONEY, validate_country, validate_currency
 
 
 class BillingModel(models.TextChoices):
@@ -79,7 +79,7 @@ class Price(models.Model):
             models.CheckConstraint(
                 condition=~Q(billing_model="FLAT_FEE") | Q(feature__isnull=True, tiers_mode=""),
                 name="price_flat_fee_counts_nothing",
-                violation_error_message="A flat fee has neither feature nor tiers: clear both, or choose another billing model.",
+                violation_error_message="A flat fee has no feature and no tiers: clear both, or change the model.",
             ),
             models.CheckConstraint(
                 condition=Q(billing_cadence="RECURRING") | ~Q(billing_model="USAGE_BASED"),
@@ -93,6 +93,11 @@ class Price(models.Model):
                 name="price_unit_limits_in_order",
                 violation_error_message="The fewest units must not be more than the most units.",
             ),
+            models.CheckConstraint(
+                condition=Q(block_size__isnull=True) | Q(block_size__gte=1),
+                name="price_block_of_one_or_more",
+                violation_error_message="A block holds at least one unit; leave its size empty if there are no blocks.",
+            ),
             # One charge per shape of a version: this is also what names it in the billing system, so that it stays the
             # same charge from version to version. Four constraints, because NULLs never collide.
             *(
@@ -100,7 +105,9 @@ class Price(models.Model):
                     fields=[owner, "version_number", "billing_period", "billing_cadence", "billing_model", *feature],
                     condition=Q(feature__isnull=not feature, **{f"{owner}__isnull": False}),
                     name=f"price_once_per_{owner}_{'feature' if feature else 'fee'}",
-                    violation_error_message="This version has such a charge for that billing period already: change that one.",
+                    violation_error_message=(
+                        "This version has such a charge for that billing period already: change that one."
+                    ),
                 )
                 for owner in ("plan", "addon")
                 for feature in ([], ["feature"])
@@ -120,11 +127,33 @@ class Price(models.Model):
             raise ValueError(msg)
         return package
 
+    @property
+    def is_sold(self) -> bool:
+        """Whether its version is or was on sale: it must stay as it is, for those who have it."""
+        return self.package.is_published and self.version_number <= self.package.version_number
+
     def clean(self) -> None:
-        if self.pk is None and self.version_number == 1 and (self.plan_id or self.addon_id):
-            self.version_number = self.package.version_number
-        if self.plan_id is None and self.addon_id is None:
-            raise ValidationError("A price belongs to a plan or to an add-on: choose one of them.")
+        """Check what lies beyond this row, against the other prices of the version.
+
+        Usage is billed monthly: Stigg allows pay-as-you-go only where that is the sole billing period
+        (https://docs.stigg.io, "Defining plan pricing", pay-as-you-go charges).
+        """
+        if bool(self.plan_id) == bool(self.addon_id):
+            return  # the constraint has said so
+        if self.package.pricing_type != PricingType.PAID:
+            raise ValidationError(
+                "%(package)s is %(type)s, and only a PAID plan or add-on has prices: change its pricing type first.",
+                params={"package": self.package, "type": self.package.pricing_type},
+            )
+        others = self.package.prices.filter(version_number=self.version_number).exclude(pk=self.pk)
+        charges = [(self.billing_model, self.billing_period), *others.values_list("billing_model", "billing_period")]
+        if any(model == BillingModel.USAGE_BASED for model, _ in charges) and any(
+            period == BillingPeriod.ANNUALLY for _, period in charges
+        ):
+            raise ValidationError(
+                "Usage is billed only where MONTHLY is the sole billing period: make this price MONTHLY, or move the "
+                "annual prices or the usage to a plan of their own."
+            )
 
 
 class PriceAmount(models.Model):
@@ -133,7 +162,11 @@ class PriceAmount(models.Model):
     price = models.ForeignKey(Price, on_delete=models.CASCADE, related_name="amounts")
     currency = models.CharField(max_length=3, validators=[validate_currency])
     billing_country_code = models.CharField(
-        "country", max_length=2, blank=True, help_text="ISO 3166 code of a localised price; empty for everybody else."
+        "country",
+        max_length=2,
+        blank=True,
+        validators=[validate_country],
+        help_text="ISO 3166 code of a localised price; empty for everybody else.",
     )
     amount = models.DecimalField(
         **MONEY, null=True, blank=True, help_text="Whole currency units. Empty when there are tiers."

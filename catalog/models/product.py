@@ -1,6 +1,6 @@
 from django.db import models
 
-from catalog.models.reference import ref_id_field
+from catalog.models.reference import metadata_field, ref_id_field
 
 
 class ProductStatus(models.TextChoices):
@@ -18,7 +18,7 @@ class Product(models.Model):
     multiple_subscriptions = models.BooleanField(
         default=False, help_text="A customer may hold one subscription per resource."
     )
-    metadata = models.JSONField(default=dict, blank=True)
+    metadata = metadata_field()
 
     class Meta:
         ordering = ["ref_id"]

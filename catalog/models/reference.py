@@ -1,5 +1,8 @@
 """What every Stigg entity is known by."""
 
+from typing import Any, TypedDict
+
+from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
 
@@ -11,8 +14,28 @@ validate_ref_id = RegexValidator(
 
 validate_currency = RegexValidator(r"^[A-Z]{3}$", "Give the ISO 4217 code in capitals, for example EUR.")
 
+validate_country = RegexValidator(r"^[A-Z]{2}$", "Give the ISO 3166 code in capitals, for example DE.")
+
+
+class _Digits(TypedDict):
+    max_digits: int
+    decimal_places: int
+
+
 #: Whole currency units, as in Stigg (49 is 49.00). Zuora holds 13 digits before and 9 after the point.
-MONEY = {"max_digits": 22, "decimal_places": 9}
+MONEY: _Digits = {"max_digits": 22, "decimal_places": 9}
+
+
+def validate_metadata(value: Any) -> None:
+    """Stigg's metadata is one flat object of texts; anything else raises ValidationError."""
+    if not isinstance(value, dict):
+        raise ValidationError('Metadata is an object of texts, for example {"region": "emea"}.')
+    for key, text in value.items():
+        if not isinstance(text, str):
+            raise ValidationError(
+                'Metadata holds texts only: write the value of "%(key)s" in quotes, without lists or objects in it.',
+                params={"key": key},
+            )
 
 
 def ref_id_field() -> "models.CharField[str, str]":
@@ -23,4 +46,14 @@ def ref_id_field() -> "models.CharField[str, str]":
         unique=True,
         validators=[validate_ref_id],
         help_text="Stigg's own id. It cannot be changed later.",
+    )
+
+
+def metadata_field() -> "models.JSONField[Any, Any]":
+    """Return the field for what a caller notes about an entity."""
+    return models.JSONField(
+        default=dict,
+        blank=True,
+        validators=[validate_metadata],
+        help_text='Texts by key, for example {"region": "emea"}.',
     )

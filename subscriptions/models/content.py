@@ -1,9 +1,13 @@
 """What a subscription holds beside its plan."""
 
+from typing import Any
+
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 
-from catalog.models import Addon, Coupon, Feature, Price
+from catalog.models import Addon, BillingModel, Coupon, Feature, PackageStatus, Price, PricingType
+from catalog.models.price import PriceQuerySet
 from catalog.models.reference import MONEY
 from customers.models import Customer
 from subscriptions.models.subscription import Subscription
@@ -16,7 +20,9 @@ class SubscriptionAddon(models.Model):
     addon = models.ForeignKey(
         Addon, on_delete=models.PROTECT, related_name="subscription_addons", verbose_name="add-on"
     )
-    addon_version_number = models.PositiveIntegerField("add-on version", default=1)
+    addon_version_number = models.PositiveIntegerField(
+        "add-on version", blank=True, help_text="Empty: the one on sale."
+    )
     quantity = models.PositiveIntegerField(default=1)
 
     class Meta:
@@ -36,6 +42,44 @@ class SubscriptionAddon(models.Model):
 
     def __str__(self) -> str:
         return f"{self.quantity} x {self.addon}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.take_version_on_sale()
+        super().save(*args, **kwargs)
+
+    def take_version_on_sale(self) -> None:
+        """Sell the version that is on sale, unless a version was named."""
+        if not self.addon_version_number:
+            self.addon_version_number = self.addon.version_number
+
+    def clean(self) -> None:
+        """Check that the plan goes with this add-on, and that it is sold so often and for that billing period."""
+        if not (self.addon_id and self.subscription.plan_id):
+            return  # the fields have said so
+        self.take_version_on_sale()
+        plan, period = self.subscription.plan, self.subscription.billing_period
+        compatible = list(plan.compatible_addons.all())
+        errors = {}
+        if self._state.adding and self.addon.status != PackageStatus.PUBLISHED:
+            errors["addon"] = f"{self.addon} is not on sale: publish it first, or choose a published add-on."
+        elif compatible and self.addon not in compatible:
+            offered = ", ".join(str(addon) for addon in compatible)
+            errors["addon"] = f"{plan} does not go with {self.addon}: choose {offered}, or add it to the plan."
+        elif self.addon.pricing_type == PricingType.PAID and not self._prices(period).exists():
+            errors["addon"] = (
+                f"{self.addon}, version {self.addon_version_number}, has no {period} price: add one first."
+            )
+        if self.addon_version_number > self.addon.version_number:
+            errors["addon_version_number"] = (
+                f"{self.addon} is on sale in version {self.addon.version_number}: choose up to that one, or none."
+            )
+        if self.addon.max_quantity is not None and (self.quantity or 0) > self.addon.max_quantity:
+            errors["quantity"] = f"{self.addon} is sold {self.addon.max_quantity} times at most: lower the quantity."
+        if errors:
+            raise ValidationError(errors)
+
+    def _prices(self, billing_period: str) -> PriceQuerySet:
+        return self.addon.prices.filter(version_number=self.addon_version_number, billing_period=billing_period)
 
 
 class SubscriptionQuantity(models.Model):
@@ -58,6 +102,28 @@ class SubscriptionQuantity(models.Model):
 
     def __str__(self) -> str:
         return f"{self.quantity} {self.feature.units_plural or self.feature}"
+
+    def clean(self) -> None:
+        """Check that a plan or an add-on of the subscription is sold by this unit, and in this quantity."""
+        if not (self.feature_id and self.subscription.plan_id) or self.quantity is None:
+            return  # the fields have said so
+        per_unit = [
+            price
+            for price in self.subscription.prices()
+            if price.billing_model == BillingModel.PER_UNIT and price.feature_id == self.feature_id
+        ]
+        if not per_unit:
+            raise ValidationError(
+                {
+                    "feature": f"Neither the plan nor an add-on of this subscription is sold per {self.feature}: "
+                    "choose a feature that is, or delete this quantity."
+                }
+            )
+        for price in per_unit:
+            fewest, most = price.min_unit_quantity or 1, price.max_unit_quantity
+            if self.quantity < fewest or (most is not None and self.quantity > most):
+                limits = f"at least {fewest}" if most is None else f"{fewest} to {most}"
+                raise ValidationError({"quantity": f"{price.package} is sold for {limits}: change the quantity."})
 
 
 class PriceOverride(models.Model):
@@ -87,6 +153,19 @@ class PriceOverride(models.Model):
     def __str__(self) -> str:
         return f"{self.price}: {self.amount if self.amount is not None else 'tiers'}"
 
+    def clean(self) -> None:
+        """Check that the subscription is charged this price at all."""
+        if not (self.price_id and self.subscription.plan_id):
+            return  # the fields have said so
+        if self.price not in self.subscription.prices():
+            raise ValidationError(
+                {
+                    "price": f"{self.price.package}, version {self.price.version_number}, {self.price.billing_period}, "
+                    "is not what this subscription holds: choose a price of its plan or of its add-ons, or delete "
+                    "this override."
+                }
+            )
+
 
 class PriceOverrideTier(models.Model):
     """A step of an overridden tiered price; the last one has no upper end."""
@@ -99,13 +178,27 @@ class PriceOverrideTier(models.Model):
     class Meta:
         ordering = [models.F("up_to").asc(nulls_last=True)]
         constraints = [
-            models.UniqueConstraint(fields=["price_override", "up_to"], name="price_override_tier_once_per_bound"),
             models.UniqueConstraint(
-                fields=["price_override"], condition=Q(up_to__isnull=True), name="price_override_tier_one_open_end"
+                fields=["price_override", "up_to"],
+                name="price_override_tier_once_per_bound",
+                violation_error_message="Two tiers end at the same unit: give each its own end.",
+            ),
+            models.UniqueConstraint(
+                fields=["price_override"],
+                condition=Q(up_to__isnull=True),
+                name="price_override_tier_one_open_end",
+                violation_error_message="Only the last tier has no end: give the others theirs.",
             ),
             models.CheckConstraint(
                 condition=Q(unit_price__isnull=False) | Q(flat_price__isnull=False),
                 name="price_override_tier_has_a_price",
+                violation_error_message="A tier needs a price per unit, a flat price, or both.",
+            ),
+            models.CheckConstraint(
+                condition=(Q(unit_price__isnull=True) | Q(unit_price__gte=0))
+                & (Q(flat_price__isnull=True) | Q(flat_price__gte=0)),
+                name="price_override_tier_not_negative",
+                violation_error_message="A tier's price cannot be negative.",
             ),
         ]
 

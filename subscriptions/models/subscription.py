@@ -1,9 +1,18 @@
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
 
-from catalog.models import BillingPeriod, Coupon, Plan
-from catalog.models.reference import ref_id_field
+from catalog.models import BillingPeriod, Coupon, CouponStatus, PackageStatus, Plan, Price, PricingType
+from catalog.models.reference import metadata_field, ref_id_field
 from customers.models import Customer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from subscriptions.models.content import SubscriptionAddon
 
 
 class SubscriptionStatus(models.TextChoices):
@@ -19,6 +28,12 @@ class CancellationTime(models.TextChoices):
     IMMEDIATE = "IMMEDIATE"
     END_OF_BILLING_PERIOD = "END_OF_BILLING_PERIOD"
     SPECIFIC_DATE = "SPECIFIC_DATE"
+
+
+def validate_object(value: Any) -> None:
+    """Refuse, with ValidationError, what is not a JSON object."""
+    if not isinstance(value, dict):
+        raise ValidationError('Give an object, for example {"taxPercentage": "19"}.')
 
 
 class Subscription(models.Model):
@@ -39,7 +54,7 @@ class Subscription(models.Model):
         help_text="Empty: the customer pays.",
     )
     plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="subscriptions")
-    plan_version_number = models.PositiveIntegerField("plan version", default=1)
+    plan_version_number = models.PositiveIntegerField("plan version", blank=True, help_text="Empty: the one on sale.")
     billing_period = models.CharField(
         max_length=8, choices=BillingPeriod, blank=True, help_text="Empty for a free plan."
     )
@@ -59,10 +74,13 @@ class Subscription(models.Model):
         blank=True,
         help_text="Links a subscription that exists in the billing system already.",
     )
-    billing_information = models.JSONField(default=dict, blank=True)
-    metadata = models.JSONField(default=dict, blank=True)
+    billing_information = models.JSONField(default=dict, blank=True, validators=[validate_object])
+    metadata = metadata_field()
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
+
+    #: Add-ons of a form or a request, while they are checked before any row is saved; None: those that are stored.
+    proposed_addons: "Sequence[SubscriptionAddon] | None" = None
 
     class Meta:
         ordering = ["ref_id"]
@@ -87,6 +105,10 @@ class Subscription(models.Model):
     def __str__(self) -> str:
         return self.ref_id
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.take_version_on_sale()
+        super().save(*args, **kwargs)
+
     @property
     def payer(self) -> Customer:
         """Who gets the invoice."""
@@ -99,3 +121,70 @@ class Subscription(models.Model):
     @property
     def is_trial(self) -> bool:
         return self.status == SubscriptionStatus.IN_TRIAL
+
+    @property
+    def billing_anchor(self) -> datetime:
+        """When its billing periods began: at the start, or when the trial ended."""
+        return self.trial_end_date or self.start_date
+
+    def take_version_on_sale(self) -> None:
+        """Sell the version that is on sale, unless a version was named."""
+        if not self.plan_version_number:
+            self.plan_version_number = self.plan.version_number
+
+    def held_addons(self) -> "Sequence[SubscriptionAddon]":
+        """Return its add-ons: those proposed, or those stored."""
+        if self.proposed_addons is not None:
+            return self.proposed_addons
+        return list(self.addons.select_related("addon")) if self.pk else []
+
+    def prices(self) -> list[Price]:
+        """Return what it is charged: the prices of its plan and its add-ons, as sold, for its billing period."""
+        sold = Q(plan=self.plan_id, version_number=self.plan_version_number)
+        for held in self.held_addons():
+            held.take_version_on_sale()
+            sold |= Q(addon=held.addon_id, version_number=held.addon_version_number)
+        prices = Price.objects.filter(sold, billing_period=self.billing_period)
+        return list(prices.select_related("plan", "addon", "feature"))
+
+    def clean(self) -> None:
+        """Check what lies beyond this row: what is sold, in which version, for which billing period."""
+        if not self.plan_id:
+            return  # the field has said so
+        self.take_version_on_sale()
+        errors: dict[str, str] = {}
+        if self._state.adding:
+            errors |= self._unsaleable()
+        if self.plan_version_number > self.plan.version_number:
+            errors["plan_version_number"] = (
+                f"{self.plan} is on sale in version {self.plan.version_number}: choose up to that one, or none."
+            )
+        elif self.plan.pricing_type == PricingType.PAID:
+            errors |= self._wrong_period()
+        if bool(self.cancellation_date) != bool(self.cancellation_time):
+            errors["cancellation_date"] = (
+                "Give both the cancellation's time and its date, or neither; the actions of the list find the date "
+                "of a cancellation now or at the end of the billing period."
+            )
+        if errors:
+            raise ValidationError(errors)
+
+    def _unsaleable(self) -> dict[str, str]:
+        errors = {}
+        if self.plan.status != PackageStatus.PUBLISHED:
+            errors["plan"] = f"{self.plan} is not on sale: publish it first, or choose a published plan."
+        if self.customer_id and self.customer.archived_at:
+            errors["customer"] = f"{self.customer} is archived: unarchive the customer first."
+        if self.coupon and self.coupon.status != CouponStatus.ACTIVE:
+            errors["coupon"] = f"{self.coupon} is archived: choose an active coupon."
+        return errors
+
+    def _wrong_period(self) -> dict[str, str]:
+        prices = self.plan.prices.filter(version_number=self.plan_version_number)
+        periods = sorted(set(prices.values_list("billing_period", flat=True)))
+        if self.billing_period in periods:
+            return {}
+        offered = " or ".join(periods) or "no billing period"
+        return {
+            "billing_period": f"{self.plan}, version {self.plan_version_number}, has prices for {offered}: choose it."
+        }

@@ -1,0 +1,119 @@
+from typing import Any, ClassVar, TypeVar
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+
+from catalog import publishing
+from catalog.admin.entity import EntityAdmin
+from catalog.admin.prices import costs
+from catalog.models import Addon, Plan, Price
+
+P = TypeVar("P", bound=Plan | Addon)
+
+
+class PriceInline(admin.TabularInline[Price, Any]):
+    """The prices of all versions, to look at; each is edited on its own page, with its amounts and tiers."""
+
+    model = Price
+    fields = ("version_number", "billing_model", "billing_cadence", "billing_period", "feature", "costs")
+    readonly_fields = fields
+    ordering = ("-version_number", "billing_period", "billing_model", "pk")
+    show_change_link = True
+    extra = 0
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Price]:
+        # A price's name holds its feature's unit.
+        return super().get_queryset(request).select_related("feature").prefetch_related("amounts")
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        return False
+
+    @admin.display(description="amounts")
+    def costs(self, price: Price) -> str:
+        return costs(price)
+
+
+class PackageAdmin(EntityAdmin[P]):
+    list_display = ("ref_id", "display_name", "product", "pricing_type", "status", "version_number")
+    list_filter = ("status", "pricing_type", "product")
+    list_select_related = ("product",)
+    search_fields = ("ref_id", "display_name", "billing_id")
+    autocomplete_fields: ClassVar[tuple[str, ...]] = ("product",)
+    readonly_fields = ("status", "version_number", "add_price")
+    inlines = (PriceInline,)
+    actions = ("publish", "start_draft", "archive", "unarchive")
+    own_fields: tuple[str, ...] = ()
+
+    def get_fieldsets(self, request: HttpRequest, obj: P | None = None) -> Any:  # noqa: ARG002
+        sale = ("pricing_type", "status", "version_number")
+        return (
+            (None, {"fields": ("ref_id", "product", "display_name", "description", *self.own_fields)}),
+            (
+                "Sale",
+                {
+                    "fields": (*sale, "add_price") if obj else sale,
+                    "description": "Published, drafted and archived by the actions of the list.",
+                },
+            ),
+            ("More", {"fields": ("billing_id", "metadata")}),
+        )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: P | None = None) -> list[Any] | tuple[Any, ...]:
+        readonly = super().get_readonly_fields(request, obj)
+        # Stigg moves subscriptions between plans of different types, it does not change the type under them.
+        return (*readonly, "pricing_type") if obj is not None and obj.is_published else readonly
+
+    @admin.display(description="new price")
+    def add_price(self, package: P) -> str:
+        draft = publishing.drafted_version(package=package)
+        if draft is None:
+            return "There is no draft: start one in the list."
+        owner = "plan" if isinstance(package, Plan) else "addon"
+        return format_html(
+            '<a href="{}?{}={}">Add a price to version {}</a>',
+            reverse("admin:catalog_price_add"),
+            owner,
+            package.pk,
+            draft,
+        )
+
+    @admin.action(description="Publish", permissions=["change"])
+    def publish(self, request: HttpRequest, queryset: QuerySet[P]) -> None:
+        self.each(request, queryset, verb=lambda package: publishing.publish(package=package), done="published")
+
+    @admin.action(description="Start a draft", permissions=["change"])
+    def start_draft(self, request: HttpRequest, queryset: QuerySet[P]) -> None:
+        self.each(
+            request,
+            queryset,
+            verb=lambda package: publishing.start_draft(package=package),
+            done="its prices can be changed in the draft now",
+        )
+
+    @admin.action(description="Archive", permissions=["change"])
+    def archive(self, request: HttpRequest, queryset: QuerySet[P]) -> None:
+        self.each(request, queryset, verb=lambda package: publishing.archive(package=package), done="archived")
+
+    @admin.action(description="Unarchive", permissions=["change"])
+    def unarchive(self, request: HttpRequest, queryset: QuerySet[P]) -> None:
+        self.each(request, queryset, verb=lambda package: publishing.unarchive(package=package), done="on sale again")
+
+
+@admin.register(Plan)
+class PlanAdmin(PackageAdmin[Plan]):
+    autocomplete_fields = ("product", "compatible_addons")
+    own_fields = ("compatible_addons",)
+
+
+@admin.register(Addon)
+class AddonAdmin(PackageAdmin[Addon]):
+    own_fields = ("max_quantity",)

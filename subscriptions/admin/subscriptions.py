@@ -1,0 +1,60 @@
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from catalog.admin.entity import EntityAdmin
+from subscriptions.admin.content import AddonInline, OverrideInline, QuantityInline
+from subscriptions.cancelling import cancel
+from subscriptions.models import CancellationTime, Subscription
+
+
+@admin.register(Subscription)
+class SubscriptionAdmin(EntityAdmin[Subscription]):
+    list_display = ("ref_id", "customer", "plan", "billing_period", "status", "start_date", "cancellation_date")
+    list_filter = ("status", "billing_period", "plan")
+    list_select_related = ("customer", "plan")
+    search_fields = ("ref_id", "customer__ref_id", "customer__name", "plan__ref_id", "resource_id", "billing_id")
+    autocomplete_fields = ("customer", "paying_customer", "plan", "coupon")
+    readonly_fields = ("effective_end_date", "created_at", "updated_at")
+    immutable_fields = ("ref_id", "customer")
+    fieldsets = (
+        (None, {"fields": ("ref_id", "customer", "paying_customer", "resource_id")}),
+        ("What is sold", {"fields": ("plan", "plan_version_number", "billing_period", "coupon")}),
+        ("Life", {"fields": ("status", "start_date", "trial_end_date")}),
+        (
+            "End",
+            {
+                "fields": ("cancellation_time", "cancellation_date", "effective_end_date"),
+                "description": "The actions of the list cancel now or at the end of the billing period.",
+            },
+        ),
+        ("More", {"fields": ("billing_id", "billing_information", "metadata", "created_at", "updated_at")}),
+    )
+    # Add-ons first: what follows is checked against those of the same request.
+    inlines = (AddonInline, QuantityInline, OverrideInline)
+    actions = ("cancel_now", "cancel_at_period_end")
+
+    def get_inlines(self, request: HttpRequest, obj: Subscription | None) -> Any:
+        # Which prices can be overridden is known once there is a plan.
+        inlines = super().get_inlines(request, obj)
+        return inlines if obj else [inline for inline in inlines if inline is not OverrideInline]
+
+    @admin.action(description="Cancel now", permissions=["change"])
+    def cancel_now(self, request: HttpRequest, queryset: QuerySet[Subscription]) -> None:
+        self._cancel(request, queryset, CancellationTime.IMMEDIATE)
+
+    @admin.action(description="Cancel at the end of the billing period", permissions=["change"])
+    def cancel_at_period_end(self, request: HttpRequest, queryset: QuerySet[Subscription]) -> None:
+        self._cancel(request, queryset, CancellationTime.END_OF_BILLING_PERIOD)
+
+    def _cancel(self, request: HttpRequest, queryset: QuerySet[Subscription], time: CancellationTime) -> None:
+        now = timezone.now()
+        self.each(
+            request,
+            queryset,
+            verb=lambda subscription: cancel(subscription=subscription, time=time, now=now),
+            done="cancelled" if time == CancellationTime.IMMEDIATE else "will end with its billing period",
+        )
