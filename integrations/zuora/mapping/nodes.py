@@ -4,7 +4,6 @@ Pushing walks the tree and knows nothing else, so that another policy (plan and 
 period on the charge) is another function that returns the same nodes.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -22,7 +21,10 @@ class UnitNode:
 
 @dataclass(frozen=True)
 class TierNode:
-    """One row of a charge's price table. Its price is the only thing Zuora lets us change later."""
+    """One row of a charge's price table. Its value is the only thing that Zuora lets us change later.
+
+    Source: https://developer.zuora.com/v1-api-reference/api/operation/Object_PUTProductRatePlanChargeTier/
+    """
 
     currency: str
     starting_unit: Decimal | None
@@ -34,14 +36,15 @@ class TierNode:
 class ChargeNode:
     """A charge: `body` is the create body without the rate plan's id.
 
-    `shape` holds what Zuora cannot change in place (model, type, period, unit, tier bounds, currencies): when it differs
-    from what was sent, the rate plan gets a successor. `texts` holds what a PUT may change (name, description).
+    `shape` holds what Zuora cannot change in place (model, type, period, unit, tier bounds, currencies), as plain JSON:
+    when it differs from what was sent, the rate plan gets a successor. `texts` holds what a PUT may change (name,
+    default quantity). `tiers` are in the order of the rows in `body`.
     """
 
     key: str
     number: str
     body: Body
-    shape: Mapping[str, Any]
+    shape: Body
     texts: Body
     tiers: tuple[TierNode, ...]
     unit: UnitNode | None = None
@@ -56,6 +59,15 @@ class RatePlanNode:
     body: Body
     update: Body
     charges: tuple[ChargeNode, ...]
+
+    @property
+    def shape(self) -> Body:
+        """What a change of this rate plan must not touch: when it differs from what was sent, a successor is due.
+
+        Its charges belong to it: a subscription takes a rate plan whole, so that one with another set of charges is
+        another rate plan. Plain JSON.
+        """
+        return {charge.key: charge.shape for charge in self.charges}
 
 
 @dataclass(frozen=True)
