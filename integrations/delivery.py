@@ -38,7 +38,7 @@ from integrations.zuora import budget
 from integrations.zuora.client import Client, Exchange
 from integrations.zuora.errors import ZuoraError
 from integrations.zuora.mapping.refusal import Refused
-from integrations.zuora.push import PUSH, Difference, Far, Mismatch, Waits
+from integrations.zuora.push import PUSH, Difference, Far, Mismatch, Waits, cancel_in_zuora
 from integrations.zuora.tenant import tenant_of
 from subscriptions.models import Subscription
 
@@ -127,11 +127,13 @@ def _attempt(attempt: _Attempt, far: Far) -> Woken:
     verdict = _judge(entity, job.connection)
     if verdict is not None:
         record.trace = verdict.trace
-        if not verdict.syncs:
-            record.mark_status(SyncStatus.NO_SYNC_REQUIRED, now=far.clock())
-            return _end(attempt, far, JobState.DONE, DeliveryOutcome.NOT_SYNCED, reason=verdict.reason)
+        record.save(update_fields=["trace"])
+    stopped = verdict is not None and not verdict.syncs
     try:
-        PUSH[EntityKind(job.kind)](far, entity, record)
+        if not stopped:
+            PUSH[EntityKind(job.kind)](far, entity, record)
+        elif record.is_linked and record.cancel_wanted_at:
+            cancel_in_zuora(far, entity, record)
     except Waits as waits:
         return _wait(attempt, far, record, waits)
     except (Refused, Mismatch) as refusal:
@@ -141,8 +143,8 @@ def _attempt(attempt: _Attempt, far: Far) -> Woken:
     except Exception:
         log.exception("A push broke; this is a mistake in the program.")
         return _fail(attempt, far, record, Words("The program made a mistake.", "Look for the track id in the log."))
-    if verdict is not None:
-        record.save(update_fields=["trace"])
+    if verdict is not None and not verdict.syncs:
+        return _stop(attempt, far, record, verdict)
     outcome = DeliveryOutcome.SENT if far.writes else DeliveryOutcome.UNCHANGED
     woken = _end(attempt, far, JobState.DONE, outcome)
     children = outbox.release_children(connection=job.connection, key=job.key, now=far.clock())
@@ -156,6 +158,14 @@ def _judge(entity: models.Model, connection: Connection) -> Verdict | None:
         case Subscription():
             return verdict_on_subscription(entity, connection=connection)
     return None
+
+
+def _stop(attempt: _Attempt, far: Far, record: SyncRecord, verdict: Verdict) -> Woken:
+    if record.cancel_wanted_at is not None:
+        record.cancel_wanted_at = None
+        record.save(update_fields=["cancel_wanted_at"])
+    record.mark_status(SyncStatus.NO_SYNC_REQUIRED, now=far.clock())
+    return _end(attempt, far, JobState.DONE, DeliveryOutcome.NOT_SYNCED, reason=verdict.reason)
 
 
 def _wait(attempt: _Attempt, far: Far, record: SyncRecord, waits: Waits) -> Woken:
@@ -183,8 +193,6 @@ def _failed_call(attempt: _Attempt, far: Far, record: SyncRecord, error: ZuoraEr
         record.zuora_says = "; ".join(str(reason) for reason in error.reasons)
         record.zuora_request_id = error.request_id
         return _fail(attempt, far, record, words)
-    record.trace = record.trace
-    record.save(update_fields=["trace"])
     return _end(
         attempt,
         far,

@@ -83,7 +83,7 @@ def _store(*, connection: Connection, wishes: list[Wish], now: datetime, at: dat
             ],
             ignore_conflicts=True,
         )
-        rows = _jobs_of(connection, missing).waiting().select_for_update().order_by("pk")
+        rows = _waiting_of(connection, missing).select_for_update().order_by("pk")
         found |= {(job.kind, job.entity_id): job for job in rows}
         missing = [w for w in missing if (w.kind, w.entity_id) not in found]
     stale = [job for w in wishes if _touch(job := found[w.kind, w.entity_id], w, at=at, priority=priority)]
@@ -120,14 +120,14 @@ def _store_records(*, connection: Connection, wishes: list[Wish], now: datetime)
     ).update(status=SyncStatus.PENDING, status_since=now)
 
 
-def _jobs_of(connection: Connection, wishes: Iterable[Wish]) -> "QuerySet[SyncJob]":
+def _waiting_of(connection: Connection, wishes: Iterable[Wish]) -> QuerySet[SyncJob]:
     by_kind: dict[str, list[int]] = {}
     for w in wishes:
         by_kind.setdefault(w.kind, []).append(w.entity_id)
     match = Q()
     for kind, entity_ids in by_kind.items():
         match |= Q(kind=kind, entity_id__in=entity_ids)
-    return SyncJob.objects.filter(match, connection=connection)
+    return SyncJob.objects.waiting().filter(match, connection=connection)
 
 
 def claim(*, job_id: int, worker: str, now: datetime) -> SyncJob | None:

@@ -27,7 +27,7 @@ def ring(job_ids: Iterable[int], *, priority: int, delay: float = 0.0) -> None:
         return
     try:
         for job_id in job_ids:
-            deliver.apply_async((job_id,), countdown=delay or None, queue=Priority(priority).queue)
+            deliver.apply_async((job_id,), countdown=delay, queue=Priority(priority).queue)
     except (OperationalError, KombuError, OSError):
         _quiet_until = time.monotonic() + _QUIET_SECONDS
         log.warning("The broker is away: the jobs are stored, and swept up when it is back.")

@@ -7,9 +7,9 @@ from integrations.models import EntityKind, SyncRecord
 from integrations.zuora.push.catalog import push_coupon, push_package
 from integrations.zuora.push.customer import push_customer
 from integrations.zuora.push.far import Difference, Far, Mismatch, Waits
-from integrations.zuora.push.subscription import push_subscription
+from integrations.zuora.push.subscription import cancel_in_zuora, push_subscription
 
-__all__ = ["PUSH", "Difference", "Far", "Mismatch", "Waits"]
+__all__ = ["PUSH", "Difference", "Far", "Mismatch", "Waits", "cancel_in_zuora"]
 
 PUSH: dict[EntityKind, Callable[[Far, Any, SyncRecord], None]] = {
     EntityKind.PLAN: push_package,

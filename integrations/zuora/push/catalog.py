@@ -1,17 +1,17 @@
 """Pushes what the mapping says of a plan, add-on or coupon: product, rate plans, charges, units of measure."""
 
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
 
 from django.db import transaction
 
-from catalog.models import Addon, Coupon, CouponStatus, Package, PackageStatus, Plan
+from catalog.models import Addon, Coupon, CouponStatus, PackageStatus, Plan, PriceAmount
 from integrations.models import EntityKind, SyncRecord
 from integrations.zuora.client import field
 from integrations.zuora.digest import plain
-from integrations.zuora.mapping.coupon import coupon_tree
 from integrations.zuora.mapping.nodes import Body, ChargeNode, ProductNode, RatePlanNode
-from integrations.zuora.mapping.package import package_tree
+from integrations.zuora.mapping.policy import DEFAULT_POLICY
 from integrations.zuora.push.far import Far, Mismatch
 from integrations.zuora.push.link import link_by_billing_id
 from integrations.zuora.push.place import Endpoints, Held, Wanted, place
@@ -22,26 +22,46 @@ from integrations.zuora.push.unit import place_unit
 def push_package(far: Far, package: Plan | Addon, record: SyncRecord) -> None:
     """Bring the product of a plan or add-on, its rate plans and charges to what is on sale."""
     prices = list(package.prices.of_version(package.version_number))
-    today = _today(far, record, package)
 
-    def tree(generations: dict[str, int]) -> ProductNode:
-        return package_tree(package, prices=prices, tenant=far.tenant, generations=generations, today=today)
+    def tree(generations: Mapping[str, int]) -> ProductNode:
+        return DEFAULT_POLICY.package_tree(
+            package,
+            prices=prices,
+            tenant=far.tenant,
+            today=far.tenant.day(far.clock()),
+            generations=generations,
+            expired_on=_expired_on(far, record),
+        )
 
-    generations = _generations(record)
-    node = tree(generations)
-    succeeded = _succeed(far, record, node)
-    if succeeded:
-        node = tree(generations | succeeded)
-    link_by_billing_id(far, record, package.billing_id)
-    _push_tree(far, record, node, expires=package.status == PackageStatus.ARCHIVED)
+    _push(far, record, tree, billing_id=package.billing_id, expires=package.status == PackageStatus.ARCHIVED)
 
 
 def push_coupon(far: Far, coupon: Coupon, record: SyncRecord) -> None:
-    """Bring the discount product of a coupon, its rate plan and charge to what the coupon says."""
-    today = _today(far, record, coupon)
-    link_by_billing_id(far, record, coupon.billing_id)
-    node = coupon_tree(coupon, amounts=list(coupon.amounts.all()), tenant=far.tenant, today=today)
-    _push_tree(far, record, node, expires=coupon.status == CouponStatus.ARCHIVED)
+    """Bring the discount product of a coupon, its rate plans and charges to what the coupon says."""
+    currencies = sorted(PriceAmount.objects.values_list("currency", flat=True).distinct())
+
+    def tree(generations: Mapping[str, int]) -> ProductNode:
+        return DEFAULT_POLICY.coupon_tree(
+            coupon,
+            currencies=currencies,
+            tenant=far.tenant,
+            today=far.tenant.day(far.clock()),
+            generations=generations,
+            expired_on=_expired_on(far, record),
+        )
+
+    _push(far, record, tree, billing_id=coupon.billing_id, expires=coupon.status == CouponStatus.ARCHIVED)
+
+
+def _push(
+    far: Far, record: SyncRecord, tree: Callable[[Mapping[str, int]], ProductNode], *, billing_id: str, expires: bool
+) -> None:
+    generations = _generations(record)
+    node = tree(generations)
+    link_by_billing_id(far, record, billing_id)
+    if successors := _succeed(far, record, node):
+        node = tree(generations | successors)
+    _push_tree(far, record, node, expires=expires)
 
 
 def _push_tree(far: Far, record: SyncRecord, node: ProductNode, *, expires: bool) -> None:
@@ -74,7 +94,8 @@ def _place_rate_plan(far: Far, root: SyncRecord, node: RatePlanNode) -> None:
         find=lambda: _found(far.client.find_rate_plan(product_id=root.zuora_id, number=node.number), node.number),
         update=lambda rate_plan_id: far.client.update_rate_plan(rate_plan_id, node.update),
     )
-    place(far, record, Wanted(body, node.number, compared=_compared(body, node.update)), endpoints)
+    compared = {**_compared(body, node.update), "shape": node.shape}
+    place(far, record, Wanted(body, node.number, compared=compared), endpoints)
     for charge in node.charges:
         _place_charge(far, root, record, charge)
 
@@ -95,7 +116,7 @@ def _place_charge(far: Far, root: SyncRecord, rate_plan: SyncRecord, node: Charg
         find=find,
         update=lambda charge_id: far.client.update_charge(charge_id, _charge_update(node)),
     )
-    place(far, record, Wanted(body, node.number, compared={"body": body, "shape": node.shape}), endpoints)
+    place(far, record, Wanted(body, node.number), endpoints)
 
 
 def _charge_update(node: ChargeNode) -> Body:
@@ -128,30 +149,26 @@ def _succeed(far: Far, root: SyncRecord, node: ProductNode) -> dict[str, int]:
     """Retire the rate plans that Zuora cannot change in place, and return their successors' generations."""
     rows = SyncRecord.objects.filter(connection=root.connection).of(kind=root.root_kind, entity_id=root.root_id)
     records = list(rows.exclude(key__contains=RETIRED))
-    wanted = {plan.key: {charge.key: plain(charge.shape) for charge in plan.charges} for plan in node.rate_plans}
+    wanted = {plan.key: plain(plan.shape) for plan in node.rate_plans}
     successors = {}
     for period in (one for one in records if one.kind == EntityKind.BILLING_PERIOD and one.key in wanted):
-        charges = [one for one in records if one.kind == EntityKind.CHARGE and one.key.startswith(f"{period.key}/")]
-        if any(_cannot_change(charge, wanted[period.key]) for charge in charges):
+        sent = period.sent or period.pending_sent
+        if sent and sent.get("shape") != wanted[period.key]:
             far.before_write()
+            charges = [one for one in records if one.kind == EntityKind.CHARGE and one.key.startswith(f"{period.key}/")]
             successors[period.key] = period.generation + 1
             with transaction.atomic():
+                key = period.key
                 retire(period, charges)
-                record_for(far, key=_key_before(period), kind=EntityKind.BILLING_PERIOD, root=root)
-                SyncRecord.objects.filter(connection=root.connection, key=_key_before(period)).update(
-                    generation=period.generation + 1
+                SyncRecord.objects.create(
+                    connection=root.connection,
+                    key=key,
+                    kind=period.kind,
+                    root_kind=root.root_kind,
+                    root_id=root.root_id,
+                    generation=successors[key],
                 )
     return successors
-
-
-def _cannot_change(charge: SyncRecord, wanted: dict[str, Any]) -> bool:
-    """Whether the charge is gone, or bills in another way than what Zuora holds (or may hold)."""
-    sent = charge.sent or charge.pending_sent
-    return bool(sent) and sent.get("shape") != wanted.get(charge.key)
-
-
-def _key_before(retired: SyncRecord) -> str:
-    return retired.key.rpartition(RETIRED)[0]
 
 
 def _expire_retired(far: Far, root: SyncRecord, node: ProductNode) -> None:
@@ -171,12 +188,10 @@ def _expire_retired(far: Far, root: SyncRecord, node: ProductNode) -> None:
         period.save(update_fields=["sent", "digest"])
 
 
-def _today(far: Far, record: SyncRecord, row: Package | Coupon) -> date:
-    """Return the day on which Zuora was told that it ended, or today: what is archived is not archived anew every day."""
+def _expired_on(far: Far, record: SyncRecord) -> date | None:
+    """Return the day on which Zuora was told that it ended: what is archived is not archived anew every day."""
     told = record.sent.get("EffectiveEndDate")
-    if row.status == PackageStatus.ARCHIVED and told and told != far.tenant.catalog_end.isoformat():
-        return date.fromisoformat(told)
-    return far.tenant.day(far.clock())
+    return date.fromisoformat(told) if told and told != far.tenant.catalog_end.isoformat() else None
 
 
 def _compared(body: Body, update: Body) -> Body:

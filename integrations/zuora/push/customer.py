@@ -15,7 +15,7 @@ def push_customer(far: Far, customer: Customer, record: SyncRecord) -> None:
     link_by_billing_id(far, record, customer.billing_id)
     number = account_number(customer.ref_id, prefix=far.tenant.key_prefix)
     body = account_body(customer, tenant=far.tenant)
-    update = account_update(customer, tenant=far.tenant)
+    update = account_update(customer, tenant=far.tenant, sent=record.sent)
 
     def find() -> Held | None:
         try:

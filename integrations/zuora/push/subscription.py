@@ -1,18 +1,19 @@
 """Pushes a subscription: created and changed by orders only, each of them whole or not at all."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
-from catalog.models import Coupon
+from catalog.models import Coupon, Package, Price
 from integrations.models import EntityKind, SyncRecord, SyncStatus
 from integrations.zuora.digest import digest, plain
 from integrations.zuora.errors import NotFound
 from integrations.zuora.mapping import keys
+from integrations.zuora.mapping.contract import Contract, PlacedCharge, PlacedRatePlan
 from integrations.zuora.mapping.order import change_order, create_order, custom_fields_update
-from integrations.zuora.mapping.subscription import PlacedCharge, PlacedRatePlan, contract, rate_plan_keys
+from integrations.zuora.mapping.policy import DEFAULT_POLICY
 from integrations.zuora.push.far import Far, Mismatch, Waits
 from integrations.zuora.push.link import link_by_billing_id
-from integrations.zuora.push.place import Endpoints, Held, Wanted, confirm, create, find_out, leave
+from integrations.zuora.push.place import Endpoints, Held, Wanted, adopt, confirm, create, find_out, leave
 from integrations.zuora.push.records import RETIRED, linked_record
 from subscriptions.models import Subscription
 
@@ -26,11 +27,10 @@ def push_subscription(far: Far, subscription: Subscription, record: SyncRecord) 
         Waits: its account, a rate plan or its coupon is not in Zuora yet.
         Mismatch: an order of ours is there and was not carried out.
     """
-    number = record.zuora_number or keys.subscription_number(subscription.ref_id, prefix=far.tenant.key_prefix)
-    endpoints = _endpoints(far, record, number)
+    endpoints = _endpoints(far, record, subscription)
     find_out(far, record, endpoints)
     coupon = _coupon_of(subscription)
-    wanted = _contract(far, subscription, coupon)
+    wanted = _contract(far, subscription, record, coupon)
     if not record.is_linked:
         link_by_billing_id(far, record, subscription.billing_id, sent=plain(wanted))
     if record.is_linked:
@@ -38,40 +38,43 @@ def push_subscription(far: Far, subscription: Subscription, record: SyncRecord) 
     else:
         order = _next_order(far, record, subscription)
         body = create_order(wanted, order_number=order, order_date=far.tenant.day(far.clock()))
-        create(far, record, Wanted(body, order, compared=wanted), endpoints)
-        if record.digest != digest(plain(wanted)):  # adopted: what it holds is learnt, not overwritten
-            record.sent, record.digest = plain(wanted), digest(plain(wanted))
-            record.save(update_fields=["sent", "digest"])
+        create(far, record, Wanted(body, order, compared=dict(wanted)), endpoints)
+        if not record.digest:  # adopted by its number: it is ours, and was made from the same contract
+            adopt(far, record, Held(record.zuora_id, record.zuora_number), sent=plain(wanted))
 
 
-def _change(
-    far: Far, record: SyncRecord, wanted: Mapping[str, Any], endpoints: Endpoints, subscription: Subscription
-) -> None:
-    if record.digest == digest(plain(wanted)):
+def cancel_in_zuora(far: Far, subscription: Subscription, record: SyncRecord) -> None:
+    """Cancel as of today what is in Zuora, though the rules say that it is no longer synced."""
+    endpoints = _endpoints(far, record, subscription)
+    find_out(far, record, endpoints)
+    today = far.tenant.day(far.clock())
+    wanted = cast("Contract", {**record.sent, "cancellation": {"policy": "SpecificDate", "date": today.isoformat()}})
+    _change(far, record, wanted, endpoints, subscription)
+
+
+def _change(far: Far, record: SyncRecord, wanted: Contract, endpoints: Endpoints, subscription: Subscription) -> None:
+    if record.digest == digest(wanted):
         confirm(far, record)
         return
-    fields = custom_fields_update(record.sent, plain(wanted))
+    sent = cast("Contract", record.sent)
+    fields = custom_fields_update(sent, wanted)
     if fields is not None:
         far.before_write()
         far.client.update_subscription_custom_fields(record.zuora_number, fields)
-        record.sent = {**record.sent, "custom_fields": plain(wanted)["custom_fields"]}
+        record.sent = {**record.sent, "customFields": wanted["customFields"]}
         record.save(update_fields=["sent"])
     order = _next_order(far, record, subscription)
-    body = change_order(record.sent, plain(wanted), order_number=order, order_date=far.tenant.day(far.clock()))
-    if body is None:
-        far.before_write()
-        record.mark_held(
-            zuora_id=record.zuora_id,
-            number=record.zuora_number,
-            sent=plain(wanted),
-            digest=digest(plain(wanted)),
-            now=far.clock(),
-        )
+    body = change_order(sent, wanted, order_number=order, order_date=far.tenant.day(far.clock()))
+    if body is not None:
+        leave(far, record, Wanted(body, order, compared=dict(wanted)), endpoints)
         return
-    leave(far, record, Wanted(body, order, compared=wanted), endpoints)
+    far.before_write()
+    adopt(far, record, Held(record.zuora_id, record.zuora_number), sent=plain(wanted))
 
 
-def _endpoints(far: Far, record: SyncRecord, number: str) -> Endpoints:
+def _endpoints(far: Far, record: SyncRecord, subscription: Subscription) -> Endpoints:
+    number = record.zuora_number or keys.subscription_number(subscription.ref_id, prefix=far.tenant.key_prefix)
+
     def find() -> Held | None:
         """Look for the order that left, or, when none did, for a subscription that carries our number."""
         try:
@@ -119,27 +122,53 @@ def _coupon_of(subscription: Subscription) -> Coupon | None:
     return held.coupon if held else None
 
 
-def _contract(far: Far, subscription: Subscription, coupon: Coupon | None) -> Mapping[str, Any]:
+def _contract(far: Far, subscription: Subscription, record: SyncRecord, coupon: Coupon | None) -> Contract:
     owner = _parent(far, keys.customer_key(subscription.customer.ref_id), f"customer {subscription.customer.ref_id}")
     payer = owner
     if subscription.payer != subscription.customer:
         payer = _parent(far, keys.customer_key(subscription.payer.ref_id), f"customer {subscription.payer.ref_id}")
-    placed = {
-        key: _placed(far, key, f"{key.partition('/')[0].replace(':', ' ')}, {key.rpartition('/')[2].lower()}")
-        for key in rate_plan_keys(subscription, coupon=coupon)
-    }
-    return contract(
+    return DEFAULT_POLICY.contract(
         subscription,
-        coupon=coupon,
-        placed=placed,
-        tenant=far.tenant,
-        owner_account=owner.zuora_number,
+        prices=_prices_sold(subscription),
+        placed=_needed(far, subscription, record, coupon),
         payer_account=payer.zuora_number,
+        owner_account=owner.zuora_number,
+        tenant=far.tenant,
+        coupon=coupon,
+        sent=cast("Contract", record.sent) if record.sent else None,
+        number=record.zuora_number,
     )
 
 
-def _placed(far: Far, key: str, name: str) -> PlacedRatePlan:
-    record = _parent(far, key, name)
+def _needed(
+    far: Far, subscription: Subscription, record: SyncRecord, coupon: Coupon | None
+) -> dict[str, PlacedRatePlan]:
+    """Return the rate plans that the contract may take; one that runs already in this version is not waited for."""
+    running = {plan["key"]: plan["version"] for plan in record.sent.get("ratePlans", ())}
+    sold = {keys.plan_key(subscription.plan.ref_id): subscription.plan_version_number}
+    sold |= {keys.addon_key(row.addon.ref_id): row.addon_version_number for row in subscription.addons.all()}
+    return {
+        key: _placed(far, key)
+        for key in DEFAULT_POLICY.rate_plan_keys(subscription, coupon=coupon)
+        if key not in running or running[key] != sold.get(key.partition("/")[0], running[key])
+    }
+
+
+def _prices_sold(subscription: Subscription) -> dict[str, list[Price]]:
+    """Return, by package key, the prices of the versions that were sold."""
+    plan, version = subscription.plan, subscription.plan_version_number
+    sold = {keys.plan_key(plan.ref_id): _of_version(plan, version)}
+    for row in subscription.addons.all():
+        sold[keys.addon_key(row.addon.ref_id)] = _of_version(row.addon, row.addon_version_number)
+    return sold
+
+
+def _of_version(package: Package, version: int) -> list[Price]:
+    return [price for price in package.prices.all() if price.version_number == version]
+
+
+def _placed(far: Far, key: str) -> PlacedRatePlan:
+    record = _parent(far, key, key.partition("/")[0].replace(":", " "))
     charges = SyncRecord.objects.filter(
         connection=far.connection, kind=EntityKind.CHARGE, key__startswith=f"{key}/"
     ).exclude(key__contains=RETIRED)
