@@ -3,7 +3,7 @@
 # mypy: disable-error-code="no-untyped-call"
 # factory_boy types its factories, but not yet its declarations.
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -120,7 +120,7 @@ class CouponAmountFactory(DjangoModelFactory[CouponAmount]):
 def price(
     package: Plan | Addon,
     *,
-    amounts: Mapping[str, Decimal | int | str | Sequence[Tier]] | None = None,
+    amounts: Mapping[str, Decimal | int | str | Iterable[Tier]] | None = None,
     **fields: Any,
 ) -> Price:
     """Make a charge of the version on sale; an amount per currency is a number or a list of tiers; 10 EUR if none."""
@@ -140,7 +140,7 @@ def price(
 
 def plan_with_prices(
     *,
-    periods: Sequence[BillingPeriod] = (BillingPeriod.MONTHLY,),
+    periods: Iterable[BillingPeriod] = (BillingPeriod.MONTHLY,),
     per_unit: int = 0,
     amounts: Mapping[str, Decimal | int | str] | None = None,
     **fields: Any,
@@ -153,7 +153,7 @@ def plan_with_prices(
 
 def addon_with_prices(
     *,
-    periods: Sequence[BillingPeriod] = (BillingPeriod.MONTHLY,),
+    periods: Iterable[BillingPeriod] = (BillingPeriod.MONTHLY,),
     per_unit: int = 0,
     amounts: Mapping[str, Decimal | int | str] | None = None,
     **fields: Any,
@@ -166,7 +166,7 @@ def addon_with_prices(
 
 def _add_prices(
     package: Plan | Addon,
-    periods: Sequence[BillingPeriod],
+    periods: Iterable[BillingPeriod],
     per_unit: int,
     amounts: Mapping[str, Decimal | int | str] | None,
 ) -> None:
