@@ -1,0 +1,105 @@
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from integrations.eligibility import CustomerFacts, SubscriptionFacts, judge_customer, judge_subscription
+
+PAID = SubscriptionFacts(pricing_type="PAID", is_trial=False, is_ended=False, in_zuora=False, sync_on=True)
+FREE = replace(PAID, pricing_type="FREE")
+CUSTOM = replace(PAID, pricing_type="CUSTOM")
+TRIAL = replace(PAID, is_trial=True)
+CUSTOMER = CustomerFacts(
+    subscriptions=(PAID,), billing_currency="EUR", billing_country="DE", has_payment_method=True, sync_on=True
+)
+
+
+def _failed(rules: Any) -> dict[str, str]:
+    return {rule.rule: rule.saw for rule in rules if not rule.passed}
+
+
+@pytest.mark.parametrize(
+    ("facts", "failed"),
+    [
+        (PAID, {}),
+        (FREE, {"free_plan": "a free plan"}),
+        (CUSTOM, {"custom_plan": "a custom plan"}),
+        (TRIAL, {"trial": "in trial"}),
+        (replace(PAID, sync_on=False), {"subscription_sync": "off"}),
+        (replace(PAID, is_ended=True), {"ended": "ended, not in Zuora"}),
+        (replace(PAID, is_ended=True, in_zuora=True), {}),
+        (
+            replace(TRIAL, pricing_type="FREE", sync_on=False),
+            {"free_plan": "a free plan", "trial": "in trial", "subscription_sync": "off"},
+        ),
+    ],
+)
+def test_which_rules_keep_a_subscription_out(facts: SubscriptionFacts, failed: dict[str, str]) -> None:
+    verdict = judge_subscription(facts)
+    assert _failed(verdict.rules) == failed
+    assert verdict.syncs == (not failed)
+    assert [rule.rule for rule in verdict.rules] == ["free_plan", "custom_plan", "trial", "ended", "subscription_sync"]
+
+
+@pytest.mark.parametrize(
+    ("facts", "failed"),
+    [
+        (CUSTOMER, {}),
+        (replace(CUSTOMER, subscriptions=()), {"no_subscription": "0 subscriptions"}),
+        (replace(CUSTOMER, subscriptions=(FREE,)), {"only_free": "1 of 1 subscription"}),
+        (replace(CUSTOMER, subscriptions=(TRIAL, TRIAL)), {"only_trials": "2 of 2 subscriptions"}),
+        (replace(CUSTOMER, subscriptions=(CUSTOM,)), {"only_custom": "1 of 1 subscription"}),
+        (
+            replace(CUSTOMER, subscriptions=(FREE, TRIAL)),
+            {"only_free": "1 of 2 subscriptions", "only_trials": "1 of 2 subscriptions"},
+        ),
+        (replace(CUSTOMER, subscriptions=(FREE, TRIAL, CUSTOM, PAID)), {}),
+        (replace(CUSTOMER, billing_currency=""), {"billing_information": "no currency"}),
+        (
+            replace(CUSTOMER, billing_currency="", billing_country=""),
+            {"billing_information": "no currency and no country"},
+        ),
+        (replace(CUSTOMER, has_payment_method=False), {"payment_method": "none"}),
+        (replace(CUSTOMER, sync_on=False), {"customer_sync": "off"}),
+    ],
+)
+def test_which_rules_keep_a_customer_out(facts: CustomerFacts, failed: dict[str, str]) -> None:
+    verdict = judge_customer(facts)
+    assert _failed(verdict.rules) == failed
+    assert verdict.syncs == (not failed)
+    assert [rule.rule for rule in verdict.rules] == [
+        "no_subscription",
+        "only_free",
+        "only_trials",
+        "only_custom",
+        "billing_information",
+        "payment_method",
+        "customer_sync",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "forced"),
+    [
+        ({"billing_id": "C-00000012"}, "billing ID C-00000012"),
+        (
+            {"metadata": {"ZUORA__TermType": "TERMED", "ZUORA__A": "1", "other": "x"}},
+            "metadata ZUORA__A, ZUORA__TermType",
+        ),
+    ],
+)
+def test_a_billing_id_or_zuora_metadata_forces_the_sync_and_the_rules_are_still_told(
+    changes: dict[str, Any], forced: str
+) -> None:
+    for verdict in (
+        judge_subscription(replace(FREE, **changes)),
+        judge_customer(replace(CUSTOMER, subscriptions=(), **changes)),
+    ):
+        assert verdict.forced == forced
+        assert verdict.syncs
+        assert len(_failed(verdict.rules)) == 1
+        assert verdict.trace[0] == {"rule": "forced", "passed": True, "saw": forced, "text": "The sync is forced."}
+
+
+def test_other_metadata_forces_nothing() -> None:
+    assert not judge_subscription(replace(FREE, metadata={"zuora__x": "1", "team": "ZUORA__"})).syncs
