@@ -161,7 +161,8 @@ class Subscription(models.Model):
             )
         elif self.plan.pricing_type == PricingType.PAID:
             errors |= self._wrong_period()
-        if bool(self.cancellation_date) != bool(self.cancellation_time):
+        is_dateless = self.cancellation_time == CancellationTime.SPECIFIC_DATE and not self.cancellation_date
+        if bool(self.cancellation_date) != bool(self.cancellation_time) and not is_dateless:  # a constraint says that
             errors["cancellation_date"] = (
                 "Give both the cancellation's time and its date, or neither; the actions of the list find the date "
                 "of a cancellation now or at the end of the billing period."

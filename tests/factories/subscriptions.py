@@ -20,7 +20,6 @@ from subscriptions.models import (
 )
 from tests.factories.catalog import (
     CouponFactory,
-    FeatureFactory,
     addon_with_prices,
     plan_with_prices,
 )
@@ -48,11 +47,13 @@ class SubscriptionAddonFactory(DjangoModelFactory[SubscriptionAddon]):
 
 
 class SubscriptionQuantityFactory(DjangoModelFactory[SubscriptionQuantity]):
+    """A quantity of what the subscription's plan is sold by."""
+
     class Meta:
         model = SubscriptionQuantity
 
-    subscription = SubFactory(SubscriptionFactory)
-    feature = SubFactory(FeatureFactory)
+    subscription = SubFactory(SubscriptionFactory, plan=LazyFunction(lambda: plan_with_prices(per_unit=1)))
+    feature = LazyAttribute(lambda held: held.subscription.plan.prices.get(billing_model="PER_UNIT").feature)
     quantity = 1
 
 
