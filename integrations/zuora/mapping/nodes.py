@@ -38,7 +38,7 @@ class ChargeNode:
 
     `shape` holds what Zuora cannot change in place (model, type, period, unit, tier bounds, currencies), as plain JSON:
     when it differs from what was sent, the rate plan gets a successor. `texts` holds what a PUT may change (name,
-    default quantity). `tiers` are in the order of the rows in `body`.
+    default quantity): when that differs, `update` is sent. `tiers` are in the order of the rows in `body`.
     """
 
     key: str
@@ -48,6 +48,15 @@ class ChargeNode:
     texts: Body
     tiers: tuple[TierNode, ...]
     unit: UnitNode | None = None
+
+    @property
+    def update(self) -> Body:
+        """What a PUT sends when `texts` changed, without the rate plan's id: the whole charge but what names its kind.
+
+        Source: https://developer.zuora.com/v1-api-reference/api/operation/Object_PUTProductRatePlanCharge/
+        """
+        fixed = {"ProductRatePlanChargeNumber", "ChargeType"}
+        return {name: value for name, value in self.body.items() if name not in fixed}
 
 
 @dataclass(frozen=True)
