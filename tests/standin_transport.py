@@ -31,7 +31,7 @@ class WSGIAdapter(BaseAdapter):
         super().__init__()
         self.app = app
 
-    def send(
+    def send(  # noqa: PLR0917
         self,
         request: requests.PreparedRequest,
         stream: bool = False,  # noqa: FBT002 - the signature is requests' own
@@ -69,8 +69,8 @@ def _read_timeout(timeout: float | tuple[float, float] | tuple[float, None] | No
 
 def _environ(request: requests.PreparedRequest) -> dict[str, Any]:
     url = urlsplit(request.url or "")
-    body = request.body or b""
-    content = body.encode() if isinstance(body, str) else body if isinstance(body, bytes) else body.read()
+    body: str | bytes = request.body or b""
+    content = body.encode() if isinstance(body, str) else body
     environ: dict[str, Any] = {
         "REQUEST_METHOD": request.method,
         "RAW_URI": url.path or "/",
@@ -86,9 +86,8 @@ def _environ(request: requests.PreparedRequest) -> dict[str, Any]:
         "wsgi.errors": sys.stderr,
     }
     for name, value in request.headers.items():
-        text = value.decode("latin-1") if isinstance(value, bytes) else value
         key = name.upper().replace("-", "_")
-        environ[key if key == "CONTENT_TYPE" else f"HTTP_{key}"] = text
+        environ[key if key == "CONTENT_TYPE" else f"HTTP_{key}"] = value
     return environ
 
 

@@ -86,9 +86,12 @@ def _check_charge(tenant: Tenant, body: dict[str, Any]) -> None:
         if body.get("ApplyDiscountTo") is None:
             raise missing("ApplyDiscountTo")
     _check_cycle(body)
-    needed = ("AccountingCode", "DeferredRevenueAccount", "RecognizedRevenueAccount")
+    _check_accounting(tenant, body)
+
+
+def _check_accounting(tenant: Tenant, body: dict[str, Any]) -> None:
     if not tenant.switches.allow_blank_accounting_codes:
-        for name in needed:
+        for name in ("AccountingCode", "DeferredRevenueAccount", "RecognizedRevenueAccount"):
             if not body.get(name):
                 raise missing(name)
     if body.get("Taxable") and not (body.get("TaxMode") and body.get("TaxCode")):
@@ -171,9 +174,7 @@ def _check_contiguous(currency: str, tiers: list[dict[str, Any]]) -> None:
     for lower, upper in pairwise(tiers):
         end = lower.get("EndingUnit")
         if end is None or end < lower["StartingUnit"] or upper["StartingUnit"] != end + 1:
-            raise invalid(
-                f"The tiers of {currency} must follow each other without gap or overlap; each starts at the former end + 1."
-            )
+            raise invalid(f"The tiers of {currency} must follow without gap or overlap, each from the former end + 1.")
     last = tiers[-1]
     if last.get("EndingUnit") is not None and last["EndingUnit"] < last["StartingUnit"]:
         raise invalid(f"The last tier of {currency} ends before it starts.")

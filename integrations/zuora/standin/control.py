@@ -18,7 +18,8 @@ from integrations.zuora.standin.switches import UnknownSwitchError
 from integrations.zuora.standin.wire import Answer, Request, json_answer
 
 if TYPE_CHECKING:
-    from integrations.zuora.standin.app import StandIn
+    from integrations.zuora.standin.journal import FileJournal
+    from integrations.zuora.standin.pipeline import Parts
     from integrations.zuora.standin.request_log import Logged
 
 PREFIX = "/standin/"
@@ -30,75 +31,76 @@ Snapshot = tuple[dict[str, dict[str, Row]], dict[str, int]]
 class Control:
     """The verbs of the control API."""
 
-    def __init__(self, app: StandIn) -> None:
-        self._app = app
+    def __init__(self, parts: Parts, journal: FileJournal | None) -> None:
+        self.parts = parts
+        self._journal = journal
         self._snapshots: dict[str, Snapshot] = {}
 
     def reset(self) -> None:
         """Forget all state, faults, switches and the log; the clock follows the wall again."""
-        app = self._app
-        with app.tenant.mutex:
+        parts = self.parts
+        with parts.tenant.mutex:
             self._load(({}, {}))
-            app.tenant.switches = app.tenant.default_switches
-            app.tenant.clock.follow_wall_clock()
-            app.tenant.cursors.clear()
-        app.faults.clear()
+            parts.tenant.switches = parts.tenant.default_switches
+            parts.tenant.clock.follow_wall_clock()
+            parts.tenant.cursors.clear()
+        parts.faults.clear()
         self.clear_log()
 
     def clear_log(self) -> None:
-        self._app.log.clear()
-        self._app.limits.reset()
+        self.parts.log.clear()
+        self.parts.limits.reset()
 
     def set_clock(self, instant: datetime) -> datetime:
         """Stop the clock at an aware instant."""
-        self._app.tenant.clock.stop_at(instant)
+        self.parts.tenant.clock.stop_at(instant)
         return self.now()
 
     def advance(self, **span: float) -> datetime:
         """Move the clock by `days`, `hours`, `minutes`, `seconds`."""
-        self._app.tenant.clock.advance(timedelta(**span))
+        self.parts.tenant.clock.advance(timedelta(**span))
         return self.now()
 
     def follow_wall_clock(self) -> None:
-        self._app.tenant.clock.follow_wall_clock()
+        self.parts.tenant.clock.follow_wall_clock()
 
     def now(self) -> datetime:
-        return self._app.tenant.clock.now()
+        return self.parts.tenant.clock.now()
 
     def add_fault(self, kind: str, **members: Any) -> Fault:
         """Put a fault in force; `faults.KINDS` names them, `faults.Fault` their members."""
-        return self._app.faults.add(kind, **members)
+        return self.parts.faults.add(kind, **members)
 
     def clear_faults(self) -> None:
-        self._app.faults.clear()
+        self.parts.faults.clear()
 
     def set_switches(self, **changes: Any) -> None:
         """Change tenant switches; `switches.Switches` names them."""
-        self._app.tenant.switches = self._app.tenant.switches.changed(changes)
+        self.parts.tenant.switches = self.parts.tenant.switches.changed(changes)
 
     def revoke_tokens(self) -> None:
-        with self._app.tenant.mutex:
-            oauth.revoke_all(self._app.tenant)
+        with self.parts.tenant.mutex:
+            oauth.revoke_all(self.parts.tenant)
 
     def requests(self, method: str = "", template: str = "") -> list[Logged]:
-        return self._app.log.matching(method, template)
+        return self.parts.log.matching(method, template)
 
     def counts(self) -> dict[tuple[str, str], int]:
         """How often each method and path template was asked for."""
-        return dict(self._app.log.counts)
+        return dict(self.parts.log.counts)
 
     def most_in_flight(self) -> dict[str, int]:
         """The most requests seen at once, for each concurrency class and for "all"."""
-        return dict(self._app.limits.most_in_flight)
+        return dict(self.parts.limits.most_in_flight)
 
     def rows(self, table: str) -> list[Row]:
         """A table's rows as stored, oldest first; they must not be changed."""
-        with self._app.tenant.mutex:
-            return list(self._app.tenant.store.all(table))
+        with self.parts.tenant.mutex:
+            return list(self.parts.tenant.store.all(table))
 
     def snapshot(self, name: str = "default") -> None:
-        with self._app.tenant.mutex:
-            store = self._app.tenant.store
+        with self.parts.tenant.mutex:
+            store = self.parts.tenant.store
             self._snapshots[name] = (
                 {key: dict(table.rows) for key, table in store.tables.items()},
                 dict(store.sequences),
@@ -111,11 +113,11 @@ class Control:
             KeyError: there is none of this name.
         """
         snapshot = self._snapshots[name]
-        with self._app.tenant.mutex:
+        with self.parts.tenant.mutex:
             self._load(snapshot)
 
     def _load(self, snapshot: Snapshot) -> None:
-        store, journal = self._app.tenant.store, self._app.journal
+        store, journal = self.parts.tenant.store, self._journal
         store.clear()
         for table, rows in snapshot[0].items():
             for row_id, row in rows.items():
@@ -125,7 +127,7 @@ class Control:
             journal.rewrite(store)
 
 
-def handle(app: StandIn, request: Request) -> Answer:
+def handle(control: Control, request: Request) -> Answer:
     """Answer a control request; anything wrong with it is one sentence."""
     if request.remote and not request.remote.startswith(LOOPBACK):
         return json_answer({"message": "The control API answers loopback only."}, 403)
@@ -136,7 +138,7 @@ def handle(app: StandIn, request: Request) -> Answer:
         )
     try:
         body = request.json if request.body else {}
-        return json_answer(verb(app.control, app, request, body))
+        return json_answer(verb(control, request, body))
     except Refusal as refusal:
         return json_answer({"message": refusal.message}, 400)
     except (UnknownFaultError, UnknownSwitchError, ValueError, TypeError, OverflowError) as wrong:
@@ -145,46 +147,46 @@ def handle(app: StandIn, request: Request) -> Answer:
         return json_answer({"message": f"There is no {wrong}."}, 404)
 
 
-Verb = Callable[["Control", "StandIn", Request, dict[str, Any]], Any]
+Verb = Callable[["Control", Request, dict[str, Any]], Any]
 
 
-def _reset(control: Control, _app: StandIn, _request: Request, _body: dict[str, Any]) -> Any:
+def _reset(control: Control, _request: Request, _body: dict[str, Any]) -> Any:
     control.reset()
     return {"done": True}
 
 
-def _clock(control: Control, app: StandIn, _request: Request, body: dict[str, Any]) -> Any:
+def _clock(control: Control, _request: Request, body: dict[str, Any]) -> Any:
     if "now" in body:
         control.set_clock(datetime.fromisoformat(body["now"]))
     elif "advance" in body:
         control.advance(**{name: float(value) for name, value in body["advance"].items()})
     elif body.get("follow"):
         control.follow_wall_clock()
-    return {"now": control.now().isoformat(), "stopped": app.tenant.clock.stopped}
+    return {"now": control.now().isoformat(), "stopped": control.parts.tenant.clock.stopped}
 
 
-def _read_faults(_control: Control, app: StandIn, _request: Request, _body: dict[str, Any]) -> Any:
-    return {"faults": app.faults.listed()}
+def _read_faults(control: Control, _request: Request, _body: dict[str, Any]) -> Any:
+    return {"faults": control.parts.faults.listed()}
 
 
-def _add_fault(control: Control, _app: StandIn, _request: Request, body: dict[str, Any]) -> Any:
+def _add_fault(control: Control, _request: Request, body: dict[str, Any]) -> Any:
     members = {
         name: float(value) if name in ("rate", "seconds") else value for name, value in body.items() if name != "kind"
     }
     return asdict(control.add_fault(str(body.get("kind", "")), **members))
 
 
-def _clear_faults(control: Control, _app: StandIn, _request: Request, _body: dict[str, Any]) -> Any:
+def _clear_faults(control: Control, _request: Request, _body: dict[str, Any]) -> Any:
     control.clear_faults()
     return {"done": True}
 
 
-def _switches(control: Control, app: StandIn, _request: Request, body: dict[str, Any]) -> Any:
+def _switches(control: Control, _request: Request, body: dict[str, Any]) -> Any:
     control.set_switches(**body)
-    return asdict(app.tenant.switches)
+    return asdict(control.parts.tenant.switches)
 
 
-def _requests(control: Control, _app: StandIn, request: Request, _body: dict[str, Any]) -> Any:
+def _requests(control: Control, request: Request, _body: dict[str, Any]) -> Any:
     found = control.requests(request.parameter("method"), request.parameter("template"))
     shown = found[-int(request.parameter("last", str(SHOWN_REQUESTS))) :]
     return {
@@ -207,37 +209,37 @@ def _requests(control: Control, _app: StandIn, request: Request, _body: dict[str
     }
 
 
-def _clear_log(control: Control, _app: StandIn, _request: Request, _body: dict[str, Any]) -> Any:
+def _clear_log(control: Control, _request: Request, _body: dict[str, Any]) -> Any:
     control.clear_log()
     return {"done": True}
 
 
-def _counts(control: Control, app: StandIn, _request: Request, _body: dict[str, Any]) -> Any:
+def _counts(control: Control, _request: Request, _body: dict[str, Any]) -> Any:
     counted = [
         {"method": method, "template": path, "count": count}
         for (method, path), count in sorted(control.counts().items())
     ]
-    store = app.tenant.store
+    store = control.parts.tenant.store
     return {
         "requests": counted,
-        "statuses": {str(status): count for status, count in sorted(app.log.statuses.items())},
+        "statuses": {str(status): count for status, count in sorted(control.parts.log.statuses.items())},
         "mostInFlight": control.most_in_flight(),
-        "refusedByLimits": app.limits.refused,
+        "refusedByLimits": control.parts.limits.refused,
         "rows": {name: store.count(name) for name in store.tables},
     }
 
 
-def _snapshot(control: Control, _app: StandIn, _request: Request, body: dict[str, Any]) -> Any:
+def _snapshot(control: Control, _request: Request, body: dict[str, Any]) -> Any:
     control.snapshot(str(body.get("name", "default")))
     return {"done": True}
 
 
-def _restore(control: Control, _app: StandIn, _request: Request, body: dict[str, Any]) -> Any:
+def _restore(control: Control, _request: Request, body: dict[str, Any]) -> Any:
     control.restore(str(body.get("name", "default")))
     return {"done": True}
 
 
-def _revoke(control: Control, _app: StandIn, _request: Request, _body: dict[str, Any]) -> Any:
+def _revoke(control: Control, _request: Request, _body: dict[str, Any]) -> Any:
     control.revoke_tokens()
     return {"done": True}
 

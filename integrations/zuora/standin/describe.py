@@ -82,7 +82,6 @@ FIELDS: dict[str, Sequence[str]] = {
         "Quantity",
         "ServiceStartDate",
         "ServiceEndDate",
-        "UOM",
     ),
     "ProductRatePlanChargeTier": ("Currency", "Price", "PriceFormat", "StartingUnit", "EndingUnit", "Tier", "Active"),
 }
@@ -120,9 +119,10 @@ def describe(tenant: Tenant, request: Request) -> Any:
     parts = ['<?xml version="1.0" encoding="UTF-8"?>', f'<object href="{escape(request.origin + request.path)}">']
     parts.append(f"<name>{name}</name><label>{name}</label><fields>")
     for field, (kind, length, required) in fields.items():
+        own = str(field not in AUDIT).lower()
         parts.append(
             f"<field><name>{escape(field)}</name><label>{escape(field)}</label><selectable>true</selectable>"
-            f"<createable>{str(field not in AUDIT).lower()}</createable><updateable>{str(field not in AUDIT).lower()}</updateable>"
+            f"<createable>{own}</createable><updateable>{own}</updateable>"
             f"<filterable>{str(field != 'UniqueKey').lower()}</filterable>"
             f"<custom>{str(field.endswith('__c')).lower()}</custom><maxlength>{length}</maxlength>"
             f"<required>{str(required).lower()}</required><type>{kind}</type>"

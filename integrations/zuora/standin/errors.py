@@ -56,8 +56,11 @@ class Kind(Enum):
 class Refusal(Exception):  # noqa: N818 - an answer, not a fault of ours
     """The request is understood and refused; nothing of it is kept."""
 
-    def __init__(self, kind: Kind, message: str, *, others: tuple[Refusal, ...] = ()) -> None:
+    def __init__(
+        self, kind: Kind, message: str, *, others: tuple[Refusal, ...] = (), status: int | None = None
+    ) -> None:
         super().__init__(message)
+        self.status = status or kind.status
         self.kind = kind
         self.message = message
         self.others = others

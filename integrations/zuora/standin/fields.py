@@ -200,9 +200,7 @@ def _checked_text(value: Any, node: Node, path: str, wrong: list[Refusal]) -> An
 
 def read_date(value: str, path: str, wrong: list[Refusal]) -> None:
     try:
-        if not DATE.match(value):
-            raise ValueError(value)
-        date.fromisoformat(value)
+        date.fromisoformat(value if DATE.match(value) else "")
     except ValueError:
         wrong.append(invalid(f"The value of {path} is not a date in the form yyyy-mm-dd: '{value[:40]}'."))
 

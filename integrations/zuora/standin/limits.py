@@ -55,14 +55,16 @@ class Limits:
             self.most_in_flight = dict.fromkeys(self.in_flight, 0)
             self.refused = 0
 
-    def enter(self, name: str) -> None:
+    def enter(self, *names: str) -> None:
         with self._lock:
-            count = self.in_flight[name] = self.in_flight.get(name, 0) + 1
-            self.most_in_flight[name] = max(count, self.most_in_flight.get(name, 0))
+            for name in names:
+                count = self.in_flight[name] = self.in_flight.get(name, 0) + 1
+                self.most_in_flight[name] = max(count, self.most_in_flight.get(name, 0))
 
-    def leave(self, name: str) -> None:
+    def leave(self, *names: str) -> None:
         with self._lock:
-            self.in_flight[name] -= 1
+            for name in names:
+                self.in_flight[name] -= 1
 
     def check_rate(self, kind: str, limits: list[int], now: float) -> tuple[bool, int, list[tuple[str, str]]]:
         """Whether the call is within the rate, seconds to wait, and the headers to send."""

@@ -95,10 +95,7 @@ def _cursor(request: Request) -> int:
     if not text:
         return 0
     try:
-        word, number = base64.urlsafe_b64decode(text.encode()).decode().split(":")
-        if word != "from":
-            raise ValueError(word)
-        return int(number)
+        return int(base64.urlsafe_b64decode(text.encode()).decode().removeprefix("from:"))
     except (ValueError, binascii.Error) as wrong:
         raise bad("The cursor is invalid.") from wrong
 

@@ -171,8 +171,9 @@ OBJECTS: dict[str, Queryable] = {
         "Subscription",
         _stored("Subscription"),
         filters=_words(
-            "accountid invoiceownerid name originalid previoussubscriptionid status islatestversion version termstartdate "
-            "termenddate termtype contracteffectivedate subscriptionstartdate subscriptionenddate quotenumber__qt"
+            "accountid invoiceownerid name originalid previoussubscriptionid status islatestversion version "
+            "termstartdate termenddate termtype contracteffectivedate subscriptionstartdate subscriptionenddate "
+            "quotenumber__qt"
         ),
         key="Name",
         indexed=(("name", "name"), ("accountid", "AccountId")),

@@ -50,13 +50,13 @@ def refused(
         return _crud(refusal)
     if family == "action":
         fault = {"faultcode": f"fns:{refusal.kind.crud_code}", "faultstring": refusal.message}
-        return json_answer(fault, refusal.kind.status if refusal.kind is not Kind.NOT_FOUND else 400)
+        return json_answer(fault, refusal.status if refusal.kind is not Kind.NOT_FOUND else 400)
     if family == "events":
         shown = [{"code": one.kind.text_code, "message": one.message} for one in refusal.all]
-        return json_answer({"reasons": shown}, refusal.kind.status)
+        return json_answer({"reasons": shown}, refusal.status)
     found = reasons(refusal, resource=resource, duplicate_category=switches.duplicate_category)
     if family == "query" and version >= UNIFIED_QUERY_ERRORS_SINCE:
-        return json_answer({"reasons": found, "requestId": request_id}, refusal.kind.status)
+        return json_answer({"reasons": found, "requestId": request_id}, refusal.status)
     envelope = {
         "success": False,
         "processId": request_id.replace("-", "")[:16].upper(),
@@ -69,7 +69,7 @@ def refused(
 def _v1_status(refusal: Refusal, family: str, version: float, switches: Switches) -> int:
     """Errors were all 200 before 2024-05-20, but for the gateway's own 429."""
     old = version < REAL_CODES_SINCE and switches.status_by_version and family == "v1"
-    return 200 if old and refusal.kind is not Kind.LIMIT else refusal.kind.status
+    return 200 if old and refusal.kind is not Kind.LIMIT else refusal.status
 
 
 def _crud(refusal: Refusal) -> Answer:
@@ -78,7 +78,7 @@ def _crud(refusal: Refusal) -> Answer:
     unknown = [one for one in refusal.all if one.kind is Kind.UNKNOWN_FIELD]
     if unknown:
         return json_answer({"message": "Error - unrecognised fields"}, 400)
-    return json_answer({"Success": False, "Errors": crud_errors(refusal)}, refusal.kind.status)
+    return json_answer({"Success": False, "Errors": crud_errors(refusal)}, refusal.status)
 
 
 def _unauthenticated(family: str, request_id: str) -> Answer:
@@ -91,5 +91,7 @@ def _unauthenticated(family: str, request_id: str) -> Answer:
 
 def edge_page(status: int, title: str) -> Answer:
     """What a proxy or firewall before Zuora says, which is not JSON."""
-    page = f"<!DOCTYPE html><html><head><title>{status} {title}</title></head><body><h1>{title}</h1><p>Reference #18.made.up</p></body></html>"
+    title = f"{status} {title}"
+    head = f"<!DOCTYPE html><html><head><title>{title}</title></head>"
+    page = f"{head}<body><h1>{title}</h1><p>Reference #18.made.up</p></body></html>"
     return Answer(status=status, body=page.encode(), content_type="text/html")

@@ -104,12 +104,12 @@ def _check(row: Row) -> None:
 def batch(tenant: Tenant, request: Request) -> Any:
     """Several Settings requests in one; each has its own answer."""
     _allowed(tenant)
-    answers = []
-    for one in request.json.get("requests", []):
-        answers.append(
-            {"id": one.get("id"), "method": one.get("method"), "url": one.get("url"), "response": _one(tenant, one)}
-        )
-    return {"responses": answers}
+    return {"responses": [_answered(tenant, one) for one in request.json.get("requests", [])]}
+
+
+def _answered(tenant: Tenant, one: dict[str, Any]) -> dict[str, Any]:
+    asked = {name: one.get(name) for name in ("id", "method", "url")}
+    return {**asked, "response": _one(tenant, one)}
 
 
 def _one(tenant: Tenant, one: dict[str, Any]) -> dict[str, Any]:

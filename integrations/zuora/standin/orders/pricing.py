@@ -106,7 +106,10 @@ def _tier(row: Row) -> Row:
 
 
 def _apply_terms(segment: Row, override: dict[str, Any]) -> None:
-    start, end, billing = (override.get(name) or {} for name in ("startDate", "endDate", "billing"))
+    if override.get("description"):
+        segment["Description"] = override["description"]
+    _apply_billing(segment, override.get("billing") or {})
+    start, end = (override.get(name) or {} for name in ("startDate", "endDate"))
     if start.get("triggerEvent"):
         segment["TriggerEvent"] = start["triggerEvent"]
     if start.get("specificTriggerDate"):
@@ -125,6 +128,9 @@ def _apply_terms(segment: Row, override: dict[str, Any]) -> None:
     ):
         if end.get(name):
             segment[column] = str(end[name]).replace("_", " ") if name == "upToPeriodsType" else end[name]
+
+
+def _apply_billing(segment: Row, billing: dict[str, Any]) -> None:
     if billing.get("billingPeriod"):
         segment["BillingPeriod"] = billing["billingPeriod"].replace("Semi_Annual", "Semi-Annual").replace("_", " ")
     if billing.get("billingTiming"):
@@ -134,8 +140,6 @@ def _apply_terms(segment: Row, override: dict[str, Any]) -> None:
     for name in ("billCycleType", "billCycleDay", "specificBillingPeriod"):
         if billing.get(name):
             segment[name[0].upper() + name[1:]] = billing[name]
-    if override.get("description"):
-        segment["Description"] = override["description"]
 
 
 def pricing_member(segment: Row) -> str:
@@ -155,9 +159,8 @@ def reprice(segment: Row, pricing: dict[str, Any]) -> None:
         return
     expected = pricing_member(segment)
     if set(pricing) != {expected}:
-        raise invalid(
-            f"The pricing of charge '{segment['Name']}' must be given as '{expected}', not '{', '.join(sorted(pricing))}'."
-        )
+        given_as = ", ".join(sorted(pricing))
+        raise invalid(f"The pricing of charge '{segment['Name']}' must be given as '{expected}', not '{given_as}'.")
     given = pricing[expected] or {}
     if given.get("quantity") is not None:
         if given["quantity"] < 0:

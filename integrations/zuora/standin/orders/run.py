@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from integrations.zuora.standin.errors import invalid, missing, not_found, rule
@@ -29,6 +30,15 @@ MEMBERS = {
 TRIGGER_NAMES = ("ContractEffective", "ServiceActivation", "CustomerAcceptance")
 
 
+@dataclass(frozen=True)
+class Step:
+    """One order action, ready to be carried out."""
+
+    kind: str
+    member: dict[str, Any]
+    dates: dict[str, str]
+
+
 def run_order(tenant: Tenant, order: Row, entries: list[dict[str, Any]]) -> list[Row]:
     """Carry out every entry; what each did is returned for the order's record.
 
@@ -47,17 +57,16 @@ def _run_entry(tenant: Tenant, order: Row, entry: dict[str, Any]) -> Row:
     base_version = subscription["Version"] if subscription else None
     actions = []
     for index, action in enumerate(entry["orderActions"]):
-        member = _member(action)
-        dates = trigger_dates(order, action)
+        step = Step(action["type"], _member(action), _defaults(tenant, trigger_dates(order, action)))
         plans_before = {plan["OriginalRatePlanId"] for plan in subscription["RatePlans"]} if subscription else set()
-        if action["type"] == "CreateSubscription":
+        if step.kind == "CreateSubscription":
             if subscription is not None:
                 raise invalid("CreateSubscription must come first, and without a subscriptionNumber beside it.")
-            subscription = create_subscription(tenant, order, member, _defaults(tenant, dates), entry)
+            subscription = create_subscription(tenant, order, step.member, step.dates, entry)
         elif subscription is None:
             raise missing("subscriptions.subscriptionNumber")
         else:
-            subscription = _change(tenant, order, subscription, action, member, dates)
+            subscription = _change(tenant, order, subscription, step)
         fresh = [plan["Id"] for plan in subscription["RatePlans"] if plan["OriginalRatePlanId"] not in plans_before]
         actions.append({"Id": tenant.store.new_id(), "Sequence": index, "NewRatePlanIds": fresh, "Body": action})
     if subscription is None:
@@ -111,13 +120,10 @@ def trigger_dates(order: Row, action: dict[str, Any]) -> dict[str, str]:
     return dates
 
 
-def _change(
-    tenant: Tenant, order: Row, old: Row, action: dict[str, Any], member: dict[str, Any], dates: dict[str, str]
-) -> Row:
-    kind = action["type"]
+def _change(tenant: Tenant, order: Row, old: Row, step: Step) -> Row:
+    kind, member, dates = step.kind, step.member, step.dates
     _may_change(old, kind)
     draft = draft_of(old)
-    dates = _defaults(tenant, dates)
     complete = True
     if kind == "AddProduct":
         complete = add_product(tenant, draft, member, dates)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def billed_through(tenant: Tenant, subscription: Row) -> str | None:
     """The end of the last period that an invoice covers."""
-    ends = []
+    ends: list[str] = []
     for number in {charge["ChargeNumber"] for charge in charges_of(subscription)}:
         ends += [
             item["ServiceEndBefore"]
@@ -37,7 +37,7 @@ def cancel(tenant: Tenant, draft: Row, action: dict[str, Any]) -> None:
 
 def _cancel_day(tenant: Tenant, draft: Row, action: dict[str, Any]) -> str:
     policy = action["cancellationPolicy"]
-    start = draft["ContractEffectiveDate"]
+    start: str = draft["ContractEffectiveDate"]
     if policy == "EndOfCurrentTerm":
         if draft["TermType"] != "TERMED":
             raise rule("EndOfCurrentTerm needs a termed subscription.")
