@@ -123,11 +123,13 @@ def test_what_zuora_would_never_take_is_our_bug_and_never_sent(
 def test_a_delivery_has_its_own_track_id_and_priority_over_the_same_token(zuora: responses.RequestsMock) -> None:
     zuora.add("GET", f"{BASE}/v1/accounts/A-1", json={"basicInfo": {"id": ID}})
     budget = SpyBudget()
-    client = make_client(budget=budget)
+    kept: list[Exchange] = []
+    client = make_client(budget=budget, on_exchange=kept.append)
     for number, priority in enumerate([Priority.USAGE, Priority.BACKFILL]):
         client.for_delivery(track_id=f"job-{number}", priority=priority).get_account("A-1")
 
     assert [request.headers["Zuora-Track-Id"] for request in calls(zuora)] == ["job-0", "job-1"]
+    assert [exchange.track_id for exchange in kept] == ["", "job-0", "job-1"]
     assert budget.asked == [(CallClass.DEFAULT, Priority.USAGE), (CallClass.DEFAULT, Priority.BACKFILL)]
     assert len(zuora.calls) == 3
 

@@ -1,12 +1,21 @@
 """The wire against real sockets: what is known when an answer stays away."""
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
 import requests
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from integrations.zuora.answers import Answer
 from integrations.zuora.client import wire
@@ -112,6 +121,46 @@ def test_without_a_connection_nothing_was_sent() -> None:
         port = taken.getsockname()[1]
     with pytest.raises(NoAnswer) as caught:
         post(f"http://127.0.0.1:{port}")
+
+    assert (caught.value.outcome, caught.value.scope) == (Outcome.NOT_SENT, Scope.CONNECTION)
+
+
+@pytest.fixture
+def stranger(tmp_path: Path) -> Iterator[str]:
+    """Serve TLS under a certificate that nobody vouches for; yield the address."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = tmp_path / "stranger.pem"
+    pem.write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + certificate.public_bytes(Encoding.PEM)
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with suppress(OSError), connection, context.wrap_socket(connection, server_side=True) as wrapped:
+                wrapped.recv(65_536)
+                wrapped.sendall(HEAD.replace(b"100", b"2") + b"{}")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"https://127.0.0.1:{listener.getsockname()[1]}"
+        thread.join()
+
+
+def test_a_host_with_an_untrusted_certificate_is_sent_nothing(stranger: str) -> None:
+    with pytest.raises(NoAnswer, match="CERTIFICATE_VERIFY_FAILED") as caught:
+        post(stranger)
 
     assert (caught.value.outcome, caught.value.scope) == (Outcome.NOT_SENT, Scope.CONNECTION)
 
