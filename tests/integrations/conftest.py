@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 from django.utils import timezone
@@ -14,16 +15,9 @@ from integrations.models import Connection, EntityKind, SyncJob, SyncRecord
 from integrations.zuora.auth import Credentials, MemoryTokenStore
 from integrations.zuora.client import Client, new_session
 from integrations.zuora.standin.app import StandIn, create_app
-
-try:
-    from tests.sdk_contract import check_request
-except ImportError:
-
-    def check_request(*a):
-        return []
-
-
+from integrations.zuora.standin.request_log import Logged
 from tests.factories.customers import CustomerFactory
+from tests.sdk_contract import check_request
 from tests.standin_transport import WSGIAdapter
 
 REST_URL = "https://rest.test.zuora.com"
@@ -41,7 +35,7 @@ class World:
     app: StandIn
     connection: Connection
     client: Client
-    now: datetime = field(default_factory=lambda: timezone.now())
+    now: datetime = field(default_factory=timezone.now)
 
     def clock(self) -> datetime:
         return self.now
@@ -52,16 +46,25 @@ class World:
     def deliver(self, job_id: int, worker: str = "worker") -> delivery.Woken:
         return delivery.deliver(job_id=job_id, worker=worker, clock=self.clock, open_client=lambda _: self.client)
 
-    def settle(self, rounds: int = 50) -> None:
-        """Deliver what is due until nothing is, as a worker and its sweeps would."""
+    def deliver_due(self) -> int:
+        """Deliver what is due now, as a worker and its sweep would; return how many jobs that were."""
+        outbox.release_orphans(now=self.now)
+        due = list(SyncJob.objects.due(now=self.now).order_by("priority", "not_before", "pk"))
+        for job in due:
+            self.deliver(job.pk)
+        return len(due)
+
+    def settle(self, rounds: int = 100) -> None:
+        """Deliver until nothing waits but for a parent; time passes as far as the next job wants it to."""
         for _ in range(rounds):
-            self.now = max(self.now, timezone.now()) + timedelta(seconds=1)
-            outbox.release_orphans(now=self.now)
-            due = list(SyncJob.objects.due(now=self.now).order_by("priority", "not_before", "pk"))
-            if not due:
+            waiting = SyncJob.objects.waiting().filter(waiting_for="").order_by("not_before").first()
+            if waiting is None and not outbox.release_orphans(now=self.now):
                 return
-            for job in due:
-                self.deliver(job.pk)
+            self.connection.refresh_from_db()
+            moments = [self.now, self.connection.paused_until, waiting.not_before if waiting else None]
+            self.now = max(moment for moment in moments if moment is not None)
+            self.deliver_due()
+        raise AssertionError(f"still waiting: {list(SyncJob.objects.waiting())}")
 
     def calls(self) -> dict[str, int]:
         """Return how often each endpoint was called since last asked, tokens left out."""
@@ -112,13 +115,18 @@ def standin() -> Iterator[StandIn]:
     violations = [
         (one.method, one.path, problem)
         for one in seen
-        for problem in check_request(one.method, one.path, one.body, one.headers, one.query)
+        for problem in check_request(one.method, one.path, _body(one), one.headers, dict(parse_qsl(one.query)))
     ]
     assert violations == []
 
 
+def _body(logged: Logged) -> Any:
+    form = logged.headers.get("content-type") == "application/x-www-form-urlencoded"
+    return dict(parse_qsl(logged.raw_body.decode())) if form else logged.body
+
+
 @pytest.fixture
-def connection(db: None) -> Connection:
+def connection(db: None) -> Connection:  # noqa: ARG001 - the rows need it
     now = datetime(2026, 1, 1, tzinfo=UTC)
     return Connection.objects.create(
         rest_url=REST_URL,
