@@ -13,11 +13,11 @@ from customers.models import Customer
 
 
 class ObjectField(forms.JSONField):
-    """JSON whose emptied box means an empty object, not NULL."""
+    """JSON whose emptied box means an empty object, not NULL; Django would not even look at an empty list."""
 
     def clean(self, value: Any) -> Any:
         cleaned = super().clean(value)
-        return {} if cleaned is None else cleaned
+        return {} if cleaned in self.empty_values else cleaned
 
 
 class IsArchived(admin.SimpleListFilter):

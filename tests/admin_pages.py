@@ -4,7 +4,6 @@ from html import unescape
 from typing import Any
 
 from django import forms
-from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
@@ -14,7 +13,7 @@ def url(model: str, page: str, *args: Any) -> str:
     return reverse(f"admin:{model}_{page}", args=args)
 
 
-def text(response: HttpResponse) -> str:
+def text(response: Any) -> str:
     return unescape(response.content.decode())
 
 

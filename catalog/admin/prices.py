@@ -8,7 +8,7 @@ from django.db.models import Model, ProtectedError, QuerySet
 from django.http import HttpRequest
 
 from catalog.admin.entity import EntityAdmin
-from catalog.admin.tiers import TieredAmountForm, TieredAmountFormSet
+from catalog.admin.tiers import TieredAmountForm, TieredAmountFormSet, TieredAmountInline
 from catalog.models import Package, Price, PriceAmount
 from catalog.publishing import drafted_version
 from catalog.validation import NO_AMOUNT
@@ -48,15 +48,12 @@ class PriceAmountFormSet(TieredAmountFormSet[PriceAmount, Price]):
             raise ValidationError(NO_AMOUNT)
 
 
-class PriceAmountInline(admin.TabularInline[PriceAmount, Price]):
+class PriceAmountInline(TieredAmountInline[PriceAmount, Price]):
     model = PriceAmount
     form = PriceAmountForm
     formset = PriceAmountFormSet
     fields = ("currency", "billing_country_code", "amount", "tiers")
     extra = 1
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[PriceAmount]:
-        return super().get_queryset(request).prefetch_related("tiers")
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_change_permission(request, obj) and not (obj and obj.is_sold)

@@ -3,9 +3,11 @@
 from typing import Any, TypeVar, cast
 
 from django import forms
+from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.forms import BaseInlineFormSet
+from django.http import HttpRequest
 
 from catalog.tiers import TIERS_SYNTAX, Tier, amount_problems, format_tiers, parse_tiers
 
@@ -75,3 +77,14 @@ class TieredAmountFormSet(BaseInlineFormSet[Priced, Parent, forms.ModelForm[Pric
             and form.cleaned_data
             and not form.cleaned_data.get("DELETE")
         ]
+
+
+class TieredAmountInline(admin.TabularInline[Priced, Parent]):
+    """Amounts with their tiers, also for those who may only look."""
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Priced]:
+        return super().get_queryset(request).prefetch_related("tiers")
+
+    @admin.display(description="tiers")
+    def tiers(self, priced: Any) -> str:
+        return format_tiers(Tier.of(row) for row in priced.tiers.all())

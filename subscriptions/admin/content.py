@@ -4,12 +4,11 @@ from typing import Any, TypeVar
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Model, QuerySet
+from django.db.models import Model
 from django.forms import BaseInlineFormSet
-from django.http import HttpRequest
 from django.utils.functional import cached_property
 
-from catalog.admin.tiers import TieredAmountForm, TieredAmountFormSet
+from catalog.admin.tiers import TieredAmountForm, TieredAmountFormSet, TieredAmountInline
 from catalog.models import Price
 from subscriptions.models import PriceOverride, Subscription, SubscriptionAddon, SubscriptionQuantity
 
@@ -78,12 +77,9 @@ class OverrideFormSet(TieredAmountFormSet[PriceOverride, Subscription]):
             form.check_amount(tiers_mode=form.cleaned_data["price"].tiers_mode)
 
 
-class OverrideInline(admin.TabularInline[PriceOverride, Subscription]):
+class OverrideInline(TieredAmountInline[PriceOverride, Subscription]):
     model = PriceOverride
     form = OverrideForm
     formset = OverrideFormSet
     fields = ("price", "amount", "tiers")
     extra = 0
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[PriceOverride]:
-        return super().get_queryset(request).prefetch_related("tiers")

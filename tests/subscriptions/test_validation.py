@@ -126,8 +126,8 @@ def test_half_a_cancellation_is_refused(half: dict[str, Any]) -> None:
     assert errors_of(new(pro(), **half)) == {
         "cancellation_date": [
             (
-                "Give both the cancellation's time and its date, or neither; the actions of the list find the date of a "
-                "cancellation now or at the end of the billing period."
+                "Give both the cancellation's time and its date, or neither; the actions of the list find the date of "
+                "a cancellation now or at the end of the billing period."
             )
         ]
     }
