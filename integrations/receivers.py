@@ -16,7 +16,7 @@ from django.db.models import ProtectedError, Q
 from django.db.models.signals import post_delete, post_save, pre_delete
 from django.utils import timezone
 
-from catalog.models import Addon, Coupon, CouponAmount, Feature, Plan, Price, PriceAmount, PriceTier
+from catalog.models import Addon, Coupon, CouponAmount, CouponType, Feature, Plan, Price, PriceAmount, PriceTier
 from customers.models import Customer
 from integrations import outbox
 from integrations.entities import ENTITIES, Wish, entity_of
@@ -37,6 +37,13 @@ Rows = Iterable[models.Model]
 def _of_price(price: Price) -> Rows:
     # A drafted version is nobody's business until it is published.
     return [price.package] if price.version_number == price.package.version_number else []
+
+
+def _of_amount(amount: PriceAmount) -> Rows:
+    yield from _of_price(amount.price)
+    if not PriceAmount.objects.filter(currency=amount.currency).exclude(pk=amount.pk).exists():
+        # A percentage, too, holds in Zuora only for the currencies that it names.
+        yield from Coupon.objects.filter(coupon_type=CouponType.PERCENTAGE)
 
 
 def _of_feature(feature: Feature) -> Rows:
@@ -62,7 +69,7 @@ ENTITIES_BEHIND: dict[type[models.Model], Callable[[Any], Rows]] = {
     Plan: lambda plan: [plan],
     Addon: lambda addon: [addon],
     Price: _of_price,
-    PriceAmount: lambda amount: _of_price(amount.price),
+    PriceAmount: _of_amount,
     PriceTier: lambda tier: _of_price(tier.price_amount.price),
     Feature: _of_feature,
     Coupon: lambda coupon: [coupon],

@@ -114,15 +114,17 @@ def _place_charge(far: Far, root: SyncRecord, rate_plan: SyncRecord, node: Charg
         create=lambda raw, key: far.client.create_charge(raw, idempotency_key=key),
         held=_held,
         find=find,
-        update=lambda charge_id: far.client.update_charge(charge_id, _charge_update(node)),
+        update=lambda charge_id: far.client.update_charge(charge_id, _charge_update(body)),
     )
     place(far, record, Wanted(body, node.number), endpoints)
 
 
-def _charge_update(node: ChargeNode) -> Body:
-    """Return the PUT body: a PUT must carry what a create must, and changes the price of the rows it finds."""
-    fixed = {"ProductRatePlanId", "ProductRatePlanChargeNumber", "Name", "Description"}
-    return {name: value for name, value in node.body.items() if name not in fixed} | node.texts
+def _charge_update(body: Body) -> Body:
+    """Return the PUT body: it must carry what a create must, but for what is fixed, and reprices the rows it finds.
+
+    Source: https://developer.zuora.com/v1-api-reference/api/operation/Object_PUTProductRatePlanCharge/
+    """
+    return {name: value for name, value in body.items() if name not in {"ChargeType", "ProductRatePlanChargeNumber"}}
 
 
 def _checked_shape(row: dict[str, Any] | None, node: ChargeNode) -> dict[str, Any] | None:

@@ -1,9 +1,10 @@
 """Units of measure: made when the first charge needs one."""
 
+from http import HTTPStatus
 from typing import Any
 
 from integrations.models import EntityKind
-from integrations.zuora.errors import Forbidden
+from integrations.zuora.errors import Forbidden, Rejected, ZuoraError
 from integrations.zuora.mapping.nodes import UnitNode
 from integrations.zuora.push.far import Far, Mismatch
 from integrations.zuora.push.place import Endpoints, Held, Wanted, place
@@ -32,7 +33,9 @@ def place_unit(far: Far, unit: UnitNode) -> None:
     )
     try:
         place(far, record, Wanted(unit.body, unit.name), endpoints)
-    except Forbidden as error:
+    except (Forbidden, Rejected) as error:
+        if not _is_closed(error):
+            raise
         raise Mismatch(
             f"Zuora has no unit {unit.name}, and the API user may not make it: create it at Billing Settings > "
             "Units of Measure, or give the user the permission, then retry."
@@ -42,5 +45,12 @@ def place_unit(far: Far, unit: UnitNode) -> None:
 def _units(far: Far) -> list[dict[str, Any]]:
     try:
         return far.client.units_of_measure()
-    except Forbidden:  # the Settings API has a permission of its own
+    except (Forbidden, Rejected) as error:
+        if not _is_closed(error):
+            raise
         return far.client.units_of_measure_by_zoql()
+
+
+def _is_closed(error: ZuoraError) -> bool:
+    """Whether the Settings API is not for us: it has a permission of its own, and is not served everywhere."""
+    return isinstance(error, Forbidden) or error.status == HTTPStatus.NOT_FOUND

@@ -1,0 +1,337 @@
+"""A subscription's life as the tenant sees it."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from catalog.models import BillingModel, BillingPeriod, PricingType
+from catalog.publishing import publish, start_draft
+from integrations.models import DeliveryOutcome, SyncJob, SyncStatus
+from subscriptions.cancelling import cancel
+from subscriptions.models import CancellationTime, CustomerCoupon, Subscription, SubscriptionStatus
+from tests.factories.catalog import CouponFactory, FeatureFactory, addon_with_prices, plan_with_prices, price
+from tests.factories.customers import CustomerFactory
+from tests.factories.subscriptions import SubscriptionFactory
+from tests.integrations.conftest import World
+
+pytestmark = [pytest.mark.engine, pytest.mark.django_db(transaction=True)]
+
+
+def orders(world: World) -> list[dict[str, Any]]:
+    """Return the bodies of the orders that were sent since last asked."""
+    bodies = [one.body for one in world.app.control.requests("POST", "/v1/orders")]
+    world.app.control.clear_log()
+    return bodies
+
+
+def actions(world: World) -> list[list[dict[str, Any]]]:
+    """Return, per order since last asked, its actions without their dates."""
+    return [
+        [
+            {name: value for name, value in action.items() if name != "triggerDates"}
+            for action in body["subscriptions"][0]["orderActions"]
+        ]
+        for body in orders(world)
+    ]
+
+
+def seats(world: World, **fields: Any) -> Subscription:
+    """A subscription to a plan with a flat fee and seats, five of them."""
+    feature = FeatureFactory.create(ref_id="seats", display_name="Seats")
+    plan = plan_with_prices(ref_id="pro", amounts={"EUR": 20})
+    price(plan, billing_model=BillingModel.PER_UNIT, feature=feature, amounts={"EUR": 8})
+    subscription: Subscription = SubscriptionFactory.create(ref_id="s1", plan=plan, **fields)
+    subscription.quantities.create(feature=feature, quantity=5)
+    world.settle()
+    return subscription
+
+
+def test_it_is_created_with_its_quantities_and_custom_fields(world: World) -> None:
+    seats(world, start_date=datetime(2026, 3, 1, tzinfo=UTC), resource_id="workspace-7")
+    charge = world.record("plan:pro/MONTHLY/RECURRING/PER_UNIT/seats").zuora_id
+    plan = world.record("plan:pro/MONTHLY").zuora_id
+    dates = [
+        {"name": name, "triggerDate": "2026-03-01"}
+        for name in ("ContractEffective", "ServiceActivation", "CustomerAcceptance")
+    ]
+    assert orders(world) == [
+        {
+            "existingAccountNumber": "stigg--customer-0",
+            "orderDate": world.now.date().isoformat(),
+            "orderNumber": "stigg--s1--1",
+            "subscriptions": [
+                {
+                    "customFields": {
+                        "stiggCustomerId__c": "customer-0",
+                        "stiggEntityUrl__c": "http://localhost:8000/subscriptions/s1/",
+                        "stiggResourceId__c": "workspace-7",
+                    },
+                    "orderActions": [
+                        {
+                            "type": "CreateSubscription",
+                            "createSubscription": {
+                                "subscriptionNumber": "stigg--s1",
+                                "terms": {"initialTerm": {"termType": "EVERGREEN", "startDate": "2026-03-01"}},
+                                "subscribeToRatePlans": [
+                                    {
+                                        "productRatePlanId": plan,
+                                        "chargeOverrides": [
+                                            {
+                                                "productRatePlanChargeId": charge,
+                                                "pricing": {"recurringPerUnit": {"quantity": 5}},
+                                            }
+                                        ],
+                                    }
+                                ],
+                            },
+                            "triggerDates": dates,
+                        }
+                    ],
+                }
+            ],
+        }
+    ]
+
+
+def test_an_added_add_on_does_not_touch_the_plan(world: World) -> None:
+    subscription = seats(world)
+    orders(world)
+    addon = addon_with_prices(ref_id="support")
+    subscription.addons.create(addon=addon)
+    world.settle()
+    rate_plan = world.record("addon:support/MONTHLY").zuora_id
+    assert actions(world) == [[{"type": "AddProduct", "addProduct": {"productRatePlanId": rate_plan}}]]
+
+
+def test_an_add_on_taken_three_times_costs_three_times_its_price(world: World) -> None:
+    subscription = seats(world)
+    orders(world)
+    subscription.addons.create(addon=addon_with_prices(ref_id="support", amounts={"EUR": "7.50"}), quantity=3)
+    world.settle()
+    [[action]] = actions(world)
+    assert action["addProduct"]["chargeOverrides"][0]["pricing"] == {"recurringFlatFee": {"listPrice": Decimal("22.5")}}
+
+
+def test_changed_seats_a_removed_add_on_and_a_coupon_are_one_order(world: World) -> None:
+    subscription = seats(world)
+    subscription.addons.create(addon=addon_with_prices(ref_id="support"))
+    CouponFactory.create(ref_id="launch")
+    world.settle()
+    orders(world)
+    subscription.quantities.update(quantity=9)
+    subscription.addons.all().delete()
+    subscription.coupon_id = CouponFactory._meta.model.objects.get().pk  # noqa: SLF001
+    subscription.save()
+    world.settle()
+    assert actions(world) == [
+        [
+            {"type": "RemoveProduct", "removeProduct": {"productRatePlanNumber": "stigg--addon--support--monthly"}},
+            {"type": "AddProduct", "addProduct": {"productRatePlanId": world.record("coupon:launch/MONTHLY").zuora_id}},
+            {
+                "type": "UpdateProduct",
+                "updateProduct": {
+                    "productRatePlanNumber": "stigg--plan--pro--monthly",
+                    "chargeUpdates": [
+                        {
+                            "productRatePlanChargeNumber": "stigg--plan--pro--monthly--recurring--per_unit--seats",
+                            "pricing": {"recurringPerUnit": {"quantity": 9}},
+                        }
+                    ],
+                },
+            },
+        ]
+    ]
+
+
+def test_the_customers_coupon_applies_where_the_subscription_has_none(world: World) -> None:
+    subscription = seats(world)
+    orders(world)
+    CustomerCoupon.objects.create(customer=subscription.customer, coupon=CouponFactory.create(ref_id="loyal"))
+    world.settle()
+    rate_plan = world.record("coupon:loyal/MONTHLY").zuora_id
+    assert actions(world) == [[{"type": "AddProduct", "addProduct": {"productRatePlanId": rate_plan}}]]
+
+
+@pytest.mark.parametrize(
+    ("time", "date", "sent"),
+    [
+        (
+            CancellationTime.IMMEDIATE,
+            None,
+            {"cancellationPolicy": "SpecificDate", "cancellationEffectiveDate": "today"},
+        ),
+        (
+            CancellationTime.SPECIFIC_DATE,
+            datetime(2031, 5, 1, tzinfo=UTC),
+            {"cancellationPolicy": "SpecificDate", "cancellationEffectiveDate": "2031-05-01"},
+        ),
+    ],
+)
+def test_it_is_cancelled_by_the_policy_that_stigg_gave(
+    world: World, time: CancellationTime, date: datetime | None, sent: dict[str, str]
+) -> None:
+    subscription = seats(world)
+    orders(world)
+    cancel(subscription=subscription, time=time, date=date, now=world.now)
+    world.settle()
+    if sent["cancellationEffectiveDate"] == "today":
+        sent["cancellationEffectiveDate"] = world.now.date().isoformat()
+    assert actions(world) == [[{"type": "CancelSubscription", "cancelSubscription": sent}]]
+    world.advance(days=3)
+    subscription.save()
+    world.settle()
+    assert orders(world) == []
+
+
+def test_a_subscription_cancelled_before_it_was_ever_sent_stays_out(world: World) -> None:
+    plan = plan_with_prices(ref_id="pro")
+    SubscriptionFactory.create(ref_id="s1", plan=plan, status=SubscriptionStatus.CANCELED)
+    world.settle()
+    assert world.statuses()["subscription:s1"] == SyncStatus.NO_SYNC_REQUIRED
+    assert orders(world) == []
+
+
+def test_a_running_subscription_keeps_its_price_and_a_new_one_gets_the_new(world: World) -> None:
+    first = seats(world)
+    plan = first.plan
+    start_draft(package=plan)
+    draft = plan.prices.get(version_number=2, billing_model=BillingModel.FLAT_FEE).amounts.get()
+    draft.amount = 30
+    draft.save()
+    world.settle()
+    world.calls()
+    publish(package=plan)
+    world.settle()
+    assert world.calls() == {"PUT /v1/object/product-rate-plan-charge/{id}": 1}
+    first.refresh_from_db()
+    first.quantities.update(quantity=6)
+    first.save()
+    SubscriptionFactory.create(ref_id="s2", plan=plan)
+    world.settle()
+    changed, created = actions(world)
+    assert changed[0]["updateProduct"]["chargeUpdates"] == [
+        {
+            "productRatePlanChargeNumber": "stigg--plan--pro--monthly--recurring--per_unit--seats",
+            "pricing": {"recurringPerUnit": {"quantity": 6}},
+        }
+    ]
+    assert created[0]["createSubscription"]["subscribeToRatePlans"][0]["chargeOverrides"] == [
+        {
+            "productRatePlanChargeId": world.record("plan:pro/MONTHLY/RECURRING/PER_UNIT/seats").zuora_id,
+            "pricing": {"recurringPerUnit": {"quantity": 1}},
+        }
+    ]
+
+
+def test_a_late_create_of_an_old_version_gets_the_price_it_was_sold_at(world: World) -> None:
+    plan = plan_with_prices(ref_id="pro", amounts={"EUR": 20})
+    late = SubscriptionFactory.create(ref_id="late", plan=plan, customer__payment_method_id="")
+    world.settle()
+    start_draft(package=plan)
+    draft = plan.prices.get(version_number=2).amounts.get()
+    draft.amount = 30
+    draft.save()
+    publish(package=plan)
+    customer = late.customer
+    customer.payment_method_id = f"{7:032x}"
+    customer.save()
+    world.settle()
+    [[created]] = actions(world)
+    assert created["createSubscription"]["subscribeToRatePlans"][0]["chargeOverrides"][0]["pricing"] == {
+        "recurringFlatFee": {"listPrice": 20}
+    }
+
+
+def test_it_waits_for_its_plan_by_name_and_goes_when_the_plan_has_arrived(world: World) -> None:
+    world.app.control.add_fault("status", method="POST", path="/v1/object/product$", status=500, times=3)
+    plan = plan_with_prices(ref_id="pro")
+    SubscriptionFactory.create(ref_id="s1", plan=plan)
+    while not SyncJob.objects.filter(waiting_for="plan:pro").exists():
+        world.advance(seconds=1)
+        world.deliver_due()
+    job = SyncJob.objects.get(waiting_for="plan:pro")
+    assert job.reason == "Waits for plan pro, which is not in Zuora yet."
+    assert world.statuses()["subscription:s1"] == SyncStatus.PENDING
+    world.settle()
+    assert set(world.statuses().values()) == {SyncStatus.SUCCESS}
+    assert job.deliveries.filter(outcome=DeliveryOutcome.WAITS).count() == 1
+
+
+def test_it_waits_for_a_customer_that_will_not_be_synced_and_says_why(world: World) -> None:
+    subscription = SubscriptionFactory.create(
+        ref_id="s1", plan=plan_with_prices(ref_id="pro"), customer__payment_method_id=""
+    )
+    world.settle()
+    assert world.statuses() == {
+        "plan:pro": SyncStatus.SUCCESS,
+        "customer:customer-0": SyncStatus.NO_SYNC_REQUIRED,
+        "subscription:s1": SyncStatus.PENDING,
+    }
+    assert SyncJob.objects.waiting().get().reason == (
+        "Waits for customer customer-0, which will not be synced: There is no payment method: attach one that Zuora holds."
+    )
+    customer = subscription.customer
+    customer.payment_method_id = f"{3:032x}"
+    customer.save()
+    world.settle()
+    assert set(world.statuses().values()) == {SyncStatus.SUCCESS}
+
+
+def test_a_trial_that_converts_is_looked_at_again(world: World) -> None:
+    subscription = SubscriptionFactory.create(
+        ref_id="s1",
+        plan=plan_with_prices(ref_id="pro"),
+        status=SubscriptionStatus.IN_TRIAL,
+        trial_end_date=datetime(2026, 6, 1, tzinfo=UTC),
+    )
+    world.settle()
+    assert world.statuses() == {
+        "plan:pro": SyncStatus.SUCCESS,
+        "customer:customer-0": SyncStatus.NO_SYNC_REQUIRED,
+        "subscription:s1": SyncStatus.NO_SYNC_REQUIRED,
+    }
+    failed = [rule["rule"] for rule in world.record("customer:customer-0").trace if not rule["passed"]]
+    assert failed == ["only_trials"]
+    subscription.status = SubscriptionStatus.ACTIVE
+    subscription.save()
+    world.settle()
+    assert set(world.statuses().values()) == {SyncStatus.SUCCESS}
+
+
+def test_what_is_in_zuora_and_meets_a_rule_is_stopped_and_not_forgotten(world: World) -> None:
+    subscription = seats(world)
+    orders(world)
+    plan = subscription.plan
+    plan.pricing_type = PricingType.CUSTOM
+    plan.save()
+    subscription.save()
+    world.settle()
+    record = world.record("subscription:s1")
+    assert (record.status, record.is_linked, record.is_stopped) == (SyncStatus.NO_SYNC_REQUIRED, True, True)
+    assert orders(world) == []
+
+
+def test_who_pays_gets_the_invoices_and_who_uses_owns(world: World) -> None:
+    payer = CustomerFactory.create(ref_id="mother")
+    SubscriptionFactory.create(
+        ref_id="s1", plan=plan_with_prices(ref_id="pro"), paying_customer=payer, customer__ref_id="child"
+    )
+    world.settle()
+    [order] = orders(world)
+    creation = order["subscriptions"][0]["orderActions"][0]["createSubscription"]
+    assert (order["existingAccountNumber"], creation["subscriptionOwnerAccountNumber"]) == (
+        "stigg--mother",
+        "stigg--child",
+    )
+
+
+def test_an_annual_subscription_takes_the_annual_rate_plan(world: World) -> None:
+    plan = plan_with_prices(ref_id="pro", periods=[BillingPeriod.MONTHLY, BillingPeriod.ANNUALLY])
+    SubscriptionFactory.create(ref_id="s1", plan=plan, billing_period=BillingPeriod.ANNUALLY)
+    world.settle()
+    [[created]] = actions(world)
+    assert created["createSubscription"]["subscribeToRatePlans"] == [
+        {"productRatePlanId": world.record("plan:pro/ANNUALLY").zuora_id}
+    ]
