@@ -20,6 +20,7 @@ class Kind(Enum):
     AUTHENTICATION = (11, 401, "INVALID_SESSION", "Unauthorized")
     INVALID_VALUE = (20, 400, "INVALID_VALUE", "InvalidValue")
     UNKNOWN_FIELD = (21, 400, "INVALID_FIELD", "UnknownField")
+    QUERY_FIELD = (21, 400, "INVALID_FIELD", "UnknownQueryField")
     MISSING_FIELD = (22, 400, "MISSING_REQUIRED_VALUE", "MissingRequiredField")
     MISSING_PARAMETER = (23, 400, "MISSING_REQUIRED_VALUE", "MissingRequiredParameter")
     QUERY_PARAMETER = (27, 400, "INVALID_VALUE", "InvalidParameter")
@@ -33,6 +34,8 @@ class Kind(Enum):
     INTERNAL = (60, 500, "UNEXPECTED_ERROR", "InternalError")
     TEMPORARY = (61, 500, "TEMPORARY_ERROR", "TemporaryError")
     LIMIT = (70, 429, "REQUEST_EXCEEDED_LIMIT", "TooManyRequests")
+    BAD_TYPE = (20, 400, "INVALID_TYPE", "InvalidType")
+    TOO_MANY = (30, 400, "MAX_RECORDS_EXCEEDED", "TooManyRecords")
     MALFORMED = (90, 400, "MALFORMED_QUERY", "MalformedRequest")
     INTEGRATION = (99, 500, "TRANSACTION_FAILED", "IntegrationError")
 

@@ -108,6 +108,7 @@ class Queryable:
     key: str = ""
     # Lower-case filter to look-up of the table, so that a filter on it reads no other row.
     indexed: tuple[tuple[str, str], ...] = ()
+    more_fields: tuple[str, ...] = ()
 
 
 def _words(text: str) -> frozenset[str]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from integrations.zuora.standin import oauth
 from integrations.zuora.standin.errors import Kind, Refusal
 from integrations.zuora.standin.idempotency import IdempotencyKeys
+from integrations.zuora.standin.jobs import run_due
 from integrations.zuora.standin.refusals import edge_page, family_of, refused
 from integrations.zuora.standin.routes import Route, match
 from integrations.zuora.standin.wire import Answer, Request, json_answer, version_number
@@ -124,6 +125,7 @@ class Call:
             if "revoked" in self.faults:
                 oauth.revoke_all(tenant)
             alive = oauth.authorized(tenant, request)
+            run_due(tenant)
         if not alive:
             return self._refuse(Refusal(Kind.AUTHENTICATION, "Authentication error"))
         over = self._over_limit()

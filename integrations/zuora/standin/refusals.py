@@ -48,6 +48,8 @@ def refused(
         return _unauthenticated(family, request_id)
     if family == "crud":
         return _crud(refusal)
+    if family == "action" and any(one.kind is Kind.UNKNOWN_FIELD for one in refusal.all):
+        return json_answer({"message": "Error - unrecognised fields"}, 400)
     if family == "action":
         fault = {"faultcode": f"fns:{refusal.kind.crud_code}", "faultstring": refusal.message}
         return json_answer(fault, refusal.status if refusal.kind is not Kind.NOT_FOUND else 400)

@@ -107,7 +107,7 @@ SHAPES: dict[str, Shape] = {
     "Invoice": Shape(unique={"InvoiceNumber": _field("InvoiceNumber")}, lookups={"AccountId": _filed("AccountId")}),
     "InvoiceItem": Shape(lookups={"InvoiceId": _filed("InvoiceId"), "ChargeNumber": _filed("ChargeNumber")}),
     "BillRun": Shape(unique={"BillRunNumber": _field("BillRunNumber")}),
-    "Job": Shape(),
+    "Job": Shape(lookups={"Open": _filed("Open")}),
     "EventTrigger": Shape(unique={"Name": lambda row: row["eventType"]["name"]}),
     "NotificationDefinition": Shape(unique={"Name": lambda row: (row["communicationProfileId"], row["name"])}),
     "Callout": Shape(),
