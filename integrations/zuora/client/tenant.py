@@ -1,13 +1,15 @@
 """The tenant itself: who we are there, what its objects look like, which units it knows."""
 
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from integrations.zuora.answers import Answer, failure
+from integrations.zuora.answers import Answer, classify, failure
 from integrations.zuora.auth import Identity, identity
 from integrations.zuora.client.queries import QueryEndpoints, rows_in
 from integrations.zuora.client.transport import Body, segment
-from integrations.zuora.errors import Outcome, UnexpectedAnswer
+from integrations.zuora.errors import Outcome, UnexpectedAnswer, ZuoraError
 
 
 class TenantEndpoints(QueryEndpoints):
@@ -21,9 +23,9 @@ class TenantEndpoints(QueryEndpoints):
         return identity(self._auth.prove())
 
     # https://developer.zuora.com/v1-api-reference/api/operation/GET_Catalog/
-    def check_connection(self) -> None:
-        """Read one product, the cheapest call that needs a working API user."""
-        self._get("/v1/catalog/products", query=[("pageSize", "1")], expects=("products",))
+    def check_connection(self) -> datetime | None:
+        """Read one product, the cheapest call that needs a working API user; return Zuora's time by its Date header."""
+        return self._call("GET", "/v1/catalog/products", _answered_at, query=[("pageSize", "1")])
 
     # https://developer.zuora.com/v1-api-reference/api/operation/GET_Describe/
     def describe(self, object_name: str) -> frozenset[str]:
@@ -61,6 +63,17 @@ class TenantEndpoints(QueryEndpoints):
     def create_unit_of_measure(self, body: Body, *, idempotency_key: str) -> dict[str, Any]:
         """Create a unit: `{name, displayAs, precision, roundingMode "Up"|"Down", active, usageLogFileLabel}`."""
         return self._post("/settings/units-of-measure", body, idempotency_key=idempotency_key, expects=("id",))
+
+
+def _answered_at(answer: Answer) -> datetime | None:
+    outcome = classify(answer, expects=("products",))
+    if isinstance(outcome, ZuoraError):
+        raise outcome
+    try:
+        moment = parsedate_to_datetime(answer.header("date"))
+    except (ValueError, TypeError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _field_names(answer: Answer) -> frozenset[str]:

@@ -1,0 +1,159 @@
+from datetime import datetime, timedelta
+
+import pytest
+from django.utils import timezone
+
+from integrations.zuora.auth import Credentials, Identity
+from integrations.zuora.client import Client
+from integrations.zuora.doctor import Examination, Outcome, Step, examine
+from integrations.zuora.errors import Forbidden
+from integrations.zuora.standin.app import StandIn
+from tests.integrations.conftest import CUSTOM_FIELDS, open_client
+
+NAMES = [
+    "Host",
+    "Credentials",
+    "Tenant",
+    "Reading",
+    "Clock",
+    "Object Query",
+    "Orders",
+    "Writing",
+    "Custom fields",
+    "Units of measure",
+]
+
+
+def look(app: StandIn, **switches: object) -> Examination:
+    app.control.set_switches(**switches)
+    return examine(client=open_client(app), now=timezone.now())
+
+
+def outcomes(seen: Examination) -> dict[str, str]:
+    # The stand-in has no clock of its own in process: a server's answers carry one.
+    return {step.name: step.outcome.value for step in seen.steps if step.name != "Clock"}
+
+
+def step(seen: Examination, name: str) -> Step:
+    return next(one for one in seen.steps if one.name == name)
+
+
+def test_a_tenant_that_has_everything_passes_every_step(standin: StandIn) -> None:
+    seen = look(standin)
+    assert [one.name for one in seen.steps] == NAMES
+    assert set(outcomes(seen).values()) == {"passed"}
+    assert seen.ok
+    assert seen.tenant_id == "10042"
+    assert {name: seen.findings[name] for name in ("custom_fields", "settings_api")} == {
+        "custom_fields": CUSTOM_FIELDS,
+        "settings_api": True,
+    }
+
+
+def test_an_examination_changes_nothing_in_the_tenant(standin: StandIn) -> None:
+    tables = ("Product", "Account", "Subscription", "Order", "UnitOfMeasure")
+    before = {table: standin.control.rows(table) for table in tables}
+    look(standin)
+    assert {table: standin.control.rows(table) for table in tables} == before
+
+
+def test_a_wrong_secret_fails_at_the_credentials_and_tries_nothing_more(standin: StandIn) -> None:
+    seen = examine(client=open_client(standin, secret="wrong"), now=timezone.now())
+    assert outcomes(seen) == {"Host": "passed", "Credentials": "failed", "Tenant": "skipped"}
+    assert "wrong" not in step(seen, "Credentials").saw
+    assert (seen.ok, seen.tenant_id, seen.findings) == (False, "", {})
+
+
+def test_a_deactivated_user_fails_at_the_credentials_with_the_cure(standin: StandIn) -> None:
+    seen = look(standin, user_active=False)
+    assert step(seen, "Credentials").outcome is Outcome.FAILED
+    assert "check in Zuora that the API user is active" in step(seen, "Credentials").cure
+
+
+def test_a_host_that_does_not_answer_fails_at_the_host(standin: StandIn) -> None:
+    standin.control.add_fault("reset", path="/oauth/token")
+    seen = examine(client=open_client(standin), now=timezone.now())
+    assert outcomes(seen) == {"Host": "failed", "Credentials": "skipped", "Tenant": "skipped"}
+
+
+def test_a_tenant_without_orders_fails_at_orders(standin: StandIn) -> None:
+    seen = look(standin, orders=False)
+    assert [name for name, outcome in outcomes(seen).items() if outcome != "passed"] == ["Orders"]
+    assert "ask Zuora's support for Orders" in step(seen, "Orders").cure
+    assert not seen.ok
+
+
+def test_a_user_who_may_not_write_fails_at_writing(standin: StandIn) -> None:
+    seen = look(standin, api_write=False)
+    assert step(seen, "Writing").outcome is Outcome.FAILED
+    assert "API Write Access" in step(seen, "Writing").cure
+
+
+def test_missing_custom_fields_are_named_and_do_not_refuse_the_tenant(standin: StandIn) -> None:
+    seen = look(standin, custom_fields={"Product": [], "Account": ["stiggEntityUrl__c"], "Subscription": []})
+    missing = (
+        "Product: stiggEntityUrl, Account: stiggCustomerId, Subscription: stiggEntityUrl,"
+        " Subscription: stiggCustomerId, Subscription: stiggResourceId"
+    )
+    assert step(seen, "Custom fields") == Step(
+        "Custom fields",
+        Outcome.WARNING,
+        f"Missing: {missing}. The sync works without; these fields are left out.",
+        f"In Zuora, open Settings > Billing > Manage Custom Fields, and add {missing}; each of type Text, length 255,"
+        " indexed. Zuora adds the __c. Then test the connection again.",
+    )
+    assert seen.ok
+    assert seen.findings["custom_fields"] == {"Product": [], "Account": ["stiggEntityUrl__c"], "Subscription": []}
+
+
+def test_units_are_read_by_query_where_settings_are_closed(standin: StandIn) -> None:
+    seen = look(standin, settings_api=False)
+    assert step(seen, "Units of measure").outcome is Outcome.WARNING
+    assert "can be read, but not added" in step(seen, "Units of measure").saw
+    assert (seen.ok, seen.findings["settings_api"]) == (True, False)
+
+
+class Answering(Client):
+    """A tenant with a clock, an identity, or a permission of the test's own."""
+
+    said_at: datetime | None = None
+    who = Identity("10042", ("entity",), "user")
+
+    def identify(self) -> Identity:
+        return self.who
+
+    def check_connection(self) -> datetime | None:
+        return self.said_at
+
+
+def answering(app: StandIn) -> Answering:
+    opened = open_client(app)
+    return Answering(
+        Credentials("https://rest.test.zuora.com", "demo-client", "demo-secret"), session=opened._wire.session
+    )
+
+
+@pytest.mark.parametrize(("seconds", "outcome"), [(0, "passed"), (120, "passed"), (121, "warning"), (-121, "warning")])
+def test_a_clock_that_differs_by_more_than_two_minutes_is_a_warning(
+    standin: StandIn, seconds: int, outcome: str
+) -> None:
+    client, now = answering(standin), timezone.now()
+    client.said_at = now + timedelta(seconds=seconds)
+    assert step(examine(client=client, now=now), "Clock").outcome == outcome
+
+
+def test_a_token_that_names_no_tenant_is_a_warning(standin: StandIn) -> None:
+    client = answering(standin)
+    client.who = Identity("", (), "user")
+    seen = examine(client=client, now=timezone.now())
+    assert (step(seen, "Tenant").outcome, seen.tenant_id) == (Outcome.WARNING, "")
+
+
+def test_a_catalog_that_may_not_be_read_names_the_roles(standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Client) -> None:
+        raise Forbidden("made up: no permission")
+
+    monkeypatch.setattr(Client, "check_connection", refuse)
+    reading = step(examine(client=open_client(standin), now=timezone.now()), "Reading")
+    assert (reading.outcome, reading.saw) == (Outcome.FAILED, "made up: no permission")
+    assert "Zuora Billing Standard User" in reading.cure
