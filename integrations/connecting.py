@@ -1,0 +1,163 @@
+"""Connects a tenant, looks after it, and lets go of it: what an administrator does."""
+
+from datetime import datetime
+from typing import NoReturn
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from integrations import operating
+from integrations.models import Connection, JobState, Priority, SyncJob
+from integrations.zuora.doctor import Examination, Outcome, Step, examine
+from integrations.zuora.hosts import UnknownHostError, normalise_tenant_url
+from integrations.zuora.tenant import client_with
+
+
+class ConnectionRefused(Exception):  # noqa: N818 - it is an answer, not a mistake in the program
+    """The tenant cannot be used as it is: `steps` say why. Nothing was saved."""
+
+    def __init__(self, steps: tuple[Step, ...]) -> None:
+        super().__init__(" ".join(step.saw for step in steps if step.outcome is Outcome.FAILED))
+        self.steps = steps
+
+
+def connect(
+    *,
+    tenant_url: str,
+    client_id: str,
+    client_secret: str,
+    sync_customers: bool,
+    sync_subscriptions: bool,
+    actor: User | None,
+    now: datetime,
+) -> Connection:
+    """Examine the tenant, save the connection, and have everything looked at.
+
+    A tenant that was connected before gets its old connection back, and so its links; another one starts afresh. To be
+    called outside a transaction: the examination waits for Zuora.
+
+    Raises:
+        ConnectionRefused: a step failed, or another tenant is connected; nothing was saved.
+    """
+    rest_url = _rest_url(tenant_url)
+    _refuse_a_second(rest_url)
+    seen = _examine(rest_url=rest_url, client_id=client_id, client_secret=client_secret, now=now)
+    tenant_id = seen.tenant_id or client_id[:64]
+    with transaction.atomic():
+        if Connection.objects.active().exists():  # somebody else was quicker
+            _refuse("Connection", "Another connection was made meanwhile.", "Look at it before you connect again.")
+        connection = Connection.objects.filter(rest_url=rest_url, tenant_id=tenant_id).first() or Connection(
+            rest_url=rest_url, tenant_id=tenant_id, key_prefix=settings.ZUORA_KEY_PREFIX
+        )
+        known = connection.pk is not None
+        _use_credentials(connection, client_id, client_secret, now)
+        connection.sync_customers, connection.sync_subscriptions = sync_customers, sync_subscriptions
+        connection.findings = seen.findings
+        connection.connected_at, connection.removed_at = now, None
+        connection.paused_until, connection.pause_reason, connection.down_since = None, "", None
+        connection.save()
+        operating.note(actor=actor, action="connect", subject=str(connection), now=now, known=known)
+        operating.sync_everything(connection=connection, actor=actor, now=now, priority=Priority.BACKFILL)
+    return connection
+
+
+def change_credentials(
+    *, connection: Connection, client_id: str, client_secret: str, actor: User | None, now: datetime
+) -> Connection:
+    """Take another OAuth client of the same tenant, once it has been examined. To be called outside a transaction.
+
+    Raises:
+        ConnectionRefused: a step failed, or they open another tenant; nothing was saved.
+    """
+    seen = _examine(rest_url=connection.rest_url, client_id=client_id, client_secret=client_secret, now=now)
+    if seen.tenant_id and seen.tenant_id != connection.tenant_id:
+        _refuse(
+            "Tenant",
+            f"These credentials open tenant {seen.tenant_id}; the links are those of tenant {connection.tenant_id}.",
+            "Take an OAuth client of the same tenant, or remove this connection and connect the other tenant.",
+        )
+    with transaction.atomic():
+        _use_credentials(connection, client_id, client_secret, now)
+        connection.findings = seen.findings
+        connection.save(update_fields=["client_id", "client_secret", "credentials_since", "findings", "updated_at"])
+        connection.mark_up()
+        operating.note(actor=actor, action="change credentials", subject=str(connection), now=now)
+    return connection
+
+
+def examine_again(*, connection: Connection, actor: User | None, now: datetime) -> Examination:
+    """Examine the tenant in use and keep the findings, unless it could not be entered. Outside a transaction."""
+    seen = examine(
+        client=client_with(
+            rest_url=connection.rest_url, client_id=connection.client_id, client_secret=connection.client_secret
+        ),
+        now=now,
+    )
+    with transaction.atomic():
+        if seen.ok:
+            connection.findings = seen.findings
+            connection.save(update_fields=["findings", "updated_at"])
+            connection.mark_up()
+        operating.note(actor=actor, action="test connection", subject=str(connection), now=now, passed=seen.ok)
+    return seen
+
+
+def switch(
+    *, connection: Connection, sync_customers: bool, sync_subscriptions: bool, actor: User | None, now: datetime
+) -> None:
+    """Set the switches, and have everything looked at again: the rules see another world."""
+    with transaction.atomic():
+        connection.sync_customers, connection.sync_subscriptions = sync_customers, sync_subscriptions
+        connection.save(update_fields=["sync_customers", "sync_subscriptions", "updated_at"])
+        operating.note(
+            actor=actor,
+            action="switch",
+            subject=str(connection),
+            now=now,
+            sync_customers=sync_customers,
+            sync_subscriptions=sync_subscriptions,
+        )
+        operating.sync_everything(connection=connection, actor=actor, now=now, priority=Priority.BACKFILL)
+
+
+def remove(*, connection: Connection, actor: User | None, now: datetime) -> None:
+    """Let go of the tenant: what waits is cancelled, the secret forgotten; the links stay for a reconnect.
+
+    What is being sent at this moment ends by itself.
+    """
+    with transaction.atomic():
+        connection.removed_at = now
+        connection.client_secret = ""
+        connection.save(update_fields=["removed_at", "client_secret", "updated_at"])
+        count, _ = SyncJob.objects.filter(connection=connection, state=JobState.WAITING).delete()
+        operating.note(actor=actor, action="remove", subject=str(connection), now=now, cancelled=count)
+
+
+def _rest_url(tenant_url: str) -> str:
+    try:
+        return normalise_tenant_url(tenant_url, settings.ZUORA_EXTRA_HOSTS)
+    except UnknownHostError as error:
+        _refuse("Tenant URL", str(error), "Give the address at which you open Zuora.")
+
+
+def _refuse_a_second(rest_url: str) -> None:
+    present = Connection.objects.active().defer("client_secret").first()
+    if present:
+        _refuse("Connection", f"{present} is connected.", f"Remove it before you connect {rest_url}.")
+
+
+def _examine(*, rest_url: str, client_id: str, client_secret: str, now: datetime) -> Examination:
+    seen = examine(client=client_with(rest_url=rest_url, client_id=client_id, client_secret=client_secret), now=now)
+    if not seen.ok:
+        raise ConnectionRefused(seen.steps)
+    return seen
+
+
+def _use_credentials(connection: Connection, client_id: str, client_secret: str, now: datetime) -> None:
+    connection.client_id, connection.client_secret = client_id, client_secret
+    connection.credentials_since = now  # the workers open a new client by it
+
+
+def _refuse(name: str, saw: str, cure: str) -> NoReturn:
+    raise ConnectionRefused((Step(name, Outcome.FAILED, saw, cure),))
