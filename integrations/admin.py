@@ -1,0 +1,147 @@
+"""The sync's raw rows: to look at, to retry, never to make up."""
+
+from collections.abc import Iterable
+from itertools import groupby
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from integrations import operating
+from integrations.links import link_into_tenant
+from integrations.models import AuditEntry, Connection, Delivery, EntityKind, JobState, Request, SyncJob, SyncRecord
+from integrations.sections import url_of_key
+
+
+class ReadOnlyAdmin(admin.ModelAdmin[Any]):
+    """Rows that the program writes: nobody adds, changes or deletes them here."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002
+        return False
+
+    def has_sync_permission(self, request: HttpRequest) -> bool:
+        """Return whether the actions may be used: Django asks by this name."""
+        return request.user.has_perm("integrations.change_syncjob")
+
+
+def _sync(model_admin: ReadOnlyAdmin, request: HttpRequest, wanted: Iterable[tuple[str, int]]) -> None:
+    """Push entities, given as (kind, id), and say how many."""
+    if not isinstance(request.user, User):
+        return
+    count = 0
+    try:
+        for kind, group in groupby(sorted(set(wanted)), key=lambda one: one[0]):
+            count += operating.sync_now(
+                kind=EntityKind(kind), entity_ids=[pk for _, pk in group], actor=request.user, now=timezone.now()
+            )
+    except operating.Impossible as answer:
+        model_admin.message_user(request, str(answer), messages.ERROR)
+        return
+    model_admin.message_user(request, f"{count} on {'its' if count == 1 else 'their'} way.", messages.SUCCESS)
+
+
+def _page(key: str) -> SafeString | str:
+    url = url_of_key(key)
+    return format_html('<a href="{}">{}</a>', url, key) if url else key
+
+
+@admin.register(SyncJob)
+class SyncJobAdmin(ReadOnlyAdmin):
+    list_display = ["entity", "state", "reason", "waiting_for", "attempts", "priority", "not_before", "finished_at"]
+    list_filter = ["state", "kind", "priority"]
+    list_select_related = False
+    search_fields = ["key", "reason"]
+    actions = ["retry"]
+    exclude = ["connection"]
+    show_full_result_count = False
+
+    @admin.display(ordering="key")
+    def entity(self, job: SyncJob) -> SafeString | str:
+        return _page(job.key)
+
+    @admin.action(description="Retry the failed ones", permissions=["sync"])
+    def retry(self, request: HttpRequest, jobs: QuerySet[SyncJob]) -> None:
+        failed = jobs.filter(state=JobState.FAILED).order_by()
+        _sync(self, request, failed.values_list("kind", "entity_id"))
+
+
+@admin.register(SyncRecord)
+class SyncRecordAdmin(ReadOnlyAdmin):
+    list_display = ["entity", "kind", "status", "billing_id", "error", "status_since"]
+    list_filter = ["status", "kind", "linked_by_hand"]
+    search_fields = ["key", "zuora_id", "zuora_number"]
+    actions = ["sync_now"]
+    exclude = ["connection"]
+    show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SyncRecord]:
+        records = super().get_queryset(request)
+        return records.select_related("connection").defer("connection__client_secret")
+
+    @admin.display(ordering="key")
+    def entity(self, record: SyncRecord) -> SafeString | str:
+        return _page(record.key)
+
+    @admin.display(description="billing ID", ordering="zuora_id")
+    def billing_id(self, record: SyncRecord) -> SafeString | str:
+        url = link_into_tenant(record)
+        shown = record.zuora_number or record.zuora_id
+        if not url:
+            return shown or "-"
+        return format_html('<a href="{}" target="_blank" rel="noopener noreferrer">{}</a>', url, shown)
+
+    @admin.action(description="Sync now", permissions=["sync"])
+    def sync_now(self, request: HttpRequest, records: QuerySet[SyncRecord]) -> None:
+        _sync(self, request, records.order_by().values_list("root_kind", "root_id"))
+
+
+@admin.register(Connection)
+class ConnectionAdmin(ReadOnlyAdmin):
+    list_display = ["tenant_id", "rest_url", "connected_at", "removed_at", "down_since"]
+    exclude = ["client_secret"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
+        connections: QuerySet[Connection] = super().get_queryset(request)
+        return connections.defer("client_secret")
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ReadOnlyAdmin):
+    list_display = ["track_id", "entity", "outcome", "error", "started_at", "finished_at", "worker"]
+    list_filter = ["outcome"]
+    list_select_related = ["job"]
+    search_fields = ["track_id", "job__key"]
+    raw_id_fields = ["job"]
+    show_full_result_count = False
+
+    @admin.display(ordering="job__key")
+    def entity(self, delivery: Delivery) -> SafeString | str:
+        return _page(delivery.job.key)
+
+
+@admin.register(Request)
+class RequestAdmin(ReadOnlyAdmin):
+    list_display = ["started_at", "method", "path", "status", "duration_ms", "error", "track_id", "zuora_request_id"]
+    list_filter = ["method", "status"]
+    search_fields = ["track_id", "zuora_request_id", "path"]
+    exclude = ["connection"]
+    show_full_result_count = False
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ReadOnlyAdmin):
+    list_display = ["at", "actor_name", "action", "subject"]
+    list_filter = ["action"]
+    search_fields = ["actor_name", "subject"]
+    show_full_result_count = False

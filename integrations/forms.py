@@ -1,0 +1,78 @@
+"""What people fill in."""
+
+from typing import Any
+
+from django import forms
+
+from integrations.models import Connection
+
+_TEXT = {"class": "form-control", "autocomplete": "off", "spellcheck": "false"}
+_SWITCH = {"class": "form-check-input", "role": "switch"}
+
+
+def _client_id() -> forms.CharField:
+    return forms.CharField(label="Client ID", max_length=255, widget=forms.TextInput(_TEXT))
+
+
+def _client_secret() -> forms.CharField:
+    return forms.CharField(
+        label="Client secret",
+        max_length=1000,
+        widget=forms.PasswordInput({**_TEXT, "autocomplete": "new-password"}),
+        help_text="Stored encrypted, and never shown again.",
+    )
+
+
+class ConnectForm(forms.Form):
+    """The tenant and the switches; a refused form comes back with everything but the secret."""
+
+    tenant_url = forms.CharField(
+        label="Tenant URL",
+        max_length=255,
+        widget=forms.TextInput(
+            {**_TEXT, "list": "data-centres", "inputmode": "url", "placeholder": "https://na.zuora.com"}
+        ),
+        help_text="The address at which you open Zuora, or its REST host. The list holds Zuora's data centres.",
+    )
+    client_id = _client_id()
+    client_secret = _client_secret()
+    sync_customers = forms.BooleanField(
+        label="Sync customers", required=False, initial=True, widget=forms.CheckboxInput(_SWITCH)
+    )
+    sync_subscriptions = forms.BooleanField(
+        label="Sync subscriptions", required=False, initial=True, widget=forms.CheckboxInput(_SWITCH)
+    )
+
+
+class CredentialsForm(forms.Form):
+    """Another OAuth client of the same tenant."""
+
+    client_id = _client_id()
+    client_secret = _client_secret()
+
+
+class SwitchesForm(forms.ModelForm[Connection]):
+    class Meta:
+        model = Connection
+        fields = ["sync_customers", "sync_subscriptions"]
+        widgets = {"sync_customers": forms.CheckboxInput(_SWITCH), "sync_subscriptions": forms.CheckboxInput(_SWITCH)}
+
+
+class RemoveForm(forms.Form):
+    """Asks for the tenant's host, so that nobody removes a connection by a slip."""
+
+    host = forms.CharField(label="Tenant host", max_length=255, widget=forms.TextInput(_TEXT))
+
+    def __init__(self, *args: Any, expected: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.expected = expected
+
+    def clean_host(self) -> str:
+        host = str(self.cleaned_data["host"]).strip()
+        if host != self.expected:
+            raise forms.ValidationError(f"Type {self.expected} to confirm.")
+        return host
+
+
+class DismissForm(forms.Form):
+    reason = forms.CharField(label="Why nothing needs to be done", max_length=500, widget=forms.TextInput(_TEXT))

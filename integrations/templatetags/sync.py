@@ -1,0 +1,195 @@
+"""What any page can show of the sync: `{% load sync %}`, `{% sync_status record %}`, `{% billing_id record %}`."""
+
+import json
+import re
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from integrations.links import link_into_tenant
+from integrations.models import (
+    Connection,
+    Delivery,
+    DeliveryOutcome,
+    EntityKind,
+    JobState,
+    Request,
+    SyncJob,
+    SyncRecord,
+    SyncStatus,
+)
+from integrations.sections import SECTIONS, Section, url_of_key
+from integrations.zuora.doctor import Outcome
+
+register = template.Library()
+
+_LOOKS = {
+    SyncStatus.PENDING: ("clock", "azure"),
+    SyncStatus.SUCCESS: ("check", "green"),
+    SyncStatus.ERROR: ("alert", "red"),
+    SyncStatus.NO_SYNC_REQUIRED: ("minus", "secondary"),
+}
+_OUTCOMES = {
+    DeliveryOutcome.SENDING: ("clock", "azure"),
+    DeliveryOutcome.SENT: ("check", "green"),
+    DeliveryOutcome.UNCHANGED: ("check", "green"),
+    DeliveryOutcome.NOT_SYNCED: ("minus", "secondary"),
+    DeliveryOutcome.WAITS: ("clock", "azure"),
+    DeliveryOutcome.RETRY: ("refresh", "orange"),
+    DeliveryOutcome.FAILED: ("alert", "red"),
+    DeliveryOutcome.LOST: ("alert", "orange"),
+}
+_STATES = {
+    JobState.WAITING: ("clock", "azure"),
+    JobState.SENDING: ("refresh", "azure"),
+    JobState.DONE: ("check", "green"),
+    JobState.FAILED: ("alert", "red"),
+}
+_STEPS = {
+    Outcome.PASSED: ("check", "green"),
+    Outcome.WARNING: ("alert", "orange"),
+    Outcome.FAILED: ("cross", "red"),
+    Outcome.SKIPPED: ("dash", "secondary"),
+}
+_NUMBER = re.compile('"\ue000([^"]*)\ue001"')
+
+
+@register.inclusion_tag("integrations/tags/status.html")
+def sync_status(record: SyncRecord | None) -> dict[str, str]:
+    """Show the status as sign, colour and word. Without a record nobody has asked for a sync yet."""
+    if record is None:
+        return {"icon": "dash", "colour": "secondary", "label": "Not in Zuora"}
+    if record.is_stopped:
+        return {"icon": "pause", "colour": "orange", "label": "Linked, sync stopped"}
+    icon, colour = _LOOKS[SyncStatus(record.status)]
+    return {"icon": icon, "colour": colour, "label": record.get_status_display()}
+
+
+@register.inclusion_tag("integrations/tags/billing_id.html")
+def billing_id(record: SyncRecord | None, product: SyncRecord | None = None) -> dict[str, str]:
+    """Show the billing ID as a link into the tenant. A rate plan or charge is found on its `product`'s page."""
+    if record is None or not record.zuora_id:
+        return {"number": ""}
+    return {
+        "number": record.zuora_number or record.zuora_id,
+        "zuora_id": record.zuora_id,
+        "url": link_into_tenant(record, product),
+        "kind": record.get_kind_display(),
+    }
+
+
+@register.inclusion_tag("integrations/tags/status.html")
+def delivery_outcome(delivery: Delivery) -> dict[str, str]:
+    """Show how one attempt ended."""
+    icon, colour = _OUTCOMES[DeliveryOutcome(delivery.outcome)]
+    return {"icon": icon, "colour": colour, "label": delivery.get_outcome_display()}
+
+
+@register.inclusion_tag("integrations/tags/status.html")
+def job_state(job: SyncJob) -> dict[str, str]:
+    """Show where a job stands."""
+    icon, colour = _STATES[JobState(job.state)]
+    return {"icon": icon, "colour": colour, "label": job.get_state_display()}
+
+
+@register.inclusion_tag("integrations/tags/status.html")
+def step_outcome(outcome: str) -> dict[str, str]:
+    """Show how a step of the connection test ended."""
+    icon, colour = _STEPS[Outcome(outcome)]
+    return {"icon": icon, "colour": colour, "label": outcome.capitalize()}
+
+
+@register.inclusion_tag("integrations/tags/status.html")
+def exchange_status(exchange: Request) -> dict[str, str]:
+    """Show what came back: HTTP 200 is no success when the answer says otherwise."""
+    label = str(exchange.status or "No answer")
+    return {
+        "icon": "alert" if exchange.error else "check",
+        "colour": "red" if exchange.error else "green",
+        "label": label,
+    }
+
+
+@register.simple_tag
+def zuora_kind(record: SyncRecord) -> str:
+    """Return what Zuora calls it."""
+    return {
+        EntityKind.BILLING_PERIOD: "Rate plan",
+        EntityKind.CHARGE: "Rate plan charge",
+        EntityKind.CUSTOMER: "Account",
+        EntityKind.SUBSCRIPTION: "Subscription",
+        EntityKind.UNIT: "Unit of measure",
+    }.get(EntityKind(record.kind), "Product")
+
+
+@register.filter
+def in_words(code: str) -> str:
+    """Return a code such as `no_subscription` or `PER_UNIT` in words."""
+    return code.replace("_", " ").capitalize()
+
+
+@register.filter
+def money(amount: Decimal) -> str:
+    """Return an amount of money: two decimals at least, no more than it has."""
+    places = -int(amount.normalize().as_tuple().exponent)
+    return f"{amount:,.{max(2, places)}f}"
+
+
+@register.simple_tag
+def utc(moment: datetime | str | None) -> SafeString | str:
+    """Show a moment in UTC, to the minute; its title holds the second."""
+    if not isinstance(moment, datetime):  # a template gives "" for what is not there
+        return "-"
+    return format_html(
+        '<time class="text-nowrap" datetime="{}" title="{}">{}</time>',
+        moment.isoformat(timespec="seconds"),
+        f"{moment:%Y-%m-%d %H:%M:%S} UTC",
+        f"{moment:%Y-%m-%d %H:%M} UTC",
+    )
+
+
+@register.simple_tag
+def sections() -> list[Section]:
+    """Return the parts of the console, in the order of the menu."""
+    return list(SECTIONS.values())
+
+
+@register.filter
+def entity_url(key: str) -> str:
+    """Return the address of the page of the entity that a record key belongs to."""
+    return url_of_key(key)
+
+
+@register.filter
+def entity_name(key: str) -> str:
+    """Return the Stigg id within a record key."""
+    return key.partition(":")[2].partition("/")[0] or key
+
+
+@register.filter
+def part_name(key: str) -> str:
+    """Return what a record key says beneath its entity in words: `plan:pro/MONTHLY/RECURRING/PER_UNIT/seats`."""
+    return " · ".join(
+        part.replace("_", " ").capitalize() if part.isupper() else part for part in key.split("/")[1:]
+    ) or entity_name(key)  # fmt: skip
+
+
+@register.filter
+def indented(text: str) -> str:
+    """Return JSON with a line for each member, every number as it was written; other text as it is."""
+    try:
+        value = json.loads(text, parse_float="\ue000{}\ue001".format)
+    except ValueError:
+        return text
+    return _NUMBER.sub(r"\1", json.dumps(value, indent=2, ensure_ascii=False))
+
+
+@register.inclusion_tag("integrations/tags/connection_banner.html", takes_context=True)
+def connection_banner(context: template.Context) -> dict[str, Any]:
+    """Say on every page what keeps the sync from working; nothing when all is well."""
+    connection = Connection.objects.active().defer("client_secret").first()
+    return {"connection": connection, "perms": context.get("perms")}

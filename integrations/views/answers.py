@@ -1,0 +1,18 @@
+"""A page as a whole, or the part of it that refreshes by itself."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.cache import patch_vary_headers
+
+
+def page_or_part(request: HttpRequest, *, page: str, part: str, context: Mapping[str, Any]) -> HttpResponse:
+    """Answer htmx with the part and everybody else with the page; going back in the history needs the page."""
+    headers = request.headers
+    wants_part = headers.get("HX-Request") == "true" and headers.get("HX-History-Restore-Request") != "true"
+    response = render(request, part if wants_part else page, dict(context))
+    patch_vary_headers(response, ["HX-Request", "HX-History-Restore-Request"])
+    response["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,177 @@
+"""Lists and pages of what is synced, and what a person may do with one of them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+
+from integrations import operating
+from integrations.models import Connection, Request, SyncJob, SyncRecord, SyncStatus
+from integrations.sections import Section
+from integrations.views.access import actor, operators, viewers
+from integrations.views.answers import page_or_part
+from integrations.views.contents import contents_of
+from integrations.views.overview import active_connection
+from integrations.views.paging import page_of
+
+PAGE_SIZE = 50
+_REQUESTS_SHOWN = 20
+#: What a list can be filtered by, in the order of the choice.
+FILTERS = {
+    "pending": ("Pending", Q(status=SyncStatus.PENDING)),
+    "synced": ("Synced", Q(status=SyncStatus.SUCCESS)),
+    "failed": ("Failed", Q(status=SyncStatus.ERROR)),
+    "not-synced": ("Will not be synced", Q(status=SyncStatus.NO_SYNC_REQUIRED, zuora_id="")),
+    "stopped": ("Linked, sync stopped", Q(status=SyncStatus.NO_SYNC_REQUIRED) & ~Q(zuora_id="")),
+    "none": ("Not in Zuora", Q()),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """An entity with what we know of its far side."""
+
+    entity: Any
+    record: SyncRecord | None
+    url: str
+
+
+def _with_status(rows: QuerySet[Any], *, section: Section, connection: Connection | None, status: str) -> QuerySet[Any]:
+    if status not in FILTERS:
+        return rows
+    records = SyncRecord.objects.filter(connection=connection, kind=section.kind, root_id=OuterRef("pk"))
+    if status == "none":
+        return rows.filter(~Exists(records))
+    return rows.filter(Exists(records.filter(FILTERS[status][1])))
+
+
+def _records(connection: Connection | None, *, kind: str, ids: Iterable[int]) -> list[SyncRecord]:
+    """Return the records of these entities and all that rides along; they share the connection that is at hand."""
+    if connection is None:
+        return []
+    records = list(SyncRecord.objects.filter(connection=connection, root_kind=kind, root_id__in=ids))
+    for record in records:
+        record.connection = connection
+    return records
+
+
+@viewers
+def entity_list(request: HttpRequest, section: Section) -> HttpResponse:
+    connection = active_connection()
+    text, status = request.GET.get("q", "").strip(), request.GET.get("status", "")
+    rows = section.rows.filter(section.search(text)) if text else section.rows
+    page = page_of(
+        _with_status(rows, section=section, connection=connection, status=status),
+        key="ref_id",
+        after=request.GET.get("after", ""),
+        before=request.GET.get("before", ""),
+        size=PAGE_SIZE,
+    )
+    records = _roots(connection, section=section, ids=[row.pk for row in page.rows])
+    context = {
+        "section": section,
+        "page": section.slug,
+        "rows": [Row(row, records.get(row.pk), section.url(row.ref_id)) for row in page.rows],
+        "slice": page,
+        "query": {"q": text, "status": status},
+        "filters": [(slug, label) for slug, (label, _) in FILTERS.items()],
+    }
+    return page_or_part(
+        request, page="integrations/entity_list.html", part="integrations/entity_rows.html", context=context
+    )
+
+
+def _roots(connection: Connection | None, *, section: Section, ids: list[int]) -> dict[int, SyncRecord]:
+    if connection is None:
+        return {}
+    records = SyncRecord.objects.filter(
+        connection=connection, kind=section.kind, root_kind=section.kind, root_id__in=ids
+    )
+    found = {record.root_id: record for record in records}
+    for record in found.values():
+        record.connection = connection
+    return found
+
+
+@viewers
+def entity_page(request: HttpRequest, section: Section, ref_id: str) -> HttpResponse:
+    entity = section.get(ref_id)
+    connection = active_connection()
+    records = _records(connection, kind=section.kind, ids=[entity.pk])
+    jobs = SyncJob.objects.of(kind=section.kind, entity_id=entity.pk).filter(connection=connection)
+    context = {
+        "section": section,
+        "page": section.slug,
+        "entity": entity,
+        "connection": connection,
+        "record": next((record for record in records if record.kind == record.root_kind), None),
+        "parts": [record for record in records if record.kind != record.root_kind],
+        "job": jobs.first(),
+        "open_job": jobs.open().first(),
+        "requests": Request.objects.filter(
+            delivery__job__connection=connection, delivery__job__kind=section.kind, delivery__job__entity_id=entity.pk
+        )[:_REQUESTS_SHOWN],
+        "edit_url": _edit_url(request, section, entity),
+        **contents_of(entity),
+    }
+    return page_or_part(
+        request, page="integrations/entity_page.html", part="integrations/entity_live.html", context=context
+    )
+
+
+@operators
+def entity_sync(request: HttpRequest, section: Section, ref_id: str) -> HttpResponse:
+    entity = section.get(ref_id)
+    try:
+        count = operating.sync_now(kind=section.kind, entity_ids=[entity.pk], actor=actor(request), now=timezone.now())
+    except operating.Impossible as answer:
+        messages.error(request, str(answer))
+    else:
+        if count:
+            messages.success(request, f"{entity} is on its way. This page follows it.")
+        else:
+            messages.info(request, f"{entity} is a draft: it is pushed once it is published.")
+    return redirect(section.url(ref_id))
+
+
+@operators
+def entity_keep(request: HttpRequest, section: Section, ref_id: str) -> HttpResponse:
+    """Decide about "linked, sync stopped": it stays."""
+    try:
+        operating.keep(record=_record(section, ref_id), actor=actor(request), now=timezone.now())
+    except operating.Impossible as answer:
+        messages.info(request, str(answer))
+    else:
+        messages.success(request, "It stays in Zuora as it is.")
+    return redirect(section.url(ref_id))
+
+
+@operators
+def entity_cancel_there(request: HttpRequest, section: Section, ref_id: str) -> HttpResponse:
+    """Decide about "linked, sync stopped": it ends in Zuora, too."""
+    try:
+        operating.cancel_there(record=_record(section, ref_id), actor=actor(request), now=timezone.now())
+    except operating.Impossible as answer:
+        messages.info(request, str(answer))
+    else:
+        messages.success(request, "It is being cancelled in Zuora. This page follows it.")
+    return redirect(section.url(ref_id))
+
+
+def _record(section: Section, ref_id: str) -> SyncRecord:
+    entity = section.get(ref_id)
+    record = _roots(active_connection(), section=section, ids=[entity.pk]).get(entity.pk)
+    if record is None:
+        raise operating.Impossible("It is not in Zuora: there is nothing to decide.")
+    return record
+
+
+def _edit_url(request: HttpRequest, section: Section, entity: Any) -> str:
+    options = section.model._meta  # noqa: SLF001 - Django's public name for it
+    may = request.user.is_staff and request.user.has_perm(f"{options.app_label}.change_{options.model_name}")
+    return section.edit_url(entity.pk) if may else ""

@@ -1,0 +1,147 @@
+"""What needs a person, and everything that was done."""
+
+from datetime import timedelta
+from itertools import groupby
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+
+from integrations import operating
+from integrations.forms import DismissForm
+from integrations.models import Connection, EntityKind, JobState, SyncJob
+from integrations.views.access import actor, operators, viewers
+from integrations.views.answers import page_or_part
+from integrations.views.overview import active_connection, cause_of, causes_of, problems
+from integrations.views.paging import page_of
+
+PAGE_SIZE = 50
+#: A job that waits longer than this is shown beside the failed ones.
+LONG = timedelta(minutes=15)
+_AT_ONCE = 1000
+
+
+def _of_cause(jobs: QuerySet[SyncJob], cause: str) -> QuerySet[SyncJob]:
+    reasons = jobs.order_by().values_list("reason", flat=True).distinct()
+    return jobs.filter(reason__in=[reason for reason in reasons if cause_of(reason) == cause])
+
+
+@viewers
+def problem_list(request: HttpRequest) -> HttpResponse:
+    connection = active_connection()
+    cause, kind = request.GET.get("cause", ""), request.GET.get("kind", "")
+    context: dict[str, Any] = {"connection": connection, "page": "problems", "cause": cause, "kind": kind}
+    context["kinds"] = EntityKind.choices[:5]
+    if connection:
+        failed = problems(connection)
+        if kind in EntityKind:
+            failed = failed.filter(kind=kind)
+        context["causes"] = causes_of(failed)
+        if cause:
+            failed = _of_cause(failed, cause)
+        context["slice"] = page_of(failed, key="-pk", **_edges(request), size=PAGE_SIZE)
+        context["long_waiting"] = _long_waiting(connection)[:PAGE_SIZE]
+    return page_or_part(
+        request, page="integrations/problems.html", part="integrations/problems_live.html", context=context
+    )
+
+
+def _long_waiting(connection: Connection) -> QuerySet[SyncJob]:
+    # A job is also late when it has been tried and put off again and again.
+    late = SyncJob.objects.waiting().filter(connection=connection, created_at__lt=timezone.now() - LONG)
+    return late.order_by("created_at")
+
+
+def _edges(request: HttpRequest) -> dict[str, str]:
+    """Return the keys to page by: job numbers, and nothing else."""
+    return {name: key for name in ("after", "before") if (key := request.GET.get(name, "")).isdecimal()}
+
+
+@operators
+def problems_retry(request: HttpRequest) -> HttpResponse:
+    """Try the chosen failed jobs again, or all of one cause."""
+    connection = active_connection()
+    if connection is None:
+        messages.error(request, "There is no Zuora tenant to sync with: connect one first.")
+        return redirect("problems")
+    failed = problems(connection)
+    if cause := request.POST.get("cause", ""):
+        chosen = list(_of_cause(failed, cause)[:_AT_ONCE])
+        asked = len(chosen)
+    else:
+        ids = [key for key in request.POST.getlist("job") if key.isdecimal()]
+        chosen, asked = list(failed.filter(pk__in=ids)), len(ids)
+    if not asked:
+        messages.info(request, "Nothing was chosen: tick the failures to try again.")
+        return redirect("problems")
+    count = _retry(request, chosen)
+    gone = asked - len(chosen)
+    if count:
+        messages.success(request, f"{count} on {'its' if count == 1 else 'their'} way again.")
+    if gone:
+        messages.info(request, f"{gone} had been tried again, or settled, by somebody else meanwhile.")
+    return redirect("problems")
+
+
+def _retry(request: HttpRequest, jobs: list[SyncJob]) -> int:
+    ordered = sorted(jobs, key=lambda job: job.kind)
+    return sum(
+        operating.sync_now(
+            kind=EntityKind(kind),
+            entity_ids=[job.entity_id for job in group],
+            actor=actor(request),
+            now=timezone.now(),
+        )
+        for kind, group in groupby(ordered, key=lambda job: job.kind)
+    )
+
+
+@operators
+def problem_dismiss(request: HttpRequest, job_id: int) -> HttpResponse:
+    """Take a failure off the list, with a reason that the audit log keeps."""
+    connection = active_connection()
+    job = problems(connection).filter(pk=job_id).first() if connection else None
+    form = DismissForm(request.POST)
+    if job is None:
+        messages.info(request, "It had been tried again, or settled, by somebody else meanwhile.")
+    elif not form.is_valid():
+        messages.error(request, "Say why nothing needs to be done: the audit log keeps it.")
+    else:
+        _dismiss(request, job, form.cleaned_data["reason"])
+    return redirect("problems")
+
+
+def _dismiss(request: HttpRequest, job: SyncJob, reason: str) -> None:
+    try:
+        operating.dismiss(job=job, reason=reason, actor=actor(request), now=timezone.now())
+    except operating.Impossible as answer:
+        messages.info(request, str(answer))
+    else:
+        messages.success(request, f"{job.key} is off the list.")
+
+
+@viewers
+def activity(request: HttpRequest) -> HttpResponse:
+    """Every job, the newest first."""
+    connection = active_connection()
+    state, kind = request.GET.get("state", ""), request.GET.get("kind", "")
+    jobs = SyncJob.objects.filter(connection=connection)
+    if state in JobState:
+        jobs = jobs.filter(state=state)
+    if kind in EntityKind:
+        jobs = jobs.filter(kind=kind)
+    context = {
+        "connection": connection,
+        "page": "activity",
+        "state": state,
+        "kind": kind,
+        "states": JobState.choices,
+        "kinds": EntityKind.choices[:5],
+        "slice": page_of(jobs, key="-pk", **_edges(request), size=PAGE_SIZE),
+    }
+    return page_or_part(
+        request, page="integrations/activity.html", part="integrations/activity_live.html", context=context
+    )
