@@ -8,20 +8,23 @@ RETIRED = "@"
 
 
 def record_for(far: Far, *, key: str, kind: EntityKind, root: SyncRecord | None = None) -> SyncRecord:
-    """Return the record of this key, new (and in a dry run unsaved) where there is none."""
+    """Return the record of this key, new where there is none; a dry run ends there."""
     found = SyncRecord.objects.filter(connection=far.connection, key=key).first()
     if found is not None:
         found.connection = far.connection
         return found
-    record = SyncRecord(
+    far.before_write()
+    # Two plans that are pushed at once may need the same new unit of measure: one of them makes its record.
+    record, _ = SyncRecord.objects.get_or_create(
         connection=far.connection,
         key=key,
-        kind=kind,
-        root_kind=root.root_kind if root else kind,
-        root_id=root.root_id if root else 0,
+        defaults={
+            "kind": kind,
+            "root_kind": root.root_kind if root else kind,
+            "root_id": root.root_id if root else 0,
+        },
     )
-    far.before_write()
-    record.save()
+    record.connection = far.connection
     return record
 
 
