@@ -252,6 +252,7 @@ LOGGING = {
     "loggers": {
         "django": {"handlers": ["stderr"], "level": LOG_LEVEL, "propagate": False},
         "celery": {"level": LOG_LEVEL},
+        "celery.beat": {"level": "WARNING"},  # a line per sweep says nothing
         "celery.worker.strategy": {"level": "WARNING"},  # a line per message says nothing that a delivery does not
         "celery.app.trace": {"level": "WARNING"},
         "kombu": {"level": "WARNING"},

@@ -1,0 +1,39 @@
+"""`python -m stigg_zuora.demo [--once]`."""
+
+import os
+import sys
+from argparse import ArgumentParser
+from importlib import import_module
+from pathlib import Path
+
+import django
+
+from stigg_zuora.demo.processes import Broken, Processes, Stopped
+from stigg_zuora.demo.surroundings import ROOT, Impossible, only_one, refuse_taken_ports, settle_in
+
+
+def main() -> int:
+    """Run the demo; return 0 when it was stopped or, with --once, when Zuora holds exactly what it should."""
+    parser = ArgumentParser(prog="python -m stigg_zuora.demo", description="Everything on this machine.")
+    parser.add_argument("--once", action="store_true", help="push, read back, compare, and end")
+    once: bool = parser.parse_args().once
+    try:
+        directory = Path(os.environ.get("VAR_DIR") or ROOT / "var").resolve()
+        surroundings = settle_in(directory)
+        with only_one(directory):
+            refuse_taken_ports(surroundings)
+            os.environ.update(surroundings.environment)
+            django.setup()
+            # It imports models, which is possible only now.
+            run = import_module("stigg_zuora.demo.run").run
+            with Processes(environment=surroundings.environment) as processes:
+                return int(run(processes, surroundings, once=once))
+    except (Impossible, Broken) as trouble:
+        print(trouble, file=sys.stderr)  # noqa: T201 - a command's answer
+        return 1
+    except Stopped:
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
