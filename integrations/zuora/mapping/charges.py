@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
 
-from catalog.models import BillingCadence, BillingModel, BillingPeriod, Price, TiersMode
+from catalog.models import BillingCadence, BillingModel, BillingPeriod, Plan, Price, TiersMode
 from integrations.zuora.mapping import keys
 from integrations.zuora.mapping.amounts import Step, steps
 from integrations.zuora.mapping.nodes import Body, ChargeNode, TierNode, UnitNode
@@ -20,20 +20,21 @@ CURRENCY_LIMIT = 5
 
 BILLING_PERIODS = {BillingPeriod.MONTHLY.value: "Month", BillingPeriod.ANNUALLY.value: "Annual"}
 
-_UNSUPPORTED = {
-    BillingModel.CREDIT_BASED.value: "charges credits",
-    BillingModel.MINIMUM_SPEND.value: "is a minimum spend",
-}
+_UNSUPPORTED = {BillingModel.CREDIT_BASED.value, BillingModel.MINIMUM_SPEND.value}
 #: Billed to the day and the money that the account says; `ContractEffective`: from the day the subscription begins.
 BILLING: Body = {"BillCycleType": "DefaultFromCustomer", "TriggerEvent": "ContractEffective"}
 
 
 def describe(price: Price) -> str:
-    """Return the words by which sentences name a charge: `The monthly charge for feature-seats of plan basic`."""
-    feature = f"for {price.feature.ref_id}" if price.feature else price.billing_model.lower().replace("_", " ")
-    period = "one-off" if price.billing_cadence == BillingCadence.ONE_OFF else price.billing_period.lower()
-    kind = "plan" if price.plan_id or price.plan else "add-on"
-    return f"The {period} charge {feature} of {kind} {price.package.ref_id}"
+    """Return the words by which sentences name a charge: `The monthly charge for seats of plan basic`."""
+    period = "annual" if price.billing_period == BillingPeriod.ANNUALLY else "monthly"
+    if price.billing_cadence == BillingCadence.ONE_OFF:
+        period = f"one-off {period}"
+    what = f"charge for {price.feature.ref_id}" if price.feature else price.get_billing_model_display().lower()
+    if price.billing_model == BillingModel.CREDIT_BASED:
+        what = "credit charge"
+    package = price.package
+    return f"The {period} {what} of {'plan' if isinstance(package, Plan) else 'add-on'} {package.ref_id}"
 
 
 def charge_type(price: Price) -> str:
@@ -57,8 +58,7 @@ def is_supported(price: Price, refusals: Refusals) -> bool:
     """Tell whether Zuora can hold this kind of charge, and note why not."""
     if price.billing_model in _UNSUPPORTED:
         refusals.add(
-            f"{describe(price)} {_UNSUPPORTED[price.billing_model]}, which Zuora has no charge for: bill it by a flat "
-            "fee, per unit or by usage."
+            f"{describe(price)} has no counterpart in Zuora: bill it by a flat fee, by a price per unit or by usage."
         )
         return False
     if (price.block_size or 1) > 1:

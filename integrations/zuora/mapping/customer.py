@@ -81,7 +81,7 @@ def account_update(customer: Customer, *, tenant: Tenant, sent: Mapping[str, Any
 
 def _lasting(customer: Customer, tenant: Tenant, refusals: Refusals) -> Body:
     who = f"customer {customer.ref_id}"
-    name = customer.name or customer.email or customer.ref_id
+    name = " ".join(customer.name.split()) or customer.email or customer.ref_id
     url = tenant.entity_url("customers", customer.ref_id)
     return {
         "name": refusals.text(name, what=f"The name of {who}", limit=NAME_LIMIT),
@@ -97,7 +97,7 @@ def _contact(customer: Customer, who: str, refusals: Refusals) -> Body:
     single word is the first name, and the last name a dash. Without a name, the part of the e-mail address before the
     @ is taken, and without that the reference id.
     """
-    words = (customer.name or customer.email.partition("@")[0] or customer.ref_id).split() or [customer.ref_id]
+    words = customer.name.split() or [customer.email.partition("@")[0] or customer.ref_id]
     first, last = (" ".join(words[:-1]), words[-1]) if len(words) > 1 else (words[0], "-")
     if customer.billing_country in _COUNTRIES_WITH_STATES and not customer.billing_state:
         refusals.add(f"The address of {who} is in {customer.billing_country}, where Zuora needs the state: fill it in.")

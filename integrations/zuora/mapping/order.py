@@ -30,7 +30,7 @@ def create_order(wanted: Contract, *, order_number: str, order_date: date) -> Bo
         creation["subscriptionOwnerAccountNumber"] = wanted["owner"]
     actions = [_action("CreateSubscription", creation, on=start)]
     if wanted["cancellation"]:
-        actions.append(_cancel(wanted["cancellation"], on=max(order_date, start)))
+        actions.append(_cancel(wanted["cancellation"], start=start, on=max(order_date, start)))
     subscription: Body = {"orderActions": actions}
     if wanted["customFields"]:
         subscription["customFields"] = dict(wanted["customFields"])
@@ -48,11 +48,12 @@ def change_order(sent: Contract, wanted: Contract, *, order_number: str, order_d
     if sent["cancellation"] and not _may_change(sent, wanted, order_date):
         return None
     _refuse_the_impossible(sent, wanted)
-    on = max(order_date, date.fromisoformat(wanted["start"]))
+    start = date.fromisoformat(wanted["start"])
+    on = max(order_date, start)
     ending = wanted["cancellation"]
     actions = [] if ending and _ends_by(ending, on) else list(_changes(sent, wanted, on))
     if ending:
-        actions.append(_cancel(ending, on=on))
+        actions.append(_cancel(ending, start=start, on=on))
     if len(actions) > ACTION_LIMIT:
         raise Refused(
             f"The change of subscription {wanted['subscriptionNumber']} takes {len(actions)} steps, and an order of "
@@ -210,10 +211,12 @@ def _ends_by(ending: Cancellation, on: date) -> bool:
     return ending["policy"] == "SpecificDate" and date.fromisoformat(ending["date"] or on.isoformat()) <= on
 
 
-def _cancel(ending: Cancellation, *, on: date) -> Body:
+def _cancel(ending: Cancellation, *, start: date, on: date) -> Body:
+    """Return the action that ends it, on the day of the order where no day is known, and never before it began."""
     body: Body = {"cancellationPolicy": ending["policy"]}
     if ending["policy"] == "SpecificDate":
-        body["cancellationEffectiveDate"] = ending["date"] or on.isoformat()
+        day = date.fromisoformat(ending["date"]) if ending["date"] else on
+        body["cancellationEffectiveDate"] = max(day, start).isoformat()
     return _action("CancelSubscription", body, on=on)
 
 

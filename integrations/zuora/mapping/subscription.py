@@ -12,6 +12,7 @@ from integrations.zuora.mapping.contract import (
     PlacedRatePlan,
 )
 from integrations.zuora.mapping.coupon import discount_key
+from integrations.zuora.mapping.package import PERIOD_NAMES
 from integrations.zuora.mapping.refusal import Refusals, Refused
 from integrations.zuora.mapping.sale import Sale
 from integrations.zuora.mapping.tenant import CUSTOMER_ID, ENTITY_URL, RESOURCE_ID, Tenant
@@ -152,7 +153,7 @@ class _Desk:
         return {"key": key, "version": 1, "id": place.id, "number": place.number, "charges": charges}
 
     def _refuse_rate_plan(self, who: str, *, package: Package, version: int, is_placed: bool) -> None:
-        period = self.subscription.get_billing_period_display().lower()
+        period = PERIOD_NAMES[self.subscription.billing_period].lower()
         if is_placed:
             self.refusals.add(
                 f"Subscription {self.subscription.ref_id} was sold version {version} of {who}, whose {period} charges "
@@ -160,8 +161,8 @@ class _Desk:
             )
         else:
             self.refusals.add(
-                f"Zuora holds no {period} rate plan of {who}: give it a {period} price and publish it, or choose "
-                "another billing period."
+                f"Zuora holds no {period} rate plan of {who}: give it a price for that period and publish it, or "
+                "choose another billing period."
             )
 
 

@@ -137,6 +137,7 @@ def subscription(
             "ref_id": "sub-1",
             "customer": owner,
             "plan": plan(),
+            "plan_version_number": 1,
             "billing_period": "MONTHLY",
             "start_date": datetime(2026, 3, 1, 12, tzinfo=UTC),
         }

@@ -116,8 +116,10 @@ def test_a_new_currency_or_duration_is_another_shape_and_a_successor_has_its_own
         (
             build.coupon(),
             [],
-            "The discount of coupon launch has no currency to apply in: give it an amount, or sell a plan in some "
-            "currency first.",
+            (
+                "The discount of coupon launch has no currency to apply in: give it an amount, or sell a plan in some "
+                "currency first."
+            ),
         ),
         (build.coupon(percent_off=None), ["EUR"], "The discount of coupon launch has no percentage: fill it in."),
         (

@@ -65,11 +65,11 @@ def test_what_a_customer_or_a_tenant_does_not_have_is_left_out() -> None:
     ("values", "name", "first", "last"),
     [
         ({"name": "Ada Mary Brown"}, "Ada Mary Brown", "Ada Mary", "Brown"),
-        ({"name": "  Ada   Brown "}, "  Ada   Brown ", "Ada", "Brown"),
+        ({"name": "  Ada   Brown "}, "Ada Brown", "Ada", "Brown"),
         ({"name": "Acme"}, "Acme", "Acme", "-"),
         ({"name": "", "email": "ada.brown@widgets.example"}, "ada.brown@widgets.example", "ada.brown", "-"),
         ({"name": ""}, "acme", "acme", "-"),
-        ({"name": " "}, " ", "acme", "-"),
+        ({"name": " "}, "acme", "acme", "-"),
     ],
 )
 def test_the_contacts_names_come_from_the_one_name(values: dict[str, Any], name: str, first: str, last: str) -> None:
@@ -138,8 +138,10 @@ def test_an_account_linked_by_hand_is_updated_without_anything_sent_before() -> 
         ),
         (
             {"name": "Acme \N{ROCKET} Widgets"},
-            "The name of customer acme holds '\N{ROCKET}', an emoji or another character that Zuora cannot store: take "
-            "it out.",
+            (
+                "The name of customer acme holds '\N{ROCKET}', an emoji or another character that Zuora cannot store: "
+                "take it out."
+            ),
         ),
         (
             {"billing_city": "x" * 101},
@@ -166,6 +168,8 @@ def test_another_currency_is_refused_once_the_account_exists() -> None:
     with pytest.raises(Refused) as caught:
         account_update(build.customer(billing_currency="USD"), tenant=build.TENANT, sent=before)
     assert caught.value.sentences == (
-        "Customer acme is billed in USD now, and its Zuora account is in EUR for good: set it back, or make a new "
-        "customer.",
+        (
+            "Customer acme is billed in USD now, and its Zuora account is in EUR for good: set it back, or make a new "
+            "customer."
+        ),
     )

@@ -216,15 +216,33 @@ def test_a_successor_has_its_own_numbers_and_name_and_the_same_keys() -> None:
 
 TIERS = [(10, "9", None), (100, "8.5", None), (None, "7", None)]
 LADDER = [
-    {"Currency": "EUR", "Price": Decimal(9), "StartingUnit": Decimal(0), "EndingUnit": Decimal(10), "PriceFormat": "Per Unit"},
-    {"Currency": "EUR", "Price": Decimal("8.5"), "StartingUnit": Decimal(11), "EndingUnit": Decimal(100), "PriceFormat": "Per Unit"},
+    {
+        "Currency": "EUR",
+        "Price": Decimal(9),
+        "StartingUnit": Decimal(0),
+        "EndingUnit": Decimal(10),
+        "PriceFormat": "Per Unit",
+    },
+    {
+        "Currency": "EUR",
+        "Price": Decimal("8.5"),
+        "StartingUnit": Decimal(11),
+        "EndingUnit": Decimal(100),
+        "PriceFormat": "Per Unit",
+    },
     {"Currency": "EUR", "Price": Decimal(7), "StartingUnit": Decimal(101), "PriceFormat": "Per Unit"},
-]  # fmt: skip
+]
 STAIRS = [(10, None, "100"), (None, None, "250")]
 STAIR_ROWS = [
-    {"Currency": "EUR", "Price": Decimal(100), "StartingUnit": Decimal(0), "EndingUnit": Decimal(10), "PriceFormat": "Flat Fee"},
+    {
+        "Currency": "EUR",
+        "Price": Decimal(100),
+        "StartingUnit": Decimal(0),
+        "EndingUnit": Decimal(10),
+        "PriceFormat": "Flat Fee",
+    },
     {"Currency": "EUR", "Price": Decimal(250), "StartingUnit": Decimal(11), "PriceFormat": "Flat Fee"},
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(
@@ -350,10 +368,8 @@ def test_one_price_for_several_countries_is_one_row() -> None:
 
 def test_charges_that_would_be_called_the_same_name_their_feature() -> None:
     plan = build.plan()
-    prices = [
-        build.price(plan, {"EUR": "1"}, billing_model="PER_UNIT", feature=build.feature("seats-a", display_name="Seats")),
-        build.price(plan, {"EUR": "1"}, billing_model="PER_UNIT", feature=build.feature("seats-b", display_name="SEATS")),
-    ]  # fmt: skip
+    features = [build.feature("seats-a", display_name="Seats"), build.feature("seats-b", display_name="SEATS")]
+    prices = [build.price(plan, {"EUR": "1"}, billing_model="PER_UNIT", feature=feature) for feature in features]
     (rate_plan,) = tree(plan, prices).rate_plans
     assert [charge.body["Name"] for charge in rate_plan.charges] == ["Seats [seats-a]", "SEATS [seats-b]"]
 
@@ -410,26 +426,34 @@ def test_another_price_name_or_quantity_keeps_the_shape() -> None:
         (
             {"EUR": "5"},
             {"billing_model": "CREDIT_BASED"},
-            "The monthly credit charge of plan basic has no counterpart in Zuora: bill it by a flat fee, by a price "
-            "per unit or by usage.",
+            (
+                "The monthly credit charge of plan basic has no counterpart in Zuora: bill it by a flat fee, by a "
+                "price per unit or by usage."
+            ),
         ),
         (
             {"EUR": "5"},
             {"billing_model": "MINIMUM_SPEND"},
-            "The monthly minimum spend of plan basic has no counterpart in Zuora: bill it by a flat fee, by a price "
-            "per unit or by usage.",
+            (
+                "The monthly minimum spend of plan basic has no counterpart in Zuora: bill it by a flat fee, by a "
+                "price per unit or by usage."
+            ),
         ),
         (
             {"EUR": "5"},
             {"billing_model": "USAGE_BASED", "feature": build.feature(), "block_size": 1000},
-            "The monthly charge for seats of plan basic is sold in packages of 1000, and Zuora counts single units: "
-            "price one unit, or use tiers.",
+            (
+                "The monthly charge for seats of plan basic is sold in packages of 1000, and Zuora counts single "
+                "units: price one unit, or use tiers."
+            ),
         ),
         (
             {"EUR": [(None, "5", "10")]},
             {"billing_model": "PER_UNIT", "feature": build.feature(), "tiers_mode": "GRADUATED"},
-            "The tier from 0 of the monthly charge for seats of plan basic in EUR has both a price per unit and a flat "
-            "price, and Zuora holds one of them: keep one, or move the flat price to a flat fee.",
+            (
+                "The tier from 0 of the monthly charge for seats of plan basic in EUR has both a price per unit and a "
+                "flat price, and Zuora holds one of them: keep one, or move the flat price to a flat fee."
+            ),
         ),
         (
             {"EUR": "5"},
@@ -449,44 +473,58 @@ def test_another_price_name_or_quantity_keeps_the_shape() -> None:
         (
             {"EUR": "5"},
             {"billing_model": "PER_UNIT", "feature": build.feature(units_plural="\N{ROCKET}")},
-            "The unit of feature seats holds '\N{ROCKET}', an emoji or another character that Zuora cannot store: take "
-            "it out.",
+            (
+                "The unit of feature seats holds '\N{ROCKET}', an emoji or another character that Zuora cannot store: "
+                "take it out."
+            ),
         ),
         (
             {"EUR": "5"},
             {"billing_model": "PER_UNIT", "feature": build.feature(display_name="x" * 101)},
-            "The monthly charge for seats of plan basic is called after its feature, whose display name has 101 "
-            "characters and Zuora holds 100: shorten it.",
+            (
+                "The monthly charge for seats of plan basic is called after its feature, whose display name has 101 "
+                "characters and Zuora holds 100: shorten it."
+            ),
         ),
         (
             {"EUR": "5", "EUR/FR": "6"},
             {},
-            "The monthly flat fee of plan basic in EUR costs different amounts in different countries, and "
-            "Zuora holds one price per currency: give it one amount in that currency.",
+            (
+                "The monthly flat fee of plan basic in EUR costs different amounts in different countries, and "
+                "Zuora holds one price per currency: give it one amount in that currency."
+            ),
         ),
         (
             {"EUR": [(10, "5", None), (None, "4", None)], "USD": [(20, "5", None), (None, "4", None)]},
             {"billing_model": "PER_UNIT", "feature": build.feature(), "tiers_mode": "GRADUATED"},
-            "The monthly charge for seats of plan basic has tiers that end at different units in different currencies: "
-            "end them at the same units.",
+            (
+                "The monthly charge for seats of plan basic has tiers that end at different units in different "
+                "currencies: end them at the same units."
+            ),
         ),
         (
             {"EUR": [(10, "5", None)]},
             {"billing_model": "PER_UNIT", "feature": build.feature(), "tiers_mode": "GRADUATED"},
-            "The monthly charge for seats of plan basic in EUR ends at 10, so more has no price: leave the last tier's "
-            "end empty.",
+            (
+                "The monthly charge for seats of plan basic in EUR ends at 10, so more has no price: leave the last "
+                "tier's end empty."
+            ),
         ),
         (
             {"EUR": "0.0000000001"},
             {},
-            "The monthly flat fee of plan basic in EUR is 0.0000000001, and Zuora holds 13 digits before the "
-            "point and 9 after it: round it.",
+            (
+                "The monthly flat fee of plan basic in EUR is 0.0000000001, and Zuora holds 13 digits before the "
+                "point and 9 after it: round it."
+            ),
         ),
         (
             {"EUR": "12345678901234"},
             {},
-            "The monthly flat fee of plan basic in EUR is 12345678901234, and Zuora holds 13 digits before the "
-            "point and 9 after it: round it.",
+            (
+                "The monthly flat fee of plan basic in EUR is 12345678901234, and Zuora holds 13 digits before the "
+                "point and 9 after it: round it."
+            ),
         ),
         ({"EUR": "1234567890123.123456789"}, {}, ""),
         ({}, {}, "The monthly flat fee of plan basic has no amount in any currency: add one."),
@@ -503,15 +541,19 @@ def test_another_price_name_or_quantity_keeps_the_shape() -> None:
         (
             {"EUR": [(None, "5", None)]},
             {"billing_model": "PER_UNIT", "feature": build.feature()},
-            "The monthly charge for seats of plan basic in EUR has tiers, and its charge does not say how they count: "
-            "set its tiers mode.",
+            (
+                "The monthly charge for seats of plan basic in EUR has tiers, and its charge does not say how they "
+                "count: set its tiers mode."
+            ),
         ),
-        ({currency: "5" for currency in ("AUD", "CAD", "EUR", "GBP", "USD")}, {}, ""),
+        (dict.fromkeys(("AUD", "CAD", "EUR", "GBP", "USD"), "5"), {}, ""),
         (
-            {currency: "5" for currency in ("AUD", "CAD", "CHF", "EUR", "GBP", "USD")},
+            dict.fromkeys(("AUD", "CAD", "CHF", "EUR", "GBP", "USD"), "5"),
             {},
-            "plan:basic/MONTHLY has prices in 6 currencies (AUD, CAD, CHF, EUR, GBP, USD), and a rate plan of Zuora's "
-            "holds 5: keep 5 of them.",
+            (
+                "plan:basic/MONTHLY has prices in 6 currencies (AUD, CAD, CHF, EUR, GBP, USD), and a rate plan of "
+                "Zuora's holds 5: keep 5 of them."
+            ),
         ),
     ],
 )
@@ -532,11 +574,15 @@ def test_everything_that_is_wrong_with_a_plan_is_said_at_once() -> None:
         build.price(plan, {}, billing_period="ANNUALLY"),
     ]
     assert refusal(*prices, package=plan) == (
-        "The monthly minimum spend of plan basic has no counterpart in Zuora: bill it by a flat fee, by a price per "
-        "unit or by usage.",
+        (
+            "The monthly minimum spend of plan basic has no counterpart in Zuora: bill it by a flat fee, by a price "
+            "per unit or by usage."
+        ),
         "The annual flat fee of plan basic has no amount in any currency: add one.",
-        "The display name of plan basic holds '\N{ROCKET}', an emoji or another character that Zuora cannot store: "
-        "take it out.",
+        (
+            "The display name of plan basic holds '\N{ROCKET}', an emoji or another character that Zuora cannot store: "
+            "take it out."
+        ),
         "The description of plan basic has 501 characters and Zuora holds 500: shorten it.",
     )
 

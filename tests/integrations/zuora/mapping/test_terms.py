@@ -87,8 +87,10 @@ def test_metadata_says_the_terms_in_any_case(metadata: dict[str, Any], expected:
         ),
         (
             TERMED | {"ZUORA__RenewalSetting": "RENEW"},
-            "Subscription sub-1 has the metadata ZUORA__RenewalSetting = 'RENEW': make it RENEW_WITH_SPECIFIC_TERM or "
-            "RENEW_TO_EVERGREEN.",
+            (
+                "Subscription sub-1 has the metadata ZUORA__RenewalSetting = 'RENEW': make it RENEW_WITH_SPECIFIC_TERM "
+                "or RENEW_TO_EVERGREEN."
+            ),
         ),
         (
             {"ZUORA__AutoRenew": "yes"},
