@@ -11,7 +11,7 @@ from tests.factories.customers import CustomerFactory
 from tests.factories.subscriptions import SubscriptionFactory
 from tests.integrations.conftest import World
 
-pytestmark = [pytest.mark.engine, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.engine, pytest.mark.django_db]
 
 PRODUCT = "POST /v1/object/product"
 RATE_PLAN = "POST /v1/object/product-rate-plan"

@@ -16,7 +16,7 @@ from tests.factories.customers import CustomerFactory
 from tests.factories.subscriptions import SubscriptionFactory
 from tests.integrations.conftest import World
 
-pytestmark = [pytest.mark.engine, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.engine, pytest.mark.django_db]
 
 
 def orders(world: World) -> list[dict[str, Any]]:

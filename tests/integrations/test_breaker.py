@@ -1,0 +1,108 @@
+"""When the tenant is down, or refuses us."""
+
+import pytest
+
+from integrations.models import Connection, DeliveryOutcome, Delivery, JobState, SyncJob, SyncStatus
+from tests.factories.catalog import PlanFactory, plan_with_prices
+from catalog.models import PricingType
+from tests.integrations.conftest import World
+
+pytestmark = [pytest.mark.engine, pytest.mark.django_db]
+
+
+def _plans(count: int) -> None:
+    for number in range(count):
+        PlanFactory.create(ref_id=f"p{number}", pricing_type=PricingType.FREE)
+
+
+def test_one_probe_goes_out_and_not_a_hundred(world: World) -> None:
+    _plans(100)
+    world.app.control.add_fault("html", path="/v1/", status=503)
+    world.advance(seconds=1)
+    world.deliver_due()
+    assert world.calls() == {"POST /v1/object/product": 1}
+    connection = Connection.objects.get()
+    assert connection.is_down
+    assert connection.pause_reason == (
+        "HTTP 503 with an answer that is not Zuora's (no JSON): Service Unavailable It is looked up before it is sent again."
+    ) or connection.pause_reason.startswith("Zuora cannot do it at the moment")
+    for _ in range(3):  # three probes later
+        connection.refresh_from_db()
+        assert connection.paused_until is not None
+        world.now = connection.paused_until
+        world.deliver_due()
+        assert sum(world.calls().values()) == 1
+    assert SyncJob.objects.waiting().count() == 100
+    assert Delivery.objects.filter(outcome=DeliveryOutcome.RETRY).count() == 4
+
+
+def test_the_pause_grows_and_has_a_limit(world: World) -> None:
+    _plans(1)
+    world.app.control.add_fault("html", path="/v1/", status=503)
+    pauses = []
+    for _ in range(40):
+        world.advance(seconds=1)
+        connection = Connection.objects.get()
+        world.now = max(world.now, connection.paused_until or world.now)
+        job = SyncJob.objects.get()
+        job.not_before = world.now
+        job.save()
+        world.deliver_due()
+        connection.refresh_from_db()
+        assert connection.paused_until is not None
+        pauses.append((connection.paused_until - world.now).total_seconds())
+    assert pauses[0] == 2
+    assert pauses == sorted(pauses)
+    assert pauses[-1] == 60
+
+
+def test_everything_resumes_by_itself(world: World) -> None:
+    _plans(20)
+    world.app.control.add_fault("html", path="/v1/", status=503, times=3)
+    world.settle()
+    assert set(world.statuses().values()) == {SyncStatus.SUCCESS}
+    assert not Connection.objects.get().is_down
+    assert len(world.rows("Product")) == 20
+
+
+def test_an_illness_of_the_tenant_uses_up_no_attempts(world: World) -> None:
+    _plans(1)
+    world.app.control.add_fault("html", path="/v1/", status=503, times=30)
+    world.settle()
+    job = SyncJob.objects.get()
+    assert (job.state, job.attempts) == (JobState.DONE, 1)
+
+
+def test_a_deactivated_user_is_one_banner_and_the_work_waits(world: World) -> None:
+    _plans(5)
+    world.app.control.set_switches(user_active=False)
+    world.app.control.revoke_tokens()
+    world.advance(seconds=1)
+    world.deliver_due()
+    connection = Connection.objects.get()
+    assert connection.is_down
+    assert connection.pause_reason.endswith(
+        "Check the client ID and secret at Settings > Integrations > Apps > Zuora, and that the API user is active."
+    )
+    assert SyncJob.objects.waiting().count() == 5
+    world.app.control.set_switches(user_active=True)
+    world.settle()
+    assert set(world.statuses().values()) == {SyncStatus.SUCCESS}
+
+
+def test_a_revoked_token_is_renewed_in_the_same_delivery(world: World) -> None:
+    plan_with_prices(ref_id="one")
+    world.settle()
+    world.app.control.revoke_tokens()
+    plan_with_prices(ref_id="two")
+    world.settle()
+    assert set(Delivery.objects.values_list("outcome", flat=True)) == {DeliveryOutcome.SENT}
+
+
+def test_silence_of_many_entities_is_an_illness_of_the_tenant(world: World) -> None:
+    _plans(30)
+    world.app.control.add_fault("reset", path="/v1/")
+    world.advance(seconds=1)
+    world.deliver_due()
+    assert Connection.objects.get().is_down
+    assert sum(world.calls().values()) == 5

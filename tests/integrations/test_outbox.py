@@ -1,0 +1,251 @@
+"""Jobs from wish to end, on the real database."""
+
+import os
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, connection as database, connections, transaction
+
+from integrations import outbox
+from integrations.entities import Wish
+from integrations.models import (
+    AccountLock,
+    Connection,
+    Delivery,
+    DeliveryOutcome,
+    EntityKind,
+    JobState,
+    Priority,
+    SyncJob,
+    SyncRecord,
+    SyncStatus,
+)
+
+pytestmark = [pytest.mark.engine, pytest.mark.django_db]
+
+IN_MEMORY = database.vendor == "sqlite"
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+PLAN = Wish(EntityKind.PLAN, 1, "plan:pro")
+CUSTOMER = Wish(EntityKind.CUSTOMER, 1, "customer:acme", "customer:1")
+SUBSCRIPTION = Wish(EntityKind.SUBSCRIPTION, 1, "subscription:s1", "customer:1")
+PAID_BY_OTHER = Wish(EntityKind.SUBSCRIPTION, 2, "subscription:s2", "customer:2", "customer:1")
+
+
+def wish(connection: Connection, *wishes: Wish, now: datetime = NOW, priority: Priority = Priority.CHANGE) -> list[int]:
+    return outbox.wish(connection=connection, wishes=wishes, now=now, priority=priority, settle=timedelta())
+
+
+def claim(job_id: int, worker: str = "a", now: datetime = NOW) -> SyncJob | None:
+    return outbox.claim(job_id=job_id, worker=worker, now=now)
+
+
+def test_a_wish_is_one_waiting_job_and_a_pending_record(connection: Connection) -> None:
+    first = wish(connection, PLAN)
+    assert wish(connection, PLAN) == first
+    job = SyncJob.objects.get()
+    assert (job.key, job.state, job.priority, job.not_before) == ("plan:pro", JobState.WAITING, Priority.CHANGE, NOW)
+    assert SyncRecord.objects.get().status == SyncStatus.PENDING
+
+
+def test_a_burst_settles_before_it_is_due(connection: Connection) -> None:
+    [job_id] = outbox.wish(connection=connection, wishes=[PLAN], now=NOW, priority=Priority.CHANGE)
+    assert claim(job_id) is None
+    outbox.wish(connection=connection, wishes=[PLAN], now=NOW + timedelta(seconds=0.1), priority=Priority.CHANGE)
+    assert claim(job_id, now=NOW + timedelta(seconds=0.2)) is not None
+
+
+def test_a_click_moves_a_waiting_backfill_forward(connection: Connection) -> None:
+    wish(connection, PLAN, priority=Priority.BACKFILL, now=NOW + timedelta(hours=1))
+    wish(connection, PLAN, priority=Priority.CLICK)
+    job = SyncJob.objects.get()
+    assert (job.priority, job.not_before) == (Priority.CLICK, NOW)
+
+
+def test_a_save_while_it_is_sent_waits_for_its_turn(connection: Connection) -> None:
+    [first] = wish(connection, PLAN)
+    job = claim(first)
+    assert job is not None
+    [second] = wish(connection, PLAN)
+    assert second != first
+    assert claim(second) is None
+    assert outbox.settle(job=job, state=JobState.DONE, now=NOW) == [second]
+    assert claim(second) is not None
+
+
+def test_the_database_itself_refuses_a_second_waiting_or_sending_job(connection: Connection) -> None:
+    fields: dict[str, Any] = {
+        "connection": connection,
+        "kind": "plan",
+        "entity_id": 1,
+        "key": "plan:pro",
+        "not_before": NOW,
+    }
+    for state in (JobState.WAITING, JobState.SENDING):
+        SyncJob.objects.create(**fields, state=state, created_at=NOW)
+        with pytest.raises(IntegrityError), transaction.atomic():
+            SyncJob.objects.create(**fields, state=state, created_at=NOW)
+    for state in (JobState.DONE, JobState.FAILED) * 2:
+        SyncJob.objects.create(**fields, state=state, created_at=NOW)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [(CUSTOMER, SUBSCRIPTION), (CUSTOMER, PAID_BY_OTHER), (PAID_BY_OTHER, CUSTOMER)]
+)
+def test_one_write_in_flight_per_account(connection: Connection, first: Wish, second: Wish) -> None:
+    ids = [wish(connection, one)[0] for one in (first, second)]
+    job = claim(ids[0])
+    assert job is not None
+    assert claim(ids[1]) is None
+    assert SyncJob.objects.get(pk=ids[1]).attempts == 0
+    assert outbox.settle(job=job, state=JobState.DONE, now=NOW) == [ids[1]]
+    assert claim(ids[1]) is not None
+    assert AccountLock.objects.count() == len(SyncJob.objects.get(pk=ids[1]).accounts)
+
+
+def test_a_claim_taken_away_writes_no_outcome(connection: Connection) -> None:
+    [job_id] = wish(connection, PLAN)
+    slow = claim(job_id, now=NOW)
+    assert slow is not None
+    later = NOW + timedelta(hours=1)
+    assert outbox.release_stuck(now=later) == [job_id, job_id]
+    fresh = claim(job_id, worker="b", now=later)
+    assert fresh is not None
+    assert outbox.settle(job=slow, state=JobState.FAILED, now=later, reason="too late") == []
+    assert SyncJob.objects.get(pk=job_id).state == JobState.SENDING
+    outbox.settle(job=fresh, state=JobState.DONE, now=later)
+    assert SyncJob.objects.get(pk=job_id).state == JobState.DONE
+
+
+def test_a_dead_workers_job_is_given_back_at_once_and_its_delivery_is_lost(connection: Connection) -> None:
+    [job_id] = wish(connection, CUSTOMER)
+    dead = f"{outbox.HOST}:{2**22 + 1}:abcd"
+    job = claim(job_id, worker=dead)
+    assert job is not None
+    Delivery.objects.create(job=job, track_id="t", worker=dead, started_at=NOW)
+    outbox.release_stuck(now=NOW)
+    job.refresh_from_db()
+    assert (job.state, job.attempts, AccountLock.objects.count()) == (JobState.WAITING, 0, 0)
+    assert Delivery.objects.get().outcome == DeliveryOutcome.LOST
+
+
+@pytest.mark.parametrize(
+    ("worker", "given_back"),
+    [
+        (f"{outbox.HOST}:{os.getpid()}:{outbox.BOOT}", False),
+        (f"{outbox.HOST}:{os.getpid()}:0ther", True),
+        (f"{outbox.HOST}:1:abcd", False),
+        (f"elsewhere:{2**22 + 1}:abcd", False),
+    ],
+    ids=["this process", "an earlier boot", "another live process", "another host"],
+)
+def test_only_a_worker_that_is_surely_dead_loses_its_job(
+    connection: Connection, worker: str, *, given_back: bool
+) -> None:
+    [job_id] = wish(connection, PLAN)
+    claim(job_id, worker=worker)
+    assert bool(outbox.release_stuck(now=NOW)) == given_back
+
+
+def test_a_job_that_goes_back_gives_way_to_a_newer_wish(connection: Connection) -> None:
+    [first] = wish(connection, PLAN)
+    job = claim(first)
+    assert job is not None
+    [second] = wish(connection, PLAN)
+    outbox.settle(job=job, state=JobState.WAITING, now=NOW, not_before=NOW + timedelta(hours=1))
+    assert list(SyncJob.objects.waiting().values_list("pk", flat=True)) == [second]
+
+
+def test_children_go_when_their_parent_has_arrived(connection: Connection) -> None:
+    [job_id] = wish(connection, SUBSCRIPTION)
+    job = claim(job_id)
+    assert job is not None
+    outbox.settle(job=job, state=JobState.WAITING, now=NOW, waiting_for="plan:pro", reason="Waits for plan pro.")
+    assert claim(job_id) is None
+    assert outbox.release_children(connection=connection, key="plan:other", now=NOW) == []
+    assert outbox.release_children(connection=connection, key="plan:pro", now=NOW) == [job_id]
+    assert claim(job_id) is not None
+
+
+def test_lost_messages_are_swept_up_once_a_minute(connection: Connection) -> None:
+    [job_id] = wish(connection, PLAN)
+    assert outbox.ring_due(now=NOW, most=10) == []
+    later = NOW + timedelta(seconds=2)
+    assert outbox.ring_due(now=later, most=10) == [(job_id, Priority.CHANGE)]
+    assert outbox.ring_due(now=later + timedelta(seconds=5), most=10) == []
+    assert outbox.ring_due(now=later + timedelta(seconds=60), most=10) == [(job_id, Priority.CHANGE)]
+
+
+def test_the_urgent_are_rung_first(connection: Connection) -> None:
+    wish(connection, PLAN, priority=Priority.BACKFILL)
+    [click] = wish(connection, CUSTOMER, priority=Priority.CLICK)
+    assert outbox.ring_due(now=NOW + timedelta(seconds=2), most=1) == [(click, Priority.CLICK)]
+
+
+def _in_threads(work: Callable[[int], Any], count: int) -> list[Any]:
+    results: list[Any] = [None] * count
+    start = threading.Barrier(count)
+
+    def run(number: int) -> None:
+        start.wait()
+        try:
+            results[number] = work(number)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(IN_MEMORY, reason="threads share one connection to an SQLite in memory")
+def test_of_many_claims_at_once_one_wins(connection: Connection) -> None:
+    ids = wish(connection, CUSTOMER, SUBSCRIPTION, PAID_BY_OTHER)
+    claims = _in_threads(lambda number: claim(ids[number % 3], worker=str(number)), 12)
+    assert sum(job is not None for job in claims) == 1
+    assert SyncJob.objects.filter(state=JobState.SENDING).count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(IN_MEMORY, reason="threads share one connection to an SQLite in memory")
+def test_of_many_saves_at_once_one_job_waits(connection: Connection) -> None:
+    ids = _in_threads(lambda _: wish(connection, PLAN), 12)
+    assert len({job_id for [job_id] in ids}) == 1
+    assert SyncJob.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(IN_MEMORY, reason="threads share one connection to an SQLite in memory")
+def test_a_claim_waits_for_a_save_that_is_not_committed(connection: Connection) -> None:
+    """Else the save's wish would be answered with what the entity was before the save."""
+    [job_id] = wish(connection, PLAN)
+    saved, seen = threading.Event(), []
+
+    def claimer() -> None:
+        try:
+            job = claim(job_id)
+            seen.append((job is not None, saved.is_set()))
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=claimer)
+    with transaction.atomic():
+        wish(connection, PLAN)
+        thread.start()
+        thread.join(timeout=0.3)
+        saved.set()
+    thread.join()
+    assert seen == [(True, True)]
+
+
+def test_ten_thousand_wishes_take_few_queries(connection: Connection, django_assert_max_num_queries: Any) -> None:
+    wishes = [Wish(EntityKind.CUSTOMER, n, f"customer:{n}", f"customer:{n}") for n in range(2000)]
+    with django_assert_max_num_queries(40):
+        ids = outbox.wish(connection=connection, wishes=wishes, now=NOW, priority=Priority.BACKFILL)
+    assert len(set(ids)) == 2000
