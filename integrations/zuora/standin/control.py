@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from integrations.zuora.standin import oauth
+from integrations.zuora.standin.billing.run import bill
 from integrations.zuora.standin.errors import Refusal
 from integrations.zuora.standin.faults import Fault, UnknownFaultError
 from integrations.zuora.standin.store import Row
@@ -92,6 +93,13 @@ class Control:
     def most_in_flight(self) -> dict[str, int]:
         """The most requests seen at once, for each concurrency class and for "all"."""
         return dict(self.parts.limits.most_in_flight)
+
+    def bill_run(self, target: date, *, account_number: str | None = None) -> list[Row]:
+        """Bill through a day, now and posted; the invoices."""
+        tenant = self.parts.tenant
+        with tenant.mutex, tenant.store.transaction():
+            account = tenant.account(account_number)["Id"] if account_number else None
+            return bill(tenant, target=target, account_id=account)
 
     def rows(self, table: str) -> list[Row]:
         """A table's rows as stored, oldest first; they must not be changed."""
@@ -229,6 +237,12 @@ def _counts(control: Control, _request: Request, _body: dict[str, Any]) -> Any:
     }
 
 
+def _bill_run(control: Control, _request: Request, body: dict[str, Any]) -> Any:
+    invoices = control.bill_run(date.fromisoformat(str(body["date"])), account_number=body.get("accountNumber"))
+    names = ("Id", "InvoiceNumber", "AccountId", "Amount", "Currency")
+    return {"invoices": [{name: one[name] for name in names} for one in invoices]}
+
+
 def _snapshot(control: Control, _request: Request, body: dict[str, Any]) -> Any:
     control.snapshot(str(body.get("name", "default")))
     return {"done": True}
@@ -256,6 +270,7 @@ VERBS: dict[tuple[str, str], Verb] = {
     ("GET", "requests"): _requests,
     ("DELETE", "requests"): _clear_log,
     ("GET", "counts"): _counts,
+    ("POST", "bill-run"): _bill_run,
     ("POST", "snapshot"): _snapshot,
     ("POST", "restore"): _restore,
     ("POST", "revoke"): _revoke,

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from integrations.zuora.standin.errors import Refusal, not_found
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from integrations.zuora.standin.store import Row
     from integrations.zuora.standin.tenant import Tenant
     from integrations.zuora.standin.wire import Request
 
-Work = Callable[["Tenant", "Row"], dict[str, Any]] if TYPE_CHECKING else Any
-WORKS: dict[str, Work] = {}
+WORKS: dict[str, Callable[[Tenant, Row], dict[str, Any]]] = {}
 
 
-def put_job(tenant: Tenant, kind: str, **payload: Any) -> Row:
-    """A job that is due after the tenant's `job_seconds`."""
-    due = tenant.clock.now() + timedelta(seconds=tenant.switches.job_seconds)
-    row = tenant.created(Kind=kind, Status="Processing", Due=due.isoformat(), Open=True, **payload)
+def put_job(tenant: Tenant, kind: str, *, due: datetime | None = None, **payload: Any) -> Row:
+    """A job that is due then, or after the tenant's `job_seconds`."""
+    due = due or tenant.clock.now() + timedelta(seconds=tenant.switches.job_seconds)
+    row = tenant.created(Kind=kind, Status="Processing", Due=due.astimezone(UTC).isoformat(), Open=True, **payload)
     return tenant.store.put("Job", row)
 
 

@@ -14,7 +14,19 @@ if TYPE_CHECKING:
     from integrations.zuora.standin.tenant import Tenant
 
 HIDDEN = frozenset(
-    {"Entries", "Done", "ProcessingOptions", "RatePlans", "SuspendedCharges", "TaxInfo", "Tagging", "Charges", "Tiers"}
+    {
+        "Entries",
+        "Done",
+        "ProcessingOptions",
+        "RatePlans",
+        "SuspendedCharges",
+        "TaxInfo",
+        "Tagging",
+        "Charges",
+        "Tiers",
+        "StatusBefore",
+        "InvoiceIds",
+    }
 )
 
 

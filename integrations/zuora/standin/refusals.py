@@ -19,10 +19,12 @@ from integrations.zuora.standin.errors import (
 from integrations.zuora.standin.wire import Answer, json_answer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from integrations.zuora.standin.switches import Switches
 
 INVALID_CREDENTIAL = 90_000_011
-QUERY_RESOURCE = 500_000
+UNRECOGNISED = {"message": "Error - unrecognised fields"}
 
 
 def family_of(path: str) -> str:
@@ -46,16 +48,8 @@ def refused(
     """The answer that tells this refusal."""
     if refusal.kind is Kind.AUTHENTICATION:
         return _unauthenticated(family, request_id)
-    if family == "crud":
-        return _crud(refusal)
-    if family == "action" and any(one.kind is Kind.UNKNOWN_FIELD for one in refusal.all):
-        return json_answer({"message": "Error - unrecognised fields"}, 400)
-    if family == "action":
-        fault = {"faultcode": f"fns:{refusal.kind.crud_code}", "faultstring": refusal.message}
-        return json_answer(fault, refusal.status if refusal.kind is not Kind.NOT_FOUND else 400)
-    if family == "events":
-        shown = [{"code": one.kind.text_code, "message": one.message} for one in refusal.all]
-        return json_answer({"reasons": shown}, refusal.status)
+    if family in PLAIN:
+        return PLAIN[family](refusal)
     found = reasons(refusal, resource=resource, duplicate_category=switches.duplicate_category)
     if family == "query" and version >= UNIFIED_QUERY_ERRORS_SINCE:
         return json_answer({"reasons": found, "requestId": request_id}, refusal.status)
@@ -77,10 +71,28 @@ def _v1_status(refusal: Refusal, family: str, version: float, switches: Switches
 def _crud(refusal: Refusal) -> Answer:
     if refusal.kind is Kind.NOT_FOUND:
         return json_answer({"records": {}, "size": 0, "done": True}, 404)
-    unknown = [one for one in refusal.all if one.kind is Kind.UNKNOWN_FIELD]
-    if unknown:
-        return json_answer({"message": "Error - unrecognised fields"}, 400)
+    if _unrecognised(refusal):
+        return json_answer(UNRECOGNISED, 400)
     return json_answer({"Success": False, "Errors": crud_errors(refusal)}, refusal.status)
+
+
+def _action(refusal: Refusal) -> Answer:
+    if _unrecognised(refusal):
+        return json_answer(UNRECOGNISED, 400)
+    fault = {"faultcode": f"fns:{refusal.kind.crud_code}", "faultstring": refusal.message}
+    return json_answer(fault, refusal.status if refusal.kind is not Kind.NOT_FOUND else 400)
+
+
+def _events(refusal: Refusal) -> Answer:
+    shown = [{"code": one.kind.text_code, "message": one.message} for one in refusal.all]
+    return json_answer({"reasons": shown}, refusal.status)
+
+
+def _unrecognised(refusal: Refusal) -> bool:
+    return any(one.kind is Kind.UNKNOWN_FIELD for one in refusal.all)
+
+
+PLAIN: dict[str, Callable[[Refusal], Answer]] = {"crud": _crud, "action": _action, "events": _events}
 
 
 def _unauthenticated(family: str, request_id: str) -> Answer:

@@ -24,8 +24,9 @@ from integrations.zuora.standin import (
     usage,
     usage_files,
 )
+from integrations.zuora.standin.billing import views as invoices
 from integrations.zuora.standin.limits import DEFAULT, HIGH_VOLUME, OBJECT_QUERY
-from integrations.zuora.standin.orders import intake, views
+from integrations.zuora.standin.orders import background, intake, lifecycle, preview, views
 from integrations.zuora.standin.tenant import Tenant
 from integrations.zuora.standin.wire import Request
 
@@ -34,7 +35,7 @@ Accounts = Callable[[Tenant, Request], list[str]]
 
 # The six digits of v1 codes. Those of orders, subscriptions and reads are documented or seen; the rest are assumed.
 ACCOUNTS, CONTACTS, PAYMENT_METHODS, USAGE, INVOICES = 511_000, 517_000, 596_000, 527_000, 531_000
-ORDERS, ORDER_PREVIEW, SUBSCRIPTIONS, READS = 587_300, 587_400, 535_000, 500_000
+ORDERS, ORDER_PREVIEW, SUBSCRIPTIONS, REVERT, READS = 587_300, 587_400, 535_000, 707_700, 500_000
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,23 @@ ROUTES: list[Route] = [
     Route("PUT", "/v1/payment-methods/{id}", payment_methods.update_payment_method, PAYMENT_METHODS),
     Route("DELETE", "/v1/payment-methods/{id}", payment_methods.delete_payment_method),
     Route("POST", "/v1/orders", intake.create_order, ORDERS, HIGH_VOLUME, intake.account_ids),
+    Route("POST", "/v1/orders/preview", preview.preview_order, ORDER_PREVIEW, HIGH_VOLUME),
+    Route("PUT", "/v1/orders/{number}", lifecycle.update_order, ORDERS, accounts=account_of_order),
+    Route("DELETE", "/v1/orders/{number}", lifecycle.delete_order, accounts=account_of_order),
+    Route("PUT", "/v1/orders/{number}/activate", lifecycle.activate_order, ORDERS, accounts=account_of_order),
+    Route("PUT", "/v1/orders/{number}/cancel", lifecycle.cancel_order, ORDERS, accounts=account_of_order),
+    Route(
+        "PUT",
+        "/v1/orders/{number}/customFields",
+        lifecycle.update_order_custom_fields,
+        ORDERS,
+        accounts=account_of_order,
+    ),
+    Route("PUT", "/v1/orders/{number}/triggerDates", lifecycle.update_trigger_dates, ORDERS, accounts=account_of_order),
+    Route("POST", "/v1/orders/{number}/revert", lifecycle.revert_order, REVERT),
+    Route("POST", "/v1/async/orders", background.create_async, ORDERS),
+    Route("POST", "/v1/async/orders/preview", background.preview_async, ORDER_PREVIEW),
+    Route("DELETE", "/v1/async/orders/{number}", background.delete_async, ORDERS),
     _get("/v1/orders", views.list_orders),
     _get("/v1/orders/{number}", views.read_order),
     _get("/v1/orders/invoiceOwner/{key}", views.orders_by_invoice_owner),
@@ -158,6 +176,17 @@ ROUTES: list[Route] = [
     Route("POST", "/v1/action/delete", actions.delete),
     Route("POST", "/v1/action/query", actions.query, writes=False),
     Route("POST", "/v1/action/queryMore", actions.query_more, writes=False),
+    Route("POST", "/v1/bill-runs", invoices.create_bill_run, INVOICES),
+    _get("/v1/bill-runs/{id}", invoices.read_bill_run),
+    Route("PUT", "/v1/bill-runs/{id}/post", invoices.post_bill_run, INVOICES),
+    Route("PUT", "/v1/bill-runs/{id}/cancel", invoices.cancel_bill_run, INVOICES),
+    Route("DELETE", "/v1/bill-runs/{id}", invoices.delete_bill_run, INVOICES),
+    _get("/v1/invoices/{key}", invoices.read_invoice),
+    Route("DELETE", "/v1/invoices/{key}", invoices.delete_invoice, INVOICES),
+    _get("/v1/invoices/{key}/items", invoices.read_items),
+    Route("PUT", "/v1/invoices/{key}/post", invoices.post_invoice, INVOICES),
+    Route("POST", "/v1/operations/invoice-collect", invoices.collect, INVOICES),
+    Route("POST", "/v1/operations/billing-preview", invoices.preview_account, INVOICES),
     _get("/v1/async-jobs/{id}", jobs.read_async_job),
     _get("/v1/describe/{object}", describe.describe),
     _get("/object-query/{object}", object_query.list_objects, concurrency=OBJECT_QUERY),

@@ -16,7 +16,6 @@ CHARGE_MODELS = [
     "Tiered Pricing",
     "Volume Pricing",
     "Overage Pricing",
-    "Tiered with Overage Pricing",
     "Discount-Fixed Amount",
     "Discount-Percentage",
 ]
@@ -68,8 +67,8 @@ class Switches:
     async_errors: str = "string"  # or "array"
     usage_unique_key: bool = False
     usage_locks_account: bool = False
-    rating_late_usage: bool = True
-    catalog_product_paths: str = "both"
+    # Whether a gateway takes the payments that orders ask for; or "decline".
+    payments: str = "approve"
     # Seconds of virtual time that background work takes before it is seen done.
     job_seconds: float = 0.0
     # Limits: per minute, hour and day; in flight for each class.

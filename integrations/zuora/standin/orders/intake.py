@@ -5,12 +5,17 @@ Source: https://developer.zuora.com/v1-api-reference/api/operation/POST_Order/
 
 from __future__ import annotations
 
+from datetime import date, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from integrations.zuora.standin.accounts import new_account
+from integrations.zuora.standin.billing.run import bill
 from integrations.zuora.standin.crud import unique_keys, v1_rules
 from integrations.zuora.standin.errors import Kind, Refusal, invalid, missing, rule
 from integrations.zuora.standin.fields import check
+from integrations.zuora.standin.jobs import put_job
 from integrations.zuora.standin.orders.run import run_order
 
 if TYPE_CHECKING:
@@ -33,6 +38,20 @@ def checked_order(tenant: Tenant, request: Request, *, maximum: int = SYNC_MAXIM
     if not tenant.switches.orders:
         raise Refusal(Kind.PERMISSION, "The Orders feature is not enabled in this tenant.")
     body = check(request.json, "Order.create", v1_rules(tenant, "Account"))
+    check_limits(body, maximum)
+    if bool(body.get("existingAccountNumber")) == bool(body.get("newAccount")):
+        raise invalid("Exactly one of existingAccountNumber and newAccount must be given.")
+    if body.get("status") == "Scheduled" and not (body.get("schedulingOptions") or {}).get("scheduledDate"):
+        raise missing("schedulingOptions.scheduledDate")
+    return body
+
+
+def check_limits(body: dict[str, Any], maximum: int) -> None:
+    """What a preview must keep too: how many subscriptions and actions, and a number without a slash.
+
+    Raises:
+        Refusal: one of them is broken.
+    """
     entries = body.get("subscriptions") or []
     if len(entries) > maximum:
         raise rule(f"An order has at most {maximum} subscriptions.")
@@ -42,13 +61,8 @@ def checked_order(tenant: Tenant, request: Request, *, maximum: int = SYNC_MAXIM
         raise missing("subscriptions.orderActions")
     if not entries and not body.get("orderLineItems"):
         raise missing("subscriptions")
-    if bool(body.get("existingAccountNumber")) == bool(body.get("newAccount")):
-        raise invalid("Exactly one of existingAccountNumber and newAccount must be given.")
     if "/" in body.get("orderNumber", ""):
         raise invalid("orderNumber must not contain a slash.")
-    if body.get("status") == "Scheduled" and not (body.get("schedulingOptions") or {}).get("scheduledDate"):
-        raise missing("schedulingOptions.scheduledDate")
-    return body
 
 
 def account_ids(tenant: Tenant, request: Request) -> list[str]:
@@ -97,9 +111,10 @@ def take_order(tenant: Tenant, body: dict[str, Any]) -> Row:
     )
     with unique_keys():
         tenant.store.put("Order", order)
-    if order["Status"] in NOT_RUN:
-        return order
-    return carry_out(tenant, order)
+    if order["Status"] == "Scheduled":
+        due = datetime.fromisoformat(order["ScheduledDate"]).replace(tzinfo=ZoneInfo(tenant.switches.time_zone))
+        put_job(tenant, "scheduled", due=due, OrderId=order["Id"])
+    return order if order["Status"] in NOT_RUN else carry_out(tenant, order)
 
 
 def _account(tenant: Tenant, body: dict[str, Any]) -> Row:
@@ -120,8 +135,36 @@ def carry_out(tenant: Tenant, order: Row) -> Row:
     pending = any(one["Status"].startswith("Pending") for one in done)
     status = "Pending" if pending else "Completed"
     order = tenant.update("Order", order, Done=done, Status=status, Currency=working.get("Currency"))
+    order = _bill(tenant, order)
     tenant.events.append(("Order Processed", "Order", order))
     return order
+
+
+def _bill(tenant: Tenant, order: Row) -> Row:
+    """Bill with the order where asked for; a payment that fails takes everything with it."""
+    options = order.get("ProcessingOptions") or {}
+    if not options.get("runBilling"):
+        return order
+    target = (options.get("billingOptions") or {}).get("targetDate")
+    day = date.fromisoformat(target) if target else tenant.today()
+    draft = bool((options.get("billingOptions") or {}).get("generateDraftInvoice"))
+    invoices = bill(tenant, target=day, account_id=order["AccountId"], post=not draft, source="API")
+    changes: Row = {"InvoiceIds": [one["Id"] for one in invoices]}
+    if options.get("collectPayment"):
+        changes.update(_collect(tenant, order, invoices))
+    return tenant.update("Order", order, **changes)
+
+
+def _collect(tenant: Tenant, order: Row, invoices: list[Row]) -> Row:
+    account = tenant.require("Account", order["AccountId"])
+    if not account.get("DefaultPaymentMethodId"):
+        raise rule("The account has no default payment method.")
+    if tenant.switches.payments == "decline":
+        raise Refusal(Kind.INTEGRATION, "The payment was declined by the gateway.")
+    paid = sum((invoice["Amount"] for invoice in invoices), Decimal(0))
+    for invoice in invoices:
+        tenant.update("Invoice", invoice, Balance=Decimal(0))
+    return {"PaymentNumber": tenant.number("P-"), "PaidAmount": paid}
 
 
 def order_answer(tenant: Tenant, order: Row, version: float, *, ids: bool = False) -> dict[str, Any]:
@@ -146,6 +189,11 @@ def order_answer(tenant: Tenant, order: Row, version: float, *, ids: bool = Fals
     if wanted == "by version":
         wanted = "subscriptions" if version >= SUBSCRIPTION_LISTS_SINCE else "subscriptionNumbers"
     answer[wanted] = lists if wanted == "subscriptions" else numbers
+    if order.get("InvoiceIds"):
+        invoices = [tenant.require("Invoice", one) for one in order["InvoiceIds"]]
+        answer["invoiceNumbers"] = [one["InvoiceNumber"] for one in invoices]
+    if order.get("PaymentNumber"):
+        answer.update(paymentNumber=order["PaymentNumber"], paidAmount=f"{order['PaidAmount']}")
     if ids:
         answer.update(
             orderId=order["Id"],

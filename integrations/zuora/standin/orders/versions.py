@@ -27,7 +27,7 @@ def draft_of(subscription: Row) -> Row:
 
 def save_next_version(tenant: Tenant, old: Row, draft: Row) -> Row:
     """Keep the draft as the version after `old`, which expires; plans and charges get new ids, originals stay."""
-    tenant.update("Subscription", old, IsLatestVersion=False, Status="Expired")
+    tenant.update("Subscription", old, IsLatestVersion=False, Status="Expired", StatusBefore=old["Status"])
     fresh = tenant.created()
     fresh = {
         **draft,
@@ -38,6 +38,7 @@ def save_next_version(tenant: Tenant, old: Row, draft: Row) -> Row:
         "PreviousSubscriptionId": old["Id"],
         "IsLatestVersion": True,
     }
+    fresh.pop("StatusBefore", None)
     known = {charge["Id"] for plan in old["RatePlans"] for charge in plan["Charges"]}
     for plan in fresh["RatePlans"]:
         if any(plan["Id"] == before["Id"] for before in old["RatePlans"]):

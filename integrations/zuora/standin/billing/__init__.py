@@ -1,0 +1,1 @@
+"""A bill run: what charges and usage come to, line by line."""

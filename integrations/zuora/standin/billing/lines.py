@@ -1,0 +1,190 @@
+"""What a subscription owes through a day: every line it ever gives, each with a key that stays the same.
+
+A bill run sets these against what is invoiced already and bills the difference, so a change in a billed period
+becomes a reversal and a new line, and usage that comes late becomes one more line.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from integrations.zuora.standin.billing.periods import Period, periods
+from integrations.zuora.standin.billing.rating import ZERO, for_period, rate, rounded, rounded_quantity
+from integrations.zuora.standin.charges import DISCOUNTS
+from integrations.zuora.standin.dates import read
+from integrations.zuora.standin.tenant import charges_of
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable, Iterator
+
+    from integrations.zuora.standin.store import Row
+    from integrations.zuora.standin.tenant import Tenant
+
+BILLABLE = ("Active", "Cancelled", "Suspended")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One invoice line to be; `end` is the first day it does not cover."""
+
+    key: str
+    subscription: Row
+    plan: Row
+    charge: Row
+    start: date
+    end: date
+    quantity: Decimal
+    amount: Decimal
+    usage_ids: tuple[str, ...] = field(default=())
+    applied_to: str = ""
+
+
+def lines(tenant: Tenant, subscription: Row, until: date, invoiced: Container[str] = ()) -> list[Line]:
+    """All lines of a subscription that are due by `until`, discounts last.
+
+    `invoiced` are the keys of lines billed before: usage that is billed already counts for its own line only.
+    """
+    if subscription["Status"] not in BILLABLE:
+        return []
+    payer = tenant.require("Account", subscription["InvoiceOwnerId"])
+    cycle_day = int(payer.get("BillCycleDay", 0))
+    found: list[Line] = []
+    discounts: list[tuple[Row, Row]] = []
+    for plan in subscription["RatePlans"]:
+        starts = _first_starts(plan["Charges"])
+        for charge in plan["Charges"]:
+            if "EffectiveStartDate" not in charge or charge.get("Cancelled"):
+                continue
+            if charge["ChargeModel"] in DISCOUNTS:
+                discounts.append((plan, charge))
+                continue
+            first = starts[charge["ChargeNumber"]]
+            found += _charge_lines(tenant, subscription, plan, charge, grid=(first, cycle_day), until=until)
+    found = [one if not one.usage_ids or one.key in invoiced else _fresh_only(tenant, one) for one in found]
+    found = [one for one in found if one.usage_ids or one.charge["ChargeType"] != "Usage"]
+    for plan, charge in discounts:
+        found += _discount_lines(subscription, plan, charge, found)
+    return found
+
+
+def _first_starts(charges: Iterable[Row]) -> dict[str, date]:
+    starts: dict[str, date] = {}
+    for charge in charges:
+        if "EffectiveStartDate" in charge:
+            day = read(charge["EffectiveStartDate"])
+            number = charge["ChargeNumber"]
+            starts[number] = min(day, starts.get(number, day))
+    return starts
+
+
+def _charge_lines(
+    tenant: Tenant, subscription: Row, plan: Row, charge: Row, *, grid: tuple[date, int], until: date
+) -> Iterator[Line]:
+    kind = charge["ChargeType"]
+    if kind == "OneTime":
+        start = read(charge["EffectiveStartDate"])
+        if start <= until:
+            quantity = Decimal(charge.get("Quantity", 1))
+            amount = rounded(rate(charge, quantity), subscription["Currency"])
+            key = f"{charge['ChargeNumber']}|{start}|once|{quantity}|{amount}"
+            yield Line(key, subscription, plan, charge, start, start + timedelta(days=1), quantity, amount)
+        return
+    for period in periods(subscription, charge, grid[0], grid[1], until):
+        if kind == "Usage":
+            if period.covered_to <= until:
+                yield from _usage_line(tenant, subscription, plan, charge, period)
+        elif (period.covered_to if charge.get("BillingTiming") == "In Arrears" else period.covered_from) <= until:
+            yield _recurring_line(subscription, plan, charge, period)
+
+
+def _recurring_line(subscription: Row, plan: Row, charge: Row, period: Period) -> Line:
+    quantity = Decimal(charge.get("Quantity", 1))
+    full = for_period(charge, rate(charge, quantity), period)
+    amount = full if period.whole else full * period.covered_days / period.days
+    amount = rounded(amount, subscription["Currency"])
+    key = f"{charge['ChargeNumber']}|{period.covered_from}|{period.covered_to}|{quantity}|{amount}"
+    return Line(key, subscription, plan, charge, period.covered_from, period.covered_to, quantity, amount)
+
+
+def _usage_line(tenant: Tenant, subscription: Row, plan: Row, charge: Row, period: Period) -> Iterator[Line]:
+    records = usage_of(tenant, subscription, charge, period.covered_from, period.covered_to)
+    if records:
+        key = f"{charge['ChargeNumber']}|{period.covered_from}|{period.covered_to}|usage"
+        bare = Line(key, subscription, plan, charge, period.covered_from, period.covered_to, ZERO, ZERO)
+        yield _rated(tenant, bare, records)
+
+
+def _rated(tenant: Tenant, line: Line, records: list[Row]) -> Line:
+    unit = tenant.store.find("UnitOfMeasure", "UomName", line.charge.get("UOM"))
+    total = rounded_quantity(sum((Decimal(one["Quantity"]) for one in records), ZERO), unit)
+    amount = rounded(rate(line.charge, total), line.subscription["Currency"])
+    return replace(line, quantity=total, amount=amount, usage_ids=tuple(one["Id"] for one in records))
+
+
+def _fresh_only(tenant: Tenant, line: Line) -> Line:
+    records = [tenant.require("Usage", usage_id) for usage_id in line.usage_ids]
+    return _rated(tenant, line, [one for one in records if one["RbeStatus"] != "Processed"])
+
+
+def usage_of(tenant: Tenant, subscription: Row, charge: Row, start: date, end: date) -> list[Row]:
+    """The records that land on a charge in a time: by its number, or by unit where no charge is given.
+
+    Usage with a subscription only lands on all of its charges with that unit, usage with an account only on every
+    charge of the account: https://docs.zuora.com/en/zuora-billing/bill-your-customers/usage-billing
+    """
+    low, high = start.isoformat(), end.isoformat()
+    found = []
+    accounts = {subscription["AccountId"], subscription["InvoiceOwnerId"]}
+    records = [*tenant.store.where("Usage", "SubscriptionNumber", subscription["Name"])]
+    for account in sorted(accounts):
+        records += [one for one in tenant.store.where("Usage", "AccountId", account) if "SubscriptionNumber" not in one]
+    for one in records:
+        if not low <= one["StartDateTime"][:10] < high:
+            continue
+        number = one.get("ChargeNumber")
+        if number == charge["ChargeNumber"] or (number is None and one["UOM"] == charge.get("UOM")):
+            found.append(one)
+    return found
+
+
+def _discount_lines(subscription: Row, plan: Row, discount: Row, others: list[Line]) -> Iterator[Line]:
+    """A discount takes from each line it applies to; a fixed amount is used up period by period."""
+    start = read(discount["EffectiveStartDate"])
+    end = read(discount["EffectiveEndDate"]) if discount.get("EffectiveEndDate") else date.max
+    left: dict[tuple[date, date], Decimal] = {}
+    for line in others:
+        if line.applied_to or not start <= line.start < end or not _applies(plan, discount, line):
+            continue
+        if discount["ChargeModel"] == "Discount-Percentage":
+            cut = rounded(line.amount * Decimal(discount["DiscountPercentage"]) / 100, subscription["Currency"])
+        else:
+            period = (line.start, line.end)
+            available = left.setdefault(period, Decimal(discount["DiscountAmount"]))
+            cut = min(available, line.amount)
+            left[period] = available - cut
+        if cut > 0:
+            key = f"{discount['ChargeNumber']}|{line.key}"
+            yield replace(
+                line,
+                key=key,
+                plan=plan,
+                charge=discount,
+                amount=-cut,
+                quantity=Decimal(1),
+                usage_ids=(),
+                applied_to=line.key,
+            )
+
+
+def _applies(plan: Row, discount: Row, line: Line) -> bool:
+    if discount.get("DiscountLevel") == "rateplan" and line.plan["OriginalRatePlanId"] != plan["OriginalRatePlanId"]:
+        return False
+    word = {"OneTime": "ONETIME", "Recurring": "RECURRING", "Usage": "USAGE"}[line.charge["ChargeType"]]
+    return word in str(discount.get("ApplyDiscountTo", ""))
+
+
+def charge_numbers(subscription: Row) -> set[str]:
+    return {str(charge["ChargeNumber"]) for charge in charges_of(subscription)}
