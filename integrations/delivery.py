@@ -12,14 +12,13 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db import models
+from django.db import OperationalError
 
-from customers.models import Customer
 from integrations import outbox
 from integrations.breaker import may_send, note_error, note_success
 from integrations.eligibility import Verdict
 from integrations.entities import ENTITIES
-from integrations.facts import verdict_on_customer, verdict_on_subscription
+from integrations.facts import verdict_on
 from integrations.models import (
     Connection,
     Delivery,
@@ -32,17 +31,17 @@ from integrations.models import (
     SyncRecord,
     SyncStatus,
 )
-from integrations.retry import decide
+from integrations.retry import Again, decide
 from integrations.words import Words, in_words
 from integrations.zuora import budget
 from integrations.zuora.client import Client, Exchange
 from integrations.zuora.errors import ZuoraError
 from integrations.zuora.mapping.refusal import Refused
-from integrations.zuora.push import PUSH, Difference, Far, Mismatch, Waits, cancel_in_zuora
+from integrations.zuora.push import PUSH, Far, Mismatch, Waits, cancel_in_zuora
 from integrations.zuora.tenant import tenant_of
-from subscriptions.models import Subscription
 
 log = structlog.get_logger(__name__)
+_DATABASE_PAUSE = timedelta(seconds=2)
 
 _PRIORITIES = {
     Priority.CLICK: budget.Priority.CLICK,
@@ -93,30 +92,6 @@ def deliver(
         return _attempt(attempt, far)
 
 
-def would_send(*, connection: Connection, kind: EntityKind, entity_id: int, client: Client, now: datetime) -> bool:
-    """Return whether a push would send or change anything: nothing is sent, nothing is written."""
-    far = Far(client=client, connection=connection, tenant=tenant_of(connection), clock=lambda: now, dry=True)
-    entity = ENTITIES[kind].load(entity_id)
-    if entity is None:
-        return False
-    record = SyncRecord.objects.filter(connection=connection, key=ENTITIES[kind].wish(entity).key).first()
-    if record is None:
-        return True
-    record.connection = connection
-    verdict = _judge(entity, connection)
-    if verdict is not None and not verdict.syncs:
-        return record.status != SyncStatus.NO_SYNC_REQUIRED
-    if record.status == SyncStatus.NO_SYNC_REQUIRED:
-        return True
-    try:
-        PUSH[kind](far, entity, record)
-    except Difference:
-        return True
-    except (Refused, Mismatch, Waits):
-        return record.status == SyncStatus.SUCCESS
-    return record.status == SyncStatus.PENDING
-
-
 def _attempt(attempt: _Attempt, far: Far) -> Woken:
     job = attempt.job
     entity = ENTITIES[EntityKind(job.kind)].load(job.entity_id)
@@ -124,40 +99,38 @@ def _attempt(attempt: _Attempt, far: Far) -> Woken:
         return _end(attempt, far, JobState.DONE, DeliveryOutcome.UNCHANGED, reason="It was deleted before it was sent.")
     record = SyncRecord.objects.get(connection=job.connection, key=job.key)
     record.connection = job.connection
-    verdict = _judge(entity, job.connection)
+    verdict = verdict_on(entity, connection=job.connection)
     if verdict is not None:
         record.trace = verdict.trace
         record.save(update_fields=["trace"])
-    stopped = verdict is not None and not verdict.syncs
     try:
-        if not stopped:
+        if verdict is None or verdict.syncs:
             PUSH[EntityKind(job.kind)](far, entity, record)
         elif record.is_linked and record.cancel_wanted_at:
             cancel_in_zuora(far, entity, record)
-    except Waits as waits:
-        return _wait(attempt, far, record, waits)
-    except (Refused, Mismatch) as refusal:
-        return _fail(attempt, far, record, Words(str(refusal), ""))
-    except ZuoraError as error:
-        return _failed_call(attempt, far, record, error)
-    except Exception:
-        log.exception("A push broke; this is a mistake in the program.")
-        return _fail(attempt, far, record, Words("The program made a mistake.", "Look for the track id in the log."))
+    except Exception as error:  # noqa: BLE001 - whatever happened, the job gets an end and a reason
+        return _end_early(attempt, far, record, error)
     if verdict is not None and not verdict.syncs:
         return _stop(attempt, far, record, verdict)
-    outcome = DeliveryOutcome.SENT if far.writes else DeliveryOutcome.UNCHANGED
-    woken = _end(attempt, far, JobState.DONE, outcome)
+    woken = _end(attempt, far, JobState.DONE, DeliveryOutcome.SENT if far.writes else DeliveryOutcome.UNCHANGED)
     children = outbox.release_children(connection=job.connection, key=job.key, now=far.clock())
     return Woken((*woken.jobs, *children), sweep=woken.sweep)
 
 
-def _judge(entity: models.Model, connection: Connection) -> Verdict | None:
-    match entity:
-        case Customer():
-            return verdict_on_customer(entity, connection=connection)
-        case Subscription():
-            return verdict_on_subscription(entity, connection=connection)
-    return None
+def _end_early(attempt: _Attempt, far: Far, record: SyncRecord, error: Exception) -> Woken:
+    match error:
+        case Waits():
+            return _wait(attempt, far, record, error)
+        case Refused() | Mismatch():
+            return _fail(attempt, far, record, Words(str(error), ""))
+        case ZuoraError():
+            return _failed_call(attempt, far, record, error)
+        case OperationalError():  # our own database was busy or away: nothing is known to be wrong with the entity
+            return _again(
+                attempt, far, f"Our own database failed: {error}", Again(far.clock() + _DATABASE_PAUSE, counts=False)
+            )
+    log.error("A push broke; this is a mistake in the program.", exc_info=error)
+    return _fail(attempt, far, record, Words("The program made a mistake.", "Look for the track id in the log."))
 
 
 def _stop(attempt: _Attempt, far: Far, record: SyncRecord, verdict: Verdict) -> Woken:
@@ -193,14 +166,12 @@ def _failed_call(attempt: _Attempt, far: Far, record: SyncRecord, error: ZuoraEr
         record.zuora_says = "; ".join(str(reason) for reason in error.reasons)
         record.zuora_request_id = error.request_id
         return _fail(attempt, far, record, words)
+    return _again(attempt, far, words.what, again)
+
+
+def _again(attempt: _Attempt, far: Far, reason: str, again: Again) -> Woken:
     return _end(
-        attempt,
-        far,
-        JobState.WAITING,
-        DeliveryOutcome.RETRY,
-        reason=words.what,
-        not_before=again.at,
-        counts=again.counts,
+        attempt, far, JobState.WAITING, DeliveryOutcome.RETRY, reason=reason, not_before=again.at, counts=again.counts
     )
 
 

@@ -1,7 +1,7 @@
 """The entities that have jobs of their own: one line each."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import models
@@ -30,7 +30,7 @@ class Entity:
 
     kind: EntityKind
     model: type[models.Model]
-    pushed: Q = Q()
+    pushed: Q = field(default_factory=Q)
     accounts: Callable[[Any], tuple[str, str]] = lambda _: ("", "")
     related: tuple[str, ...] = ()
     prefetched: tuple[str, ...] = ()

@@ -2,12 +2,22 @@
 
 from collections.abc import Collection
 
-from django.db.models import Q
+from django.db.models import Model, Q
 
 from customers.models import Customer
 from integrations.eligibility import CustomerFacts, SubscriptionFacts, Verdict, judge_customer, judge_subscription
 from integrations.models import Connection, EntityKind, SyncRecord
 from subscriptions.models import Subscription
+
+
+def verdict_on(entity: Model, *, connection: Connection) -> Verdict | None:
+    """Judge an entity by its rules; None for one that has no rules, like a plan."""
+    match entity:
+        case Customer():
+            return verdict_on_customer(entity, connection=connection)
+        case Subscription():
+            return verdict_on_subscription(entity, connection=connection)
+    return None
 
 
 def verdict_on_subscription(subscription: Subscription, *, connection: Connection) -> Verdict:

@@ -78,7 +78,7 @@ def _store(*, connection: Connection, wishes: list[Wish], now: datetime, at: dat
                     account=w.account,
                     other_account=w.other_account,
                     created_at=now,
-                )  # fmt: skip
+                )
                 for w in missing
             ],
             ignore_conflicts=True,

@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from integrations import outbox
-from integrations.delivery import would_send
 from integrations.entities import ENTITIES, Wish
-from integrations.models import Connection, Priority
+from integrations.facts import verdict_on
+from integrations.models import Connection, EntityKind, Priority, SyncRecord, SyncStatus
 from integrations.zuora.client import Client
+from integrations.zuora.mapping.refusal import Refused
+from integrations.zuora.push import PUSH, Difference, Far, Mismatch, Waits
+from integrations.zuora.tenant import tenant_of
 
 _CHUNK = 200
 
@@ -39,6 +42,28 @@ def reconcile(*, now: datetime, open_client: Callable[[Connection], Client]) -> 
                 differing = []
     _enqueue(connection, differing, now)
     return Reconciled(looked_at, found)
+
+
+def would_send(*, connection: Connection, kind: EntityKind, entity_id: int, client: Client, now: datetime) -> bool:
+    """Return whether a push would send or change anything: nothing is sent, nothing is written."""
+    far = Far(client=client, connection=connection, tenant=tenant_of(connection), clock=lambda: now, dry=True)
+    entity = ENTITIES[kind].load(entity_id)
+    if entity is None:
+        return False
+    record = SyncRecord.objects.filter(connection=connection, key=ENTITIES[kind].wish(entity).key).first()
+    if record is None:
+        return True
+    record.connection = connection
+    verdict = verdict_on(entity, connection=connection)
+    if verdict is not None and (not verdict.syncs or record.status == SyncStatus.NO_SYNC_REQUIRED):
+        return verdict.syncs or record.status != SyncStatus.NO_SYNC_REQUIRED
+    try:
+        PUSH[kind](far, entity, record)
+    except Difference:
+        return True
+    except (Refused, Mismatch, Waits):
+        return record.status == SyncStatus.SUCCESS
+    return record.status == SyncStatus.PENDING
 
 
 def _enqueue(connection: Connection, wishes: list[Wish], now: datetime) -> None:

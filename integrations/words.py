@@ -29,7 +29,9 @@ class Words:
 
 
 _CURES: dict[type[ZuoraError], str] = {
-    Unauthorized: "Check the client ID and secret at Settings > Integrations > Apps > Zuora, and that the API user is active.",
+    Unauthorized: (
+        "Check the client ID and secret at Settings > Integrations > Apps > Zuora, and that the API user is active."
+    ),
     Redirected: "Check the tenant URL at Settings > Integrations > Apps > Zuora.",
     Forbidden: "Give the API user the permission (API Write Access in its Platform role), then retry.",
     NotFound: "Check in Zuora whether somebody removed it, then retry.",

@@ -30,5 +30,6 @@ class EncryptedField(models.TextField[str, str]):
         try:
             return _cipher().decrypt(value.encode()).decode()
         except InvalidToken:
-            msg = "A stored secret was encrypted with a key that is not in ENCRYPTION_KEYS: add that key at the end of the list."
-            raise ImproperlyConfigured(msg) from None
+            raise ImproperlyConfigured(
+                "A stored secret was encrypted with a key that is not among ENCRYPTION_KEYS: add it at the end."
+            ) from None

@@ -246,6 +246,6 @@ def test_a_claim_waits_for_a_save_that_is_not_committed(connection: Connection) 
 
 def test_ten_thousand_wishes_take_few_queries(connection: Connection, django_assert_max_num_queries: Any) -> None:
     wishes = [Wish(EntityKind.CUSTOMER, n, f"customer:{n}", f"customer:{n}") for n in range(2000)]
-    with django_assert_max_num_queries(40):
+    with django_assert_max_num_queries(150 if IN_MEMORY else 40):  # SQLite takes fewer rows at a time
         ids = outbox.wish(connection=connection, wishes=wishes, now=NOW, priority=Priority.BACKFILL)
     assert len(set(ids)) == 2000

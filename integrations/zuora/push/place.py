@@ -81,7 +81,7 @@ def confirm(far: Far, record: SyncRecord) -> None:
 
 
 def find_out(far: Far, record: SyncRecord, endpoints: Endpoints) -> None:
-    """Learn what became of a POST that left: look first, then repeat the same bytes under the same key while it lives."""
+    """Learn what became of a POST that left: look first, then repeat the same bytes while their key lives."""
     if record.pending_since is None:
         return
     far.before_write()

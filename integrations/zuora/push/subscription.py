@@ -183,8 +183,8 @@ def _placed(far: Far, key: str) -> PlacedRatePlan:
 def _parent(far: Far, key: str, name: str) -> SyncRecord:
     """Return the parent's record once Zuora holds it.
 
-    A rate plan is there only when its whole plan, add-on or coupon is: a price that is still on its way, or was refused,
-    would otherwise be sold as it was before. An account that is only being changed can carry orders.
+    A rate plan is there only when its whole plan, add-on or coupon is: a price that is still on its way, or was
+    refused, would otherwise be sold as it was before. An account that is only being changed can carry orders.
     """
     root_key = key.partition("/")[0]
     root = SyncRecord.objects.filter(connection=far.connection, key=root_key).first()
