@@ -55,7 +55,8 @@ def deliver(job_id: int) -> None:
 def sweep() -> None:
     """Wake what nobody woke: lost messages, dead workers' jobs, arrived parents, a tenant that may be back."""
     now = timezone.now()
-    outbox.release_stuck(now=now)
+    for priority, ids in outbox.by_priority(outbox.release_stuck(now=now)):
+        ring(ids, priority=priority)
     outbox.release_orphans(now=now)
     most = _SWEEP_SIZE if (probes := next_probe(now=now)) is None else probes
     jobs = outbox.ring_due(now=now, most=most)
