@@ -13,6 +13,7 @@ from integrations.zuora.standin.clock import Clock
 from integrations.zuora.standin.faults import Faults
 from integrations.zuora.standin.journal import FileJournal
 from integrations.zuora.standin.limits import Limits
+from integrations.zuora.standin.pages import views as pages
 from integrations.zuora.standin.pipeline import Call, Cut, Parts, Sleep
 from integrations.zuora.standin.request_log import RequestLog
 from integrations.zuora.standin.switches import Switches
@@ -60,6 +61,8 @@ class StandIn:
         """
         if request.path.startswith(control.PREFIX):
             return control.handle(self.control, request)
+        if pages.is_page(request.path):
+            return pages.show(self.tenant, request)
         return Call(self.parts, request, sleep).answer()
 
     def close(self) -> None:

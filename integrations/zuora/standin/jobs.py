@@ -25,12 +25,14 @@ def put_job(tenant: Tenant, kind: str, *, due: datetime | None = None, **payload
     return tenant.store.put("Job", row)
 
 
-def run_due(tenant: Tenant) -> None:
-    """Do the work of every open job that is due; each succeeds or fails on its own."""
+def run_due(tenant: Tenant) -> bool:
+    """Do the work of every open job that is due, each succeeding or failing on its own; whether there was one."""
+    worked = False
     now = tenant.clock.now().isoformat()
     for job in tenant.store.where("Job", "Open", value=True):
         if job["Due"] > now:
             continue
+        worked = True
         with tenant.store.transaction():
             try:
                 with tenant.store.transaction():
@@ -40,6 +42,7 @@ def run_due(tenant: Tenant) -> None:
                 tenant.update("Job", job, Status="Failed", Open=None, Errors=errors)
             else:
                 tenant.update("Job", job, Status="Completed", Open=None, Result=result)
+    return worked
 
 
 def read_async_job(tenant: Tenant, request: Request) -> Any:

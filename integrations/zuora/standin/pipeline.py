@@ -125,7 +125,8 @@ class Call:
             if "revoked" in self.faults:
                 oauth.revoke_all(tenant)
             alive = oauth.authorized(tenant, request)
-            run_due(tenant)
+            if run_due(tenant):
+                self._tell(tenant)
         if not alive:
             return self._refuse(Refusal(Kind.AUTHENTICATION, "Authentication error"))
         over = self._over_limit()
@@ -238,6 +239,15 @@ class Call:
             answer = result if isinstance(result, Answer) else json_answer(result)
             if key is not None:
                 self.parts.keys.finish(tenant, self.request, key, answer)
-        if tenant.events:
-            self.parts.callouts.take(tenant.events)
+        self._tell(tenant)
         return answer
+
+    def _tell(self, tenant: Tenant) -> None:
+        """Callouts follow what is kept, if anybody has asked for them."""
+        callouts = self.parts.callouts
+        if tenant.store.count("NotificationDefinition"):
+            callouts.take(tenant.events, tenant.store.last_changes)
+        for row in tenant.resend:
+            callouts.resend(row)
+        tenant.resend.clear()
+        callouts.wake()

@@ -107,6 +107,8 @@ class Store:
         self.tables = {name: Table(name, shape) for name, shape in self.shapes.items()}
         self.sequences: dict[str, int] = {}
         self._undo: list[Change] = []
+        # What the last committed transaction changed: table, id and the row as it was.
+        self.last_changes: list[Change] = []
         self._depth = 0
 
     @contextmanager
@@ -145,7 +147,7 @@ class Store:
             touched = {(table, row_id): None for table, row_id, _ in self._undo}
             changes: list[Change] = [(table, row_id, self.get(table, row_id)) for table, row_id in touched]
             self.journal.write(changes, self.sequences)
-        self._undo.clear()
+        self.last_changes, self._undo = self._undo, []
 
     def put(self, table: str, row: Row) -> Row:
         """Insert the row, or replace the one with the same Id.

@@ -69,6 +69,11 @@ class Switches:
     usage_locks_account: bool = False
     # Whether a gateway takes the payments that orders ask for; or "decline".
     payments: str = "approve"
+    # Whether callouts may go to http:// on loopback, which Zuora itself never does.
+    plain_callouts: bool = True
+    # With a secret, callouts carry an HMAC-SHA256 of their body in this header.
+    callout_hmac_secret: str = ""
+    callout_hmac_header: str = "X-Zuora-Signature"
     # Seconds of virtual time that background work takes before it is seen done.
     job_seconds: float = 0.0
     # Limits: per minute, hour and day; in flight for each class.

@@ -127,8 +127,8 @@ class Tenant:
         self.mutex = threading.RLock()
         self._held: set[str] = set()
         self.cursors: dict[str, tuple[datetime, list[Row], str]] = {}
-        self.after_commit: list[Callable[[], None]] = []
         self.events: list[tuple[str, str, Row]] = []
+        self.resend: list[Row] = []
 
     def stamp(self) -> str:
         """The moment as CRUD and Object Query write it: in the tenant's zone, with its offset."""

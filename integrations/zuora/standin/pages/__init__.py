@@ -1,0 +1,1 @@
+"""Pages behind the deep links, so that a billing ID opens something."""
