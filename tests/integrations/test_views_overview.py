@@ -1,0 +1,156 @@
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from pytest_django.fixtures import DjangoAssertNumQueries
+
+from integrations.models import (
+    Connection,
+    Delivery,
+    DeliveryOutcome,
+    EntityKind,
+    JobState,
+    SyncJob,
+    SyncRecord,
+    SyncStatus,
+)
+from integrations.sections import SECTIONS
+from integrations.views.overview import Cause, Counts, cause_of, causes_of, problems
+from tests.browser.scene import people
+from tests.factories.customers import CustomerFactory
+
+pytestmark = pytest.mark.django_db
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def browser(connection: Connection) -> Client:
+    del connection
+    logged_in = Client()
+    logged_in.force_login(people()["Viewer"])
+    return logged_in
+
+
+def job(connection: Connection, entity_id: int, state: JobState, **values: Any) -> SyncJob:
+    return SyncJob.objects.create(
+        **{
+            "connection": connection,
+            "kind": EntityKind.PLAN,
+            "entity_id": entity_id,
+            "key": f"plan:p{entity_id}",
+            "state": state,
+            "not_before": NOW,
+            "created_at": NOW,
+            **values,
+        }
+    )
+
+
+def test_a_tenant_that_is_down_says_since_when_why_and_what_happens_on_every_page(
+    browser: Client, connection: Connection
+) -> None:
+    connection.mark_down(reason="The secret is refused.", until=NOW + timedelta(minutes=1), now=NOW)
+    for address in ("/", "/plans/", "/problems/", "/activity/"):
+        page = browser.get(address).content.decode()
+        banner = page.split('<div class="alert alert-danger"')[1].split("</main>")[0]
+        assert "The secret is refused." in banner
+        assert 'datetime="2026-03-01T12:00:00+00:00"' in banner
+        assert 'datetime="2026-03-01T12:01:00+00:00"' in banner
+        assert "Work waits and resumes by itself" in banner
+
+
+def test_all_is_well_without_a_banner(browser: Client) -> None:
+    assert "alert" not in browser.get("/").content.decode().split("<main")[1].split('id="live"')[0]
+
+
+def test_without_a_tenant_the_overview_says_how_to_begin(browser: Client) -> None:
+    Connection.objects.update(removed_at=NOW)
+    assert "Connect a Zuora tenant to begin" in browser.get("/").content.decode()
+
+
+def test_the_backlog_counts_what_waits_its_age_and_what_waits_for_a_parent(
+    browser: Client, connection: Connection
+) -> None:
+    job(connection, 1, JobState.WAITING, created_at=NOW - timedelta(hours=2), waiting_for="plan:p2")
+    job(connection, 2, JobState.WAITING)
+    job(connection, 3, JobState.SENDING, created_at=NOW - timedelta(hours=9))
+    job(connection, 4, JobState.DONE, created_at=NOW - timedelta(hours=9))
+    assert browser.get("/").context["backlog"] == {
+        "waiting": 2,
+        "sending": 1,
+        "for_parents": 1,
+        "oldest": NOW - timedelta(hours=2),
+    }
+
+
+def test_counts_per_kind_and_status_leave_out_what_rides_along(browser: Client, connection: Connection) -> None:
+    shared = {"connection": connection, "root_kind": EntityKind.PLAN}
+    rows = [
+        ("plan:a", EntityKind.PLAN, SyncStatus.SUCCESS, "a" * 32),
+        ("plan:b", EntityKind.PLAN, SyncStatus.ERROR, ""),
+        ("plan:c", EntityKind.PLAN, SyncStatus.NO_SYNC_REQUIRED, ""),
+        ("plan:d", EntityKind.PLAN, SyncStatus.NO_SYNC_REQUIRED, "d" * 32),
+        ("plan:e", EntityKind.PLAN, SyncStatus.PENDING, ""),
+        ("plan:a/MONTHLY", EntityKind.BILLING_PERIOD, SyncStatus.SUCCESS, "f" * 32),
+    ]
+    for number, (key, kind, status, zuora_id) in enumerate(rows):
+        SyncRecord.objects.create(key=key, kind=kind, status=status, zuora_id=zuora_id, root_id=number, **shared)
+    counts = browser.get("/").context["counts"]
+    assert counts[0] == Counts(SECTIONS["plans"], pending=1, synced=1, failed=1, not_synced=1, stopped=1)
+    assert counts[1:] == [Counts(section) for section in list(SECTIONS.values())[1:]]
+
+
+@pytest.mark.parametrize(
+    ("reason", "cause"),
+    [
+        ("The unit 'calls' is not active.", "The unit … is not active."),
+        ('Charge "a b" of plan-7 is refused (53200020).', "Charge … of plan-… is refused (…)."),
+        ("No particulars.", "No particulars."),
+    ],
+)
+def test_a_cause_is_a_reason_without_its_particulars(reason: str, cause: str) -> None:
+    assert cause_of(reason) == cause
+
+
+def test_failures_are_grouped_by_cause_the_most_frequent_first(connection: Connection) -> None:
+    for number in range(3):
+        job(connection, number, JobState.FAILED, reason=f"The unit 'u{number}' is not active.")
+    job(connection, 9, JobState.FAILED, reason="Something else.")
+    assert causes_of(problems(connection)) == [Cause("The unit … is not active.", 3), Cause("Something else.", 1)]
+
+
+def test_what_was_tried_again_is_no_problem_any_more(connection: Connection) -> None:
+    job(connection, 1, JobState.FAILED)
+    still = job(connection, 2, JobState.FAILED)
+    job(connection, 1, JobState.WAITING)
+    assert list(problems(connection)) == [still]
+
+
+def test_recent_deliveries_link_to_their_entities(browser: Client, connection: Connection) -> None:
+    done = job(connection, 1, JobState.DONE)
+    Delivery.objects.create(
+        job=done, track_id="t", worker="w", outcome=DeliveryOutcome.RETRY, error="It is ill.", started_at=NOW
+    )
+    recent = browser.get("/").content.decode().split('id="recent"')[1]
+    for text in ('href="/plans/p1/"', "Will be tried again", "It is ill."):
+        assert text in recent
+
+
+def test_the_overview_refreshes_itself_and_answers_htmx_with_the_part(browser: Client) -> None:
+    assert 'hx-trigger="every 5s"' in browser.get("/").content.decode()
+    part = browser.get("/", headers={"HX-Request": "true"}).content.decode()
+    assert part.lstrip().startswith('<div id="live"')
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_the_overview_takes_ten_queries_however_many_rows(
+    browser: Client, connection: Connection, django_assert_num_queries: DjangoAssertNumQueries, rows: int
+) -> None:
+    CustomerFactory.create_batch(rows)
+    for number in range(rows):
+        failed = job(connection, number, JobState.FAILED, reason=f"reason {number}")
+        Delivery.objects.create(job=failed, track_id=f"t-{number}", worker="w", started_at=NOW)
+    browser.get("/")
+    with django_assert_num_queries(10):
+        browser.get("/")

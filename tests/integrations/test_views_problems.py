@@ -1,0 +1,169 @@
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from pytest_django.fixtures import DjangoAssertNumQueries
+
+from integrations.models import AuditEntry, Connection, EntityKind, JobState, Priority, SyncJob
+from integrations.views import problems as views
+from tests.browser.scene import people
+from tests.factories.catalog import PlanFactory
+from tests.factories.customers import CustomerFactory
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def browser(connection: Connection) -> Client:
+    del connection
+    logged_in = Client()
+    logged_in.force_login(people()["Operator"])
+    return logged_in
+
+
+def fail(row: Any, reason: str = "Made up.") -> SyncJob:
+    """Let the row's job have failed."""
+    job = SyncJob.objects.get(kind=row._meta.model_name, entity_id=row.pk)
+    job.state, job.reason, job.finished_at = JobState.FAILED, reason, timezone.now()
+    job.save()
+    return job
+
+
+def waiting() -> list[tuple[str, int]]:
+    return sorted(SyncJob.objects.waiting().values_list("key", "priority"))
+
+
+def said(response: Any) -> list[str]:
+    return [str(message) for message in response.context["messages"]]
+
+
+def test_failed_jobs_are_listed_with_their_reason_the_newest_first(browser: Client) -> None:
+    first = fail(PlanFactory(ref_id="first"), "A reason <of> its own.")
+    second = fail(CustomerFactory(ref_id="second"))
+    response = browser.get("/problems/")
+    assert [job.pk for job in response.context["slice"].rows] == [second.pk, first.pk]
+    assert "A reason &lt;of&gt; its own." in response.content.decode()
+    assert [job.pk for job in browser.get("/problems/?kind=plan").context["slice"].rows] == [first.pk]
+
+
+def test_failures_are_filtered_by_cause(browser: Client) -> None:
+    match = fail(PlanFactory(), "The unit 'a' is missing.")
+    fail(PlanFactory(), "Something else.")
+    rows = browser.get("/problems/", {"cause": "The unit … is missing."}).context["slice"].rows
+    assert [job.pk for job in rows] == [match.pk]
+
+
+def test_only_the_chosen_ones_are_tried_again_at_a_clicks_priority(browser: Client) -> None:
+    chosen = [fail(PlanFactory(ref_id="a")), fail(CustomerFactory(ref_id="b"))]
+    fail(PlanFactory(ref_id="c"))
+    response = browser.post("/problems/retry/", {"job": [job.pk for job in chosen]}, follow=True)
+    assert waiting() == [("customer:b", Priority.CLICK), ("plan:a", Priority.CLICK)]
+    assert said(response) == ["2 on their way again."]
+    assert AuditEntry.objects.filter(action="sync").count() == 2
+
+
+def test_all_of_one_cause_are_tried_again(browser: Client) -> None:
+    for name in ("a", "b"):
+        fail(PlanFactory(ref_id=name), f"The unit '{name}' is missing.")
+    fail(PlanFactory(ref_id="c"), "Something else.")
+    browser.post("/problems/retry/", {"cause": "The unit … is missing."})
+    assert waiting() == [("plan:a", Priority.CLICK), ("plan:b", Priority.CLICK)]
+
+
+def test_retry_tells_the_truth_when_somebody_got_there_first(browser: Client) -> None:
+    failed = fail(PlanFactory(ref_id="a"))
+    SyncJob.objects.filter(pk=failed.pk).update(state=JobState.DONE)
+    response = browser.post("/problems/retry/", {"job": [failed.pk]}, follow=True)
+    assert said(response) == ["1 had been tried again, or settled, by somebody else meanwhile."]
+    assert waiting() == []
+
+
+def test_retrying_nothing_says_what_to_do(browser: Client) -> None:
+    assert said(browser.post("/problems/retry/", follow=True)) == [
+        "Nothing was chosen: tick the failures to try again."
+    ]
+    assert said(browser.post("/problems/retry/", {"job": ["x"]}, follow=True)) == [
+        "Nothing was chosen: tick the failures to try again."
+    ]
+
+
+def test_dismissing_takes_it_off_the_list_and_keeps_the_reason(browser: Client) -> None:
+    failed = fail(PlanFactory(ref_id="a"))
+    browser.post(f"/problems/{failed.pk}/dismiss/", {"reason": "Sold by hand."})
+    assert browser.get("/problems/").context["slice"].rows == []
+    entry = AuditEntry.objects.get(action="dismiss")
+    assert (entry.actor_name, entry.subject, entry.detail) == ("operator", "plan:a", {"reason": "Sold by hand."})
+
+
+def test_dismissing_needs_a_reason(browser: Client) -> None:
+    failed = fail(PlanFactory(ref_id="a"))
+    response = browser.post(f"/problems/{failed.pk}/dismiss/", {"reason": ""}, follow=True)
+    assert said(response) == ["Say why nothing needs to be done: the audit log keeps it."]
+    failed.refresh_from_db()
+    assert failed.state == JobState.FAILED
+
+
+def test_dismissing_what_is_settled_says_so(browser: Client) -> None:
+    failed = fail(PlanFactory(ref_id="a"))
+    SyncJob.objects.filter(pk=failed.pk).update(state=JobState.DONE)
+    response = browser.post(f"/problems/{failed.pk}/dismiss/", {"reason": "x"}, follow=True)
+    assert said(response) == ["It had been tried again, or settled, by somebody else meanwhile."]
+
+
+def test_what_waits_for_long_stands_beside_the_failures(browser: Client) -> None:
+    PlanFactory(ref_id="late")
+    PlanFactory(ref_id="fresh")
+    SyncJob.objects.filter(key="plan:late").update(created_at=timezone.now() - views.LONG - timedelta(seconds=1))
+    assert [job.key for job in browser.get("/problems/").context["long_waiting"]] == ["plan:late"]
+
+
+def test_activity_lists_every_job_and_filters_by_state_and_kind(browser: Client) -> None:
+    fail(PlanFactory(ref_id="a"))
+    CustomerFactory(ref_id="b")
+
+    def keys(query: str) -> list[str]:
+        return [job.key for job in browser.get(f"/activity/{query}").context["slice"].rows]
+
+    assert keys("") == ["customer:b", "plan:a"]
+    assert keys("?state=FAILED") == ["plan:a"]
+    assert keys("?kind=customer") == ["customer:b"]
+    assert keys("?state=FAILED&kind=customer") == []
+    assert keys("?state=nonsense") == ["customer:b", "plan:a"]
+
+
+def test_pages_of_jobs_keep_the_filter(browser: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(views, "PAGE_SIZE", 2)
+    jobs = [fail(PlanFactory()).pk for _ in range(3)]
+    first = browser.get("/activity/?state=FAILED")
+    assert [job.pk for job in first.context["slice"].rows] == [jobs[2], jobs[1]]
+    assert f"?state=FAILED&amp;after={jobs[1]}" in first.content.decode()
+    rest = browser.get(f"/activity/?state=FAILED&after={jobs[1]}").context["slice"].rows
+    assert [job.pk for job in rest] == [jobs[0]]
+
+
+@pytest.mark.parametrize("address", ["/problems/?after=x", "/activity/?before=x%27--", "/activity/?after="])
+def test_a_mistyped_page_is_the_first_page(browser: Client, address: str) -> None:
+    fail(PlanFactory())
+    assert len(browser.get(address).context["slice"].rows) == 1
+
+
+@pytest.mark.parametrize(("address", "queries"), [("/problems/", 9), ("/activity/", 7)])
+@pytest.mark.parametrize("rows", [1, 3])
+def test_lists_of_jobs_take_a_fixed_number_of_queries(
+    browser: Client, django_assert_num_queries: DjangoAssertNumQueries, address: str, queries: int, rows: int
+) -> None:
+    for _ in range(rows):
+        fail(PlanFactory())
+    browser.get(address)
+    with django_assert_num_queries(queries):
+        browser.get(address)
+
+
+def test_without_a_tenant_there_is_nothing_to_retry(browser: Client) -> None:
+    failed = fail(PlanFactory())
+    assert failed.kind == EntityKind.PLAN
+    Connection.objects.update(removed_at=timezone.now())
+    response = browser.post("/problems/retry/", {"job": [failed.pk]}, follow=True)
+    assert said(response) == ["There is no Zuora tenant to sync with: connect one first."]
