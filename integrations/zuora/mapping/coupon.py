@@ -92,7 +92,6 @@ def _discount(coupon: Coupon, period: str, *, tiers: tuple[TierNode, ...], frame
         number=number,
         body=body,
         shape=shape,
-        texts={"Name": "Discount"},
         tiers=tiers,
     )
 

@@ -37,21 +37,20 @@ class ChargeNode:
     """A charge: `body` is the create body without the rate plan's id.
 
     `shape` holds what Zuora cannot change in place (model, type, period, unit, tier bounds, currencies), as plain JSON:
-    when it differs from what was sent, the rate plan gets a successor. `texts` holds what a PUT may change (name,
-    default quantity): when that differs, `update` is sent. `tiers` are in the order of the rows in `body`.
+    when it differs from what was sent, the rate plan gets a successor; when only the rest of `body` does (name, default
+    quantity, prices), `update` is sent. `tiers` are in the order of the rows in `body`.
     """
 
     key: str
     number: str
     body: Body
     shape: Body
-    texts: Body
     tiers: tuple[TierNode, ...]
     unit: UnitNode | None = None
 
     @property
     def update(self) -> Body:
-        """What a PUT sends when `texts` changed, without the rate plan's id: the whole charge but what names its kind.
+        """What a PUT sends, without the rate plan's id: the whole charge but what names its kind.
 
         Source: https://developer.zuora.com/v1-api-reference/api/operation/Object_PUTProductRatePlanCharge/
         """

@@ -14,7 +14,7 @@ from integrations.zuora.mapping.nodes import Body, ChargeNode, ProductNode, Rate
 from integrations.zuora.mapping.policy import DEFAULT_POLICY
 from integrations.zuora.push.far import Far, Mismatch
 from integrations.zuora.push.link import link_by_billing_id
-from integrations.zuora.push.place import Endpoints, Held, Wanted, place
+from integrations.zuora.push.place import Endpoints, Held, Wanted, confirm, place
 from integrations.zuora.push.records import RETIRED, record_for, retire
 from integrations.zuora.push.unit import place_unit
 
@@ -73,6 +73,7 @@ def _push_tree(far: Far, record: SyncRecord, node: ProductNode, *, expires: bool
     _expire_retired(far, record, node)
     if expires:
         _place_product(far, record, node)
+    confirm(far, record)  # only now: until its last charge is there, nothing may be sold of it
 
 
 def _place_product(far: Far, record: SyncRecord, node: ProductNode) -> None:
@@ -114,17 +115,9 @@ def _place_charge(far: Far, root: SyncRecord, rate_plan: SyncRecord, node: Charg
         create=lambda raw, key: far.client.create_charge(raw, idempotency_key=key),
         held=_held,
         find=find,
-        update=lambda charge_id: far.client.update_charge(charge_id, _charge_update(body)),
+        update=lambda charge_id: far.client.update_charge(charge_id, {**node.update, "ProductRatePlanId": rate_plan.zuora_id}),
     )
     place(far, record, Wanted(body, node.number), endpoints)
-
-
-def _charge_update(body: Body) -> Body:
-    """Return the PUT body: it must carry what a create must, but for what is fixed, and reprices the rows it finds.
-
-    Source: https://developer.zuora.com/v1-api-reference/api/operation/Object_PUTProductRatePlanCharge/
-    """
-    return {name: value for name, value in body.items() if name not in {"ChargeType", "ProductRatePlanChargeNumber"}}
 
 
 def _checked_shape(row: dict[str, Any] | None, node: ChargeNode) -> dict[str, Any] | None:

@@ -69,7 +69,7 @@ def place(far: Far, record: SyncRecord, wanted: Wanted, endpoints: Endpoints) ->
         record.mark_held(
             zuora_id=record.zuora_id, number=record.zuora_number, sent=sent, digest=fingerprint, now=far.clock()
         )
-    else:
+    elif not record.has_parts:
         confirm(far, record)
     return record
 
