@@ -39,6 +39,7 @@ INSTALLED_APPS = [
     "catalog",
     "customers",
     "subscriptions",
+    "usage",
     "integrations",
     "stigg_zuora",
     "axes",
@@ -174,6 +175,7 @@ AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_VERBOSE = False
+AXES_LOCKOUT_TEMPLATE = "locked_out.html"
 
 # --- Safe by default ----------------------------------------------------------------------------------------------
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS

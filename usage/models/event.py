@@ -1,0 +1,79 @@
+from django.db import models
+from django.db.models import Q
+
+from catalog.models import Feature
+from customers.models import Customer
+
+#: Zuora holds 13 digits before and 9 after the point; usage is kept as exactly.
+QUANTITY = {"max_digits": 22, "decimal_places": 9}
+
+
+class UpdateBehavior(models.TextChoices):
+    """DELTA adds to what was used; SET says what is used from now on."""
+
+    DELTA = "DELTA"
+    SET = "SET"
+
+
+class UsageEvent(models.Model):
+    """Something was used: reported by feature, or a raw event that a meter counts. Stored once, never changed.
+
+    The idempotency key is unique in the very insert that stores the event: it is never "seen" before it is "stored".
+    """
+
+    idempotency_key = models.CharField(max_length=255, unique=True)
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="usage_events", db_index=False)
+    feature = models.ForeignKey(
+        Feature, null=True, on_delete=models.PROTECT, related_name="usage_events", db_index=False
+    )
+    event_name = models.CharField(max_length=255, blank=True)
+    resource_id = models.CharField(max_length=255, blank=True)
+    update_behavior = models.CharField(max_length=5, choices=UpdateBehavior, default=UpdateBehavior.DELTA)
+    value = models.DecimalField(**QUANTITY, null=True, help_text="Empty for a raw event.")
+    dimensions = models.JSONField(default=dict, blank=True)
+    occurred_at = models.DateTimeField()
+    received_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(feature__isnull=False, event_name="", value__isnull=False)
+                | (Q(feature__isnull=True, value__isnull=True) & ~Q(event_name="")),
+                name="usage_event_by_feature_or_by_name",
+            ),
+        ]
+        indexes = [
+            # Closing an hour reads that hour of one customer's feature, however many events there ever were.
+            models.Index(
+                fields=["customer", "feature", "resource_id", "occurred_at"],
+                condition=Q(feature__isnull=False),
+                name="usage_event_of_feature",
+            ),
+            models.Index(
+                fields=["customer", "resource_id", "occurred_at"],
+                condition=Q(feature__isnull=True),
+                name="usage_event_raw",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.idempotency_key
+
+
+class DirtyHour(models.Model):
+    """An hour of a customer's feature that has events which no slice knows of yet: written with the events."""
+
+    customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="+")
+    feature = models.ForeignKey(Feature, on_delete=models.CASCADE, related_name="+")
+    resource_id = models.CharField(max_length=255, blank=True)
+    hour = models.DateTimeField(help_text="Its first instant, UTC.")
+    since = models.DateTimeField(help_text="When its latest event was stored.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["customer", "feature", "resource_id", "hour"], name="dirty_hour_once"),
+        ]
+        indexes = [models.Index(fields=["hour"], name="dirty_hour_by_hour")]
+
+    def __str__(self) -> str:
+        return f"{self.customer_id}/{self.feature_id}/{self.resource_id} {self.hour:%Y-%m-%d %H}h"
