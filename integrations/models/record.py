@@ -78,6 +78,11 @@ class SyncRecord(models.Model):
         return bool(self.zuora_id)
 
     @property
+    def has_parts(self) -> bool:
+        """Whether its object in Zuora is the first of several: a product, with rate plans and charges to follow."""
+        return self.kind in {EntityKind.PLAN, EntityKind.ADDON, EntityKind.COUPON}
+
+    @property
     def is_stopped(self) -> bool:
         """Linked, sync stopped: it is in Zuora, and a rule says now that it should not be synced."""
         return self.is_linked and self.status == SyncStatus.NO_SYNC_REQUIRED
@@ -107,13 +112,14 @@ class SyncRecord(models.Model):
         self.save(update_fields=["pending_key"])
 
     def mark_held(self, *, zuora_id: str, number: str, sent: dict[str, Any], digest: str, now: datetime) -> None:
-        """Zuora holds what was sent."""
+        """Zuora holds what was sent; with parts it is synced only when they are, which its push says at its end."""
         self.zuora_id = zuora_id
         self.zuora_number = number
         self.sent = sent
         self.digest = digest
         self.clear_pending()
-        self.mark_status(SyncStatus.SUCCESS, now=now, save=False)
+        if not self.has_parts:
+            self.mark_status(SyncStatus.SUCCESS, now=now, save=False)
         self.synced_at = now
         self.save()
 

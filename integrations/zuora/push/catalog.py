@@ -115,7 +115,9 @@ def _place_charge(far: Far, root: SyncRecord, rate_plan: SyncRecord, node: Charg
         create=lambda raw, key: far.client.create_charge(raw, idempotency_key=key),
         held=_held,
         find=find,
-        update=lambda charge_id: far.client.update_charge(charge_id, {**node.update, "ProductRatePlanId": rate_plan.zuora_id}),
+        update=lambda charge_id: far.client.update_charge(
+            charge_id, {**node.update, "ProductRatePlanId": rate_plan.zuora_id}
+        ),
     )
     place(far, record, Wanted(body, node.number), endpoints)
 

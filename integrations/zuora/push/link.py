@@ -9,8 +9,6 @@ from integrations.zuora.errors import NotFound, Rejected
 from integrations.zuora.push.far import Far, Mismatch
 from integrations.zuora.push.place import Held, adopt
 
-_PRODUCT_KINDS = {EntityKind.PLAN, EntityKind.ADDON, EntityKind.COUPON}
-
 
 def link_by_billing_id(far: Far, record: SyncRecord, billing_id: str, *, sent: Mapping[str, Any] | None = None) -> None:
     """Link the object with this id or number, unless the record links it already.
@@ -22,7 +20,7 @@ def link_by_billing_id(far: Far, record: SyncRecord, billing_id: str, *, sent: M
     """
     if not billing_id or billing_id in (record.zuora_id, record.zuora_number):
         return
-    wanted = "product" if record.kind in _PRODUCT_KINDS else record.kind
+    wanted = "product" if record.has_parts else record.kind
     held = _look(far, wanted, billing_id)
     if held is None:
         others = [name for name in _LOOKS if name != _noun(wanted) and _look(far, name, billing_id) is not None]
