@@ -1,5 +1,5 @@
-from usage.models.event import QUANTITY, DirtyHour, UpdateBehavior, UsageEvent
+from usage.models.event import DirtyHour, UpdateBehavior, UsageEvent, quantity_field
 from usage.models.meter import Aggregation, Meter
 from usage.models.slice import Slice
 
-__all__ = ["QUANTITY", "Aggregation", "DirtyHour", "Meter", "Slice", "UpdateBehavior", "UsageEvent"]
+__all__ = ["Aggregation", "DirtyHour", "Meter", "Slice", "UpdateBehavior", "UsageEvent", "quantity_field"]

@@ -1,11 +1,15 @@
+from typing import Any
+
 from django.db import models
 from django.db.models import Q
 
 from catalog.models import Feature
 from customers.models import Customer
 
-#: Zuora holds 13 digits before and 9 after the point; usage is kept as exactly.
-QUANTITY = {"max_digits": 22, "decimal_places": 9}
+
+def quantity_field(**options: Any) -> "models.DecimalField[Any, Any]":
+    """Return the field for how much was used: 13 digits before and 9 after the point, as billing systems hold them."""
+    return models.DecimalField(max_digits=22, decimal_places=9, **options)
 
 
 class UpdateBehavior(models.TextChoices):
@@ -29,7 +33,7 @@ class UsageEvent(models.Model):
     event_name = models.CharField(max_length=255, blank=True)
     resource_id = models.CharField(max_length=255, blank=True)
     update_behavior = models.CharField(max_length=5, choices=UpdateBehavior, default=UpdateBehavior.DELTA)
-    value = models.DecimalField(**QUANTITY, null=True, help_text="Empty for a raw event.")
+    value = quantity_field(null=True, help_text="Empty for a raw event.")
     dimensions = models.JSONField(default=dict, blank=True)
     occurred_at = models.DateTimeField()
     received_at = models.DateTimeField()

@@ -3,7 +3,7 @@ from django.db.models import F, Q
 
 from catalog.models import Price
 from subscriptions.models import Subscription
-from usage.models.event import QUANTITY
+from usage.models.event import quantity_field
 
 
 class Slice(models.Model):
@@ -17,7 +17,7 @@ class Slice(models.Model):
     price = models.ForeignKey(Price, on_delete=models.PROTECT, related_name="slices")
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
-    quantity = models.DecimalField(**QUANTITY)
+    quantity = quantity_field()
     event_count = models.PositiveIntegerField(default=0)
     revision = models.PositiveIntegerField(default=1)
     closed_at = models.DateTimeField()
