@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("catalog", "customers", "subscriptions", "integrations", "stigg_zuora")
+PACKAGES = ("catalog", "customers", "subscriptions", "usage", "integrations", "stigg_zuora")
 
 
 def lint_imports(root: Path) -> "subprocess.CompletedProcess[str]":
