@@ -4,8 +4,6 @@ VENV := .venv
 # Tools are run as modules: a script's first line would break when the checkout is moved.
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check --no-input --require-hashes
-# The engine's tests once more, on the database of the embedded set-up.
-SQLITE_TEST_URL := sqlite:///var/test.sqlite3
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint bench lock clean python dependencies demo-dependencies
@@ -22,10 +20,10 @@ help:
 demo: demo-dependencies
 	@$(RUN) -m stigg_zuora.demo $(if $(filter-out 0 no false,$(ONCE)),--once)
 
+# All of them, then the engine's once more on the database of the embedded set-up.
 test: dependencies
 	$(RUN) -m pytest -n 2
-	mkdir -p var
-	DATABASE_URL=$(SQLITE_TEST_URL) $(RUN) -m pytest -n 2 -m engine
+	DATABASE_URL=sqlite:///:memory: $(RUN) -m pytest -n 2 -m engine
 
 # Settings without a mistake, of a grown-up deployment: served over TLS, on PostgreSQL, every secret made up.
 CHECKED := env DEBUG=false PUBLIC_URL=https://billing.example.com ALLOWED_HOSTS=billing.example.com \
@@ -75,5 +73,5 @@ python:
 	  $(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || { \
 	    echo "$(PYTHON) is older than Python 3.11: install a newer one, or name one: make PYTHON=python3.11" >&2; exit 1; }; \
 	  $(PYTHON) -c "import ensurepip, venv" 2>/dev/null || { \
-	    echo "$(PYTHON) cannot make virtual environments: install them first (on Debian and Ubuntu: apt install python3-venv)." >&2; exit 1; }; \
+	    echo "$(PYTHON) cannot make virtual environments: install them first (Debian, Ubuntu: apt install python3-venv)." >&2; exit 1; }; \
 	  rm -rf $(VENV) && $(PYTHON) -m venv $(VENV); }
