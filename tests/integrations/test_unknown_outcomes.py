@@ -105,10 +105,21 @@ def test_the_same_key_and_bytes_go_out_while_nobody_knows(world: World, name: st
     assert sent[0] == sent[1]
 
 
-@pytest.mark.parametrize("name", ["product", "account", "order"])
-def test_a_day_later_the_old_key_is_not_trusted(world: World, name: str) -> None:
+@pytest.mark.parametrize("name", CASES)
+def test_what_was_carried_out_is_found_and_not_sent_again(world: World, name: str) -> None:
     make, case = CASES[name]
     world.app.control.add_fault("drop", method="POST", path=case.path, times=1)
+    make()
+    world.settle()
+    sent = [one.raw_body for one in world.app.control.requests("POST") if one.path == case.path.rstrip("$")]
+    assert len(sent) == len(set(sent)) == case.count
+
+
+@pytest.mark.parametrize("name", ["product", "account", "order"])
+@pytest.mark.parametrize("fault", ["drop", "reset"])
+def test_a_day_later_the_old_key_is_not_trusted(world: World, name: str, fault: str) -> None:
+    make, case = CASES[name]
+    world.app.control.add_fault(fault, method="POST", path=case.path, times=1)
     make()
     while not any(record.is_pending for record in SyncRecord.objects.all()):
         world.advance(seconds=1)
@@ -117,6 +128,8 @@ def test_a_day_later_the_old_key_is_not_trusted(world: World, name: str) -> None
     world.app.control.advance(hours=25)
     world.settle()
     assert len(world.rows(case.table)) == case.count
+    posts = [one for one in world.app.control.requests("POST") if one.path == case.path.rstrip("$")]
+    assert len({one.idempotency_key for one in posts}) == len(posts) == (1 if fault == "drop" else 2)
     assert set(world.statuses().values()) == {SyncStatus.SUCCESS}
 
 
