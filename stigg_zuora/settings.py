@@ -124,6 +124,7 @@ CELERY_TASK_PUBLISH_RETRY = False  # the row is the truth; a beat sweeps up what
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "queue_order_strategy": "priority",
     "socket_connect_timeout": 1,
+    "socket_timeout": 5,  # a broker that hangs must not hang whoever saves
     "visibility_timeout": 3600,
 }
 CELERY_TASK_DEFAULT_QUEUE = "changes"
