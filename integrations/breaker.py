@@ -32,8 +32,7 @@ def note_error(connection: Connection, error: ZuoraError, *, now: datetime) -> N
     connection.refresh_from_db(fields=["down_since", "paused_until", "pause_reason"])
     ill_for = now - connection.down_since if connection.down_since else timedelta()
     pause = min(_LONGEST, max(_SHORTEST, ill_for / 4, timedelta(seconds=error.retry_after or 0)))
-    words = in_words(error)
-    connection.mark_down(reason=f"{words.what} {words.cure}".strip(), until=now + pause, now=now)
+    connection.mark_down(reason=in_words(error).text, until=now + pause, now=now)
 
 
 def note_success(connection: Connection) -> bool:

@@ -179,7 +179,7 @@ def _fail(attempt: _Attempt, far: Far, record: SyncRecord, words: Words) -> Woke
     record.error, record.cure = words.what, words.cure
     record.mark_status(SyncStatus.ERROR, now=far.clock(), save=False)
     record.save(update_fields=["error", "cure", "zuora_says", "zuora_request_id", "status", "status_since", "trace"])
-    return _end(attempt, far, JobState.FAILED, DeliveryOutcome.FAILED, reason=f"{words.what} {words.cure}".strip())
+    return _end(attempt, far, JobState.FAILED, DeliveryOutcome.FAILED, reason=words.text)
 
 
 def _end(

@@ -27,6 +27,11 @@ class Words:
     what: str
     cure: str
 
+    @property
+    def text(self) -> str:
+        """Both, as sentences; Zuora's own words end with or without a stop."""
+        return f"{self.what.rstrip('.')}. {self.cure}" if self.cure else self.what
+
 
 _CURES: dict[type[ZuoraError], str] = {
     Unauthorized: (

@@ -2,9 +2,10 @@
 
 import pytest
 
-from integrations.models import Connection, DeliveryOutcome, Delivery, JobState, SyncJob, SyncStatus
-from tests.factories.catalog import PlanFactory, plan_with_prices
 from catalog.models import PricingType
+from integrations.breaker import PROBE, may_send
+from integrations.models import Connection, Delivery, DeliveryOutcome, JobState, SyncJob, SyncStatus
+from tests.factories.catalog import PlanFactory, plan_with_prices
 from tests.integrations.conftest import World
 
 pytestmark = [pytest.mark.engine, pytest.mark.django_db]
@@ -23,9 +24,7 @@ def test_one_probe_goes_out_and_not_a_hundred(world: World) -> None:
     assert world.calls() == {"POST /v1/object/product": 1}
     connection = Connection.objects.get()
     assert connection.is_down
-    assert connection.pause_reason == (
-        "HTTP 503 with an answer that is not Zuora's (no JSON): Service Unavailable It is looked up before it is sent again."
-    ) or connection.pause_reason.startswith("Zuora cannot do it at the moment")
+    assert connection.pause_reason == "Zuora cannot do it at the moment: HTTP 503. It is sent again by itself."
     for _ in range(3):  # three probes later
         connection.refresh_from_db()
         assert connection.paused_until is not None
@@ -106,3 +105,13 @@ def test_silence_of_many_entities_is_an_illness_of_the_tenant(world: World) -> N
     world.deliver_due()
     assert Connection.objects.get().is_down
     assert sum(world.calls().values()) == 5
+
+
+def test_a_pause_that_is_over_lets_one_of_many_workers_through(connection: Connection) -> None:
+    now = connection.connected_at
+    connection.mark_down(reason="down", until=now, now=now)
+    seen_by_each = [Connection.objects.get() for _ in range(8)]
+    assert [may_send(one, now=now) for one in seen_by_each] == [True] + [False] * 7
+    assert not may_send(Connection.objects.get(), now=now)
+    later = now + PROBE
+    assert may_send(Connection.objects.get(), now=later), "a probe that never came back makes room for the next"

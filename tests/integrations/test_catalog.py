@@ -183,8 +183,10 @@ def test_where_settings_are_forbidden_a_missing_unit_is_asked_for(world: World) 
     [
         (
             lambda plan: plan.prices.update(block_size=100),
-            "The monthly flat fee of plan pro is sold in packages of 100, and Zuora counts single units: price one unit, "
-            "or use tiers.",
+            (
+                "The monthly flat fee of plan pro is sold in packages of 100, and Zuora counts single units: price one "
+                "unit, or use tiers."
+            ),
         ),
         (
             lambda plan: setattr(plan, "display_name", "P" * 101),
@@ -192,7 +194,10 @@ def test_where_settings_are_forbidden_a_missing_unit_is_asked_for(world: World) 
         ),
         (
             lambda plan: setattr(plan, "display_name", "Pro \N{ROCKET}"),
-            "The display name of plan pro holds '\N{ROCKET}', an emoji or another character that Zuora cannot store: take it out.",
+            (
+                "The display name of plan pro holds '\N{ROCKET}', an emoji or another character that Zuora cannot store: "
+                "take it out."
+            ),
         ),
     ],
 )

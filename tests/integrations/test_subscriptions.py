@@ -122,7 +122,7 @@ def test_changed_seats_a_removed_add_on_and_a_coupon_are_one_order(world: World)
     orders(world)
     subscription.quantities.update(quantity=9)
     subscription.addons.all().delete()
-    subscription.coupon_id = CouponFactory._meta.model.objects.get().pk  # noqa: SLF001
+    subscription.coupon_id = CouponFactory._meta.model.objects.get().pk
     subscription.save()
     world.settle()
     assert actions(world) == [
@@ -270,7 +270,8 @@ def test_it_waits_for_a_customer_that_will_not_be_synced_and_says_why(world: Wor
         "subscription:s1": SyncStatus.PENDING,
     }
     assert SyncJob.objects.waiting().get().reason == (
-        "Waits for customer customer-0, which will not be synced: There is no payment method: attach one that Zuora holds."
+        "Waits for customer customer-0, which will not be synced: There is no payment method: attach one that Zuora "
+        "holds."
     )
     customer = subscription.customer
     customer.payment_method_id = f"{3:032x}"
