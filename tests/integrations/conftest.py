@@ -87,10 +87,10 @@ class World:
         return self.app.control.rows(table)
 
 
-def open_client(app: StandIn, *, secret: str = "demo-secret") -> Client:
+def open_client(app: StandIn) -> Client:
     session = new_session()
     session.mount("https://", WSGIAdapter(app))
-    return Client(Credentials(REST_URL, "demo-client", secret), tokens=MemoryTokenStore(), session=session)
+    return Client(Credentials(REST_URL, "demo-client", "demo-secret"), tokens=MemoryTokenStore(), session=session)
 
 
 @pytest.fixture

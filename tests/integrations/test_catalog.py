@@ -195,8 +195,8 @@ def test_where_settings_are_forbidden_a_missing_unit_is_asked_for(world: World) 
         (
             lambda plan: setattr(plan, "display_name", "Pro \N{ROCKET}"),
             (
-                "The display name of plan pro holds '\N{ROCKET}', an emoji or another character that Zuora cannot store: "
-                "take it out."
+                "The display name of plan pro holds '\N{ROCKET}', an emoji or another character that Zuora cannot "
+                "store: take it out."
             ),
         ),
     ],
