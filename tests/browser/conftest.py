@@ -1,0 +1,94 @@
+"""A real Chromium in front of a live server."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from django.apps import apps
+from django.db import connection
+from playwright.sync_api import Browser, Page, sync_playwright
+from pytest_django.live_server_helper import LiveServer
+
+from tests.browser.scene import PASSWORD, people
+
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+AXE = Path(__file__).with_name("axe.min.js").read_text()
+
+LogIn = Callable[..., Page]
+
+
+def chromium() -> str | None:
+    """Return the machine's Chromium."""
+    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    executable = chromium()
+    if executable is None:
+        pytest.skip("There is no Chromium on this machine: install one (apt-get install chromium) to test the pages.")
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        # The driver runs an event loop in this thread, which Django takes for a sign of asynchronous code.
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        opened = playwright.chromium.launch(executable_path=executable, args=FLAGS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def roles(transactional_db: None) -> None:
+    """Make the roles anew: a live server's test empties every table when it ends, and they are rows of a migration."""
+    del transactional_db
+    migration = import_module("integrations.migrations.0002_roles")
+    with connection.schema_editor() as editor:
+        migration.make_roles(apps, editor)
+
+
+@pytest.fixture
+def log_in(browser: Browser, live_server: LiveServer, roles: None) -> Iterator[LogIn]:
+    """Log in as a role; every page that is opened must be free of errors in its console."""
+    del roles
+    people()
+    contexts, complaints = [], []
+
+    def as_role(role: str, *, dark: bool = False, phone: bool = False) -> Page:
+        context = browser.new_context(
+            base_url=live_server.url,
+            color_scheme="dark" if dark else "light",
+            viewport={"width": 390, "height": 844} if phone else {"width": 1280, "height": 800},
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.goto("/login/")
+        page.get_by_label("Username").fill(role.lower())
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Log in").click()
+        return page
+
+    yield as_role
+    for context in contexts:
+        context.close()
+    # A refused form is an answer of 422, and Chromium notes that; everything else is a defect.
+    assert [text for text in complaints if "422" not in text] == []
+
+
+def violations(page: Page) -> list[str]:
+    """Return what axe finds on the page, a line for each place."""
+    page.evaluate(AXE)
+    found = page.evaluate(
+        "axe.run().then(r => r.violations.flatMap(v => v.nodes.map(n => `${v.id}: ${n.target.join(' ')}`)))"
+    )
+    return list(found)

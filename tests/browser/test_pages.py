@@ -1,0 +1,188 @@
+"""The console in a real browser: what a person does, what a screen reader meets, what fits on a phone."""
+
+import re
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from integrations import connecting
+from integrations.models import Connection, JobState, SyncJob
+from integrations.zuora.client import Client
+from integrations.zuora.standin.app import StandIn, create_app
+from tests.browser.conftest import LogIn, violations
+from tests.browser.far_side import build
+from tests.integrations.conftest import open_client
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+ZUORA = "/settings/integrations/apps/zuora/"
+PAGES = [
+    "/",
+    "/plans/",
+    "/plans/team/",
+    "/plans/scale/",
+    "/plans/next-year/",
+    "/addons/sso/",
+    "/coupons/spring/",
+    "/customers/",
+    "/customers/customer-delta/",
+    "/subscriptions/subscription-birch/",
+    "/subscriptions/subscription-cobalt/",
+    "/problems/",
+    "/activity/",
+    "/settings/integrations/apps/",
+    ZUORA,
+    f"{ZUORA}remove/",
+]
+
+
+@pytest.fixture
+def standin(monkeypatch: pytest.MonkeyPatch) -> StandIn:
+    """A tenant in process behind every address that somebody connects."""
+    app = create_app(seed=1)
+
+    def client_with(*, rest_url: str, client_id: str, client_secret: str) -> Client:
+        del rest_url, client_id
+        return open_client(app, secret=client_secret)
+
+    monkeypatch.setattr(connecting, "client_with", client_with)
+    return app
+
+
+def look_at_all(page: Page) -> dict[str, list[str]]:
+    """Open every page, and return what is wrong with it."""
+    found = {}
+    for address in PAGES:
+        answer = page.goto(address)
+        wrong = violations(page)
+        if answer is None or answer.status != 200:
+            wrong.append(f"status {answer and answer.status}")
+        if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
+            wrong.append("wider than the window")
+        if wrong:
+            found[address] = wrong
+    return found
+
+
+@pytest.mark.parametrize(("dark", "phone"), [(False, False), (True, False), (False, True)])
+def test_no_page_has_a_violation_or_is_too_wide(log_in: LogIn, dark: bool, phone: bool) -> None:
+    build(timezone.now())
+    assert look_at_all(log_in("Administrator", dark=dark, phone=phone)) == {}
+
+
+def test_the_pages_before_a_connection_have_no_violation(log_in: LogIn) -> None:
+    page = log_in("Administrator")
+    for address in ("/", "/plans/", "/problems/", "/activity/", ZUORA):
+        page.goto(address)
+        assert (address, violations(page)) == (address, [])
+
+
+def test_the_login_page_has_no_violation(log_in: LogIn) -> None:
+    page = log_in("Viewer")
+    page.get_by_role("button", name="Log out").click()
+    expect(page.get_by_role("button", name="Log in")).to_be_visible()
+    assert violations(page) == []
+
+
+def test_an_administrator_connects_removes_and_connects_again(log_in: LogIn, standin: StandIn) -> None:
+    page = log_in("Administrator")
+    page.get_by_role("link", name="Connect a tenant").click()
+    page.get_by_label("Tenant URL").fill("https://test.zuora.com")
+    page.get_by_label("Client ID").fill("demo-client")
+    page.get_by_label("Client secret").fill("wrong")
+    page.get_by_role("button", name="Connect to Zuora").click()
+    expect(page.get_by_role("alert")).to_contain_text("Not connected, and nothing was saved")
+    expect(page.get_by_label("Client ID")).to_have_value("demo-client")
+    expect(page.get_by_label("Client secret")).to_have_value("")
+
+    page.get_by_label("Client secret").fill("demo-secret")
+    page.get_by_role("button", name="Connect to Zuora").click()
+    expect(page.get_by_text("Connected to tenant 10042.")).to_be_visible()
+    expect(page.get_by_text("Orders are enabled.")).to_be_visible()
+
+    page.get_by_role("link", name="Remove").click()
+    page.get_by_label("Tenant host").fill("test.zuora.com")
+    page.get_by_role("button", name="Remove").click()
+    expect(page.get_by_text("is no longer connected")).to_be_visible()
+
+    page.get_by_label("Tenant URL").fill("test.zuora.com")
+    page.get_by_label("Client ID").fill("demo-client")
+    page.get_by_label("Client secret").fill("demo-secret")
+    page.get_by_role("button", name="Connect to Zuora").click()
+    expect(page.get_by_text("Connected to tenant 10042.")).to_be_visible()
+    assert Connection.objects.count() == 1
+    standin.close()
+
+
+def test_an_operator_finds_a_failure_and_tries_it_again(log_in: LogIn) -> None:
+    build(timezone.now())
+    page = log_in("Operator")
+    page.get_by_role("link", name="The unit of measure").click()
+    page.get_by_label("Choose all on this page").check()
+    expect(page.get_by_label("Choose plan:scale")).to_be_checked()
+    page.get_by_role("button", name="Retry selected").click()
+    expect(page.get_by_text("1 on its way again.")).to_be_visible()
+    expect(page.get_by_text("Nothing failed.")).to_be_visible()
+    assert SyncJob.objects.filter(key="plan:scale", state=JobState.WAITING).exists()
+
+
+def test_a_page_follows_a_sync_without_reloading(log_in: LogIn) -> None:
+    build(timezone.now())
+    page = log_in("Operator")
+    page.goto("/plans/scale/")
+    page.get_by_role("button", name="Retry").click()
+    expect(page.get_by_text("Waits for its turn.")).to_be_visible()
+    page.locator("h1").click()  # somebody who reads: nothing on the part that refreshes has the focus
+    SyncJob.objects.filter(key="plan:scale").update(state=JobState.DONE)
+    expect(page.get_by_text("Waits for its turn.")).to_be_hidden()
+
+
+def test_typing_into_the_search_filters_the_list_and_the_address(log_in: LogIn) -> None:
+    build(timezone.now())
+    page = log_in("Viewer")
+    page.goto("/customers/")
+    page.get_by_label("Search").press_sequentially("cobalt")
+    expect(page.locator("#rows tbody tr")).to_have_count(1)
+    expect(page).to_have_url(re.compile(r"\?q=cobalt&status=$"))
+    page.get_by_label("Sync status").select_option("Failed")
+    expect(page.get_by_text("No customer matches.")).to_be_visible()
+
+
+def test_a_billing_id_opens_the_tenant_in_another_tab(log_in: LogIn) -> None:
+    build(timezone.now())
+    page = log_in("Viewer")
+    page.goto("/plans/")
+    link = page.get_by_role("link", name="stigg--team")
+    expect(link).to_have_attribute("href", re.compile(r"^https://na\.zuora\.com/apps/Product\.do\?method=view&id="))
+    expect(link).to_have_attribute("target", "_blank")
+    expect(link).to_have_attribute("rel", "noopener noreferrer")
+
+
+def test_a_viewer_sees_no_button_that_does_something(log_in: LogIn) -> None:
+    build(timezone.now())
+    page = log_in("Viewer")
+    for address in ("/plans/scale/", "/subscriptions/subscription-birch/", "/problems/"):
+        page.goto(address)
+        names = [button.inner_text() for button in page.get_by_role("button").all() if button.is_visible()]
+        assert set(names) <= {"Log out", "Show"}
+
+
+def test_the_keyboard_reaches_the_page_first_and_shows_where_it_is(log_in: LogIn) -> None:
+    page = log_in("Viewer")
+    page.goto("/plans/")
+    page.keyboard.press("Tab")
+    skip = page.get_by_role("link", name="Skip to the page")
+    expect(skip).to_be_focused()
+    expect(skip).to_be_in_viewport()
+    page.keyboard.press("Tab")
+    outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert outline == "solid"
+
+
+def test_the_menu_folds_on_a_phone(log_in: LogIn) -> None:
+    page = log_in("Viewer", phone=True)
+    link = page.get_by_role("link", name="Subscriptions")
+    expect(link).to_be_hidden()
+    page.get_by_role("button", name="Menu").click()
+    link.click()
+    expect(page.get_by_role("heading", name="Subscriptions")).to_be_visible()
