@@ -98,7 +98,7 @@ class SyncRecordAdmin(ReadOnlyAdmin):
         url = link_into_tenant(record)
         shown = record.zuora_number or record.zuora_id
         if not url:
-            return shown or "-"
+            return shown or "\N{EN DASH}"
         return format_html('<a href="{}" target="_blank" rel="noopener noreferrer">{}</a>', url, shown)
 
     @admin.action(description="Sync now", permissions=["sync"])

@@ -5,7 +5,7 @@ from typing import NoReturn
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from integrations import operating
 from integrations.models import Connection, JobState, Priority, SyncJob
@@ -44,21 +44,22 @@ def connect(
     _refuse_a_second(rest_url)
     seen = _examine(rest_url=rest_url, client_id=client_id, client_secret=client_secret, now=now)
     tenant_id = seen.tenant_id or client_id[:64]
-    with transaction.atomic():
-        if Connection.objects.active().exists():  # somebody else was quicker
-            _refuse("Connection", "Another connection was made meanwhile.", "Look at it before you connect again.")
-        connection = Connection.objects.filter(rest_url=rest_url, tenant_id=tenant_id).first() or Connection(
-            rest_url=rest_url, tenant_id=tenant_id, key_prefix=settings.ZUORA_KEY_PREFIX
-        )
-        known = connection.pk is not None
-        _use_credentials(connection, client_id, client_secret, now)
-        connection.sync_customers, connection.sync_subscriptions = sync_customers, sync_subscriptions
-        connection.findings = seen.findings
-        connection.connected_at, connection.removed_at = now, None
-        connection.paused_until, connection.pause_reason, connection.down_since = None, "", None
-        connection.save()
-        operating.note(actor=actor, action="connect", subject=str(connection), now=now, known=known)
-        operating.sync_everything(connection=connection, actor=actor, now=now, priority=Priority.BACKFILL)
+    connection = Connection.objects.filter(rest_url=rest_url, tenant_id=tenant_id).first() or Connection(
+        rest_url=rest_url, tenant_id=tenant_id, key_prefix=settings.ZUORA_KEY_PREFIX
+    )
+    known = connection.pk is not None
+    _use_credentials(connection, client_id, client_secret, now)
+    connection.sync_customers, connection.sync_subscriptions = sync_customers, sync_subscriptions
+    connection.findings = seen.findings
+    connection.connected_at, connection.removed_at = now, None
+    connection.paused_until, connection.pause_reason, connection.down_since = None, "", None
+    try:
+        with transaction.atomic():
+            connection.save()
+            operating.note(actor=actor, action="connect", subject=str(connection), now=now, known=known)
+            operating.sync_everything(connection=connection, actor=actor, now=now, priority=Priority.BACKFILL)
+    except IntegrityError:  # only one may be in use, and somebody else was quicker
+        _refuse("Connection", "Another connection was made meanwhile.", "Look at it before you connect again.")
     return connection
 
 

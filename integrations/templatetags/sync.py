@@ -143,7 +143,7 @@ def money(amount: Decimal) -> str:
 def utc(moment: datetime | str | None) -> SafeString | str:
     """Show a moment in UTC, to the minute; its title holds the second."""
     if not isinstance(moment, datetime):  # a template gives "" for what is not there
-        return "-"
+        return "\N{EN DASH}"
     return format_html(
         '<time class="text-nowrap" datetime="{}" title="{}">{}</time>',
         moment.isoformat(timespec="seconds"),

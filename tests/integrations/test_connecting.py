@@ -8,6 +8,7 @@ from integrations import connecting
 from integrations.connecting import ConnectionRefused
 from integrations.models import AuditEntry, Connection, EntityKind, JobState, Priority, SyncJob, SyncRecord
 from integrations.zuora.client import Client
+from integrations.zuora.doctor import Examination, examine
 from integrations.zuora.standin.app import StandIn
 from tests.factories.catalog import PlanFactory
 from tests.integrations.conftest import CUSTOM_FIELDS, REST_URL, open_client
@@ -53,7 +54,7 @@ def actions() -> list[str]:
 
 
 def test_connecting_keeps_what_the_examination_found_and_looks_at_everything(actor: User) -> None:
-    plan = PlanFactory()
+    plan = PlanFactory.create()
     made = connect(actor, sync_customers=False)
     made.refresh_from_db()
     assert (made.rest_url, made.tenant_id, made.client_id, made.client_secret) == (
@@ -110,6 +111,19 @@ def test_a_second_tenant_is_refused_while_one_is_connected(actor: User, tenant: 
     with pytest.raises(ConnectionRefused, match="is connected"):
         connect(actor)
     assert (Connection.objects.count(), tenant.control.requests()) == (1, [])
+
+
+def test_whoever_connects_second_at_the_same_time_is_refused(actor: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    def meanwhile(*, client: Client, now: datetime) -> Examination:
+        Connection.objects.create(
+            rest_url=REST_URL, tenant_id="quicker", key_prefix="stigg", connected_at=now, credentials_since=now
+        )
+        return examine(client=client, now=now)
+
+    monkeypatch.setattr(connecting, "examine", meanwhile)
+    with pytest.raises(ConnectionRefused, match="Another connection was made meanwhile"):
+        connect(actor)
+    assert [made.tenant_id for made in Connection.objects.all()] == ["quicker"]
 
 
 def test_reconnecting_to_the_same_tenant_finds_the_old_links(actor: User) -> None:
@@ -188,7 +202,7 @@ def test_wrong_new_credentials_leave_the_old_ones(actor: User) -> None:
 
 
 def test_a_switch_has_everything_looked_at_again(actor: User) -> None:
-    PlanFactory()
+    PlanFactory.create()
     made = connect(actor)
     SyncJob.objects.all().delete()
     connecting.switch(connection=made, sync_customers=False, sync_subscriptions=True, actor=actor, now=NOW)
