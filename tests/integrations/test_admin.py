@@ -33,7 +33,7 @@ MODELS = [Connection, SyncJob, SyncRecord, Delivery, Request, AuditEntry]
 def browser(connection: Connection) -> Client:
     """An operator, and one row of everything."""
     user = people()["Operator"]
-    PlanFactory(ref_id="pro")
+    PlanFactory.create(ref_id="pro")
     job = SyncJob.objects.get()
     delivery = Delivery.objects.create(job=job, track_id="t-1", worker="w", started_at=NOW)
     Request.objects.create(
@@ -99,7 +99,7 @@ def test_sync_now_makes_jobs_at_a_clicks_priority(browser: Client) -> None:
 
 
 def test_retry_takes_the_failed_jobs_only(browser: Client) -> None:
-    PlanFactory(ref_id="other")
+    PlanFactory.create(ref_id="other")
     done, failed = SyncJob.objects.get(key="plan:other"), SyncJob.objects.get(key="plan:pro")
     SyncJob.objects.filter(pk=done.pk).update(state=JobState.DONE)
     SyncJob.objects.filter(pk=failed.pk).update(state=JobState.FAILED)

@@ -31,7 +31,7 @@ ADMINISTERS = [ZUORA, f"{ZUORA}switches/", f"{ZUORA}credentials/", f"{ZUORA}test
 def as_role(client: Client, connection: Connection) -> dict[str, Client]:
     """A browser for each role, and one for somebody without any."""
     del connection
-    PlanFactory(ref_id="pro")
+    PlanFactory.create(ref_id="pro")
     users = {**people(), "None": User.objects.create_user("nobody")}
     browsers = {"Anonymous": client}
     for role, user in users.items():

@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,7 +24,7 @@ FORM = {
 
 
 @pytest.fixture
-def browser(standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser]:
+def browser(standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> Browser:
     """An administrator, and a tenant in process behind every address."""
 
     def client_with(*, rest_url: str, client_id: str, client_secret: str) -> Client:
@@ -94,7 +93,7 @@ def test_an_incomplete_form_names_the_field(browser: Browser) -> None:
 
 @pytest.mark.usefixtures("connection")
 def test_switches_are_saved_and_everything_is_looked_at_again(browser: Browser) -> None:
-    PlanFactory(ref_id="pro")
+    PlanFactory.create(ref_id="pro")
     SyncJob.objects.all().delete()
     browser.post(f"{ZUORA}switches/", {"sync_subscriptions": "on"})
     made = Connection.objects.get()
@@ -135,7 +134,7 @@ def test_removing_asks_for_the_host_and_takes_nothing_else(browser: Browser, typ
 
 @pytest.mark.usefixtures("connection")
 def test_removing_says_what_happens_and_does_it(browser: Browser) -> None:
-    PlanFactory()
+    PlanFactory.create()
     page = shown(browser.get(f"{ZUORA}remove/"))
     assert "1 waiting job is cancelled." in page
     assert "Nothing in Zuora is changed" in page

@@ -73,7 +73,7 @@ def test_a_list_takes_eight_queries_however_many_rows(
 
 
 def test_a_row_shows_status_since_when_and_the_billing_id_as_a_link_into_the_tenant(browser: Client) -> None:
-    PlanFactory(ref_id="pro", display_name="Professional")
+    PlanFactory.create(ref_id="pro", display_name="Professional")
     mark("plan:pro", SyncStatus.SUCCESS, zuora_id="a" * 32, zuora_number="stigg--plan--pro")
     shown = page(browser, "/plans/")
     assert 'href="https://test.zuora.com/apps/Product.do?method=view&amp;id=' + "a" * 32 in shown
@@ -94,7 +94,7 @@ def test_a_row_shows_status_since_when_and_the_billing_id_as_a_link_into_the_ten
 def test_every_status_has_its_words_on_list_and_page(
     browser: Client, status: SyncStatus, zuora_id: str, label: str
 ) -> None:
-    CustomerFactory(ref_id="ada")
+    CustomerFactory.create(ref_id="ada")
     mark("customer:ada", status, zuora_id=zuora_id)
     rows = page(browser, "/customers/").split("<tbody>")[1]
     assert f"{label}</span>" in rows
@@ -111,9 +111,9 @@ def test_a_list_is_filtered_by_status(browser: Client) -> None:
             (SyncStatus.NO_SYNC_REQUIRED, "b" * 32),
         ]
     ):
-        CustomerFactory(ref_id=f"c{number}")
+        CustomerFactory.create(ref_id=f"c{number}")
         mark(f"customer:c{number}", status, zuora_id=zuora_id)
-    CustomerFactory(ref_id="c5")
+    CustomerFactory.create(ref_id="c5")
     SyncRecord.objects.filter(key="customer:c5").delete()
     found = {slug: names(browser, f"/customers/?status={slug}") for slug in entities.FILTERS}
     assert found == {
@@ -129,8 +129,8 @@ def test_a_list_is_filtered_by_status(browser: Client) -> None:
 
 @pytest.mark.parametrize("text", ["bakery", "AURORA", "billing@aurora", "first"])
 def test_a_search_finds_by_id_name_and_address(browser: Client, text: str) -> None:
-    CustomerFactory(ref_id="first", name="Aurora Bakery", email="billing@aurora.example")
-    CustomerFactory(ref_id="other", name="Birch", email="office@birch.example")
+    CustomerFactory.create(ref_id="first", name="Aurora Bakery", email="billing@aurora.example")
+    CustomerFactory.create(ref_id="other", name="Birch", email="office@birch.example")
     assert names(browser, f"/customers/?q={text}") == ["first"]
 
 
@@ -142,7 +142,7 @@ def test_an_empty_list_says_why_it_is_empty(browser: Client) -> None:
 def test_pages_of_a_list_lead_to_each_other(browser: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(entities, "PAGE_SIZE", 2)
     for number in range(5):
-        CouponFactory(ref_id=f"c{number}")
+        CouponFactory.create(ref_id=f"c{number}")
     seen, address = [], "/coupons/"
     while address:
         response = browser.get(address)
@@ -170,7 +170,7 @@ def test_an_unknown_entity_is_a_page_of_ours(browser: Client) -> None:
 
 
 def test_the_page_of_a_plan_links_its_rate_plans_and_charges(browser: Client) -> None:
-    plan = PlanFactory(ref_id="pro")
+    plan = PlanFactory.create(ref_id="pro")
     root = mark("plan:pro", SyncStatus.SUCCESS, zuora_id="a" * 32)
     for key, kind, zuora_id in (
         ("plan:pro/MONTHLY", EntityKind.BILLING_PERIOD, "b" * 32),
@@ -189,7 +189,7 @@ def test_the_page_of_a_plan_links_its_rate_plans_and_charges(browser: Client) ->
 
 
 def test_why_shows_every_rule_with_what_it_saw(browser: Client) -> None:
-    CustomerFactory(ref_id="ada")
+    CustomerFactory.create(ref_id="ada")
     mark(
         "customer:ada",
         SyncStatus.NO_SYNC_REQUIRED,
@@ -206,7 +206,7 @@ def test_why_shows_every_rule_with_what_it_saw(browser: Client) -> None:
 
 
 def test_a_failure_shows_plain_words_the_cure_and_zuoras_own(browser: Client) -> None:
-    PlanFactory(ref_id="pro")
+    PlanFactory.create(ref_id="pro")
     told = {
         "error": "The unit is not active.",
         "cure": "Activate it.",
@@ -220,7 +220,7 @@ def test_a_failure_shows_plain_words_the_cure_and_zuoras_own(browser: Client) ->
 
 
 def test_a_waiting_entity_names_and_links_its_parent(browser: Client) -> None:
-    subscription = SubscriptionFactory(ref_id="first", plan=PlanFactory(ref_id="pro"))
+    subscription = SubscriptionFactory.create(ref_id="first", plan=PlanFactory.create(ref_id="pro"))
     SyncJob.objects.of(kind=EntityKind.SUBSCRIPTION, entity_id=subscription.pk).update(
         waiting_for="plan:pro", reason="The plan is not in Zuora yet."
     )
@@ -230,7 +230,7 @@ def test_a_waiting_entity_names_and_links_its_parent(browser: Client) -> None:
 
 
 def test_a_page_refreshes_by_itself_only_while_something_is_under_way(browser: Client) -> None:
-    PlanFactory(ref_id="pro")
+    PlanFactory.create(ref_id="pro")
     assert 'hx-trigger="every 2s"' in page(browser, "/plans/pro/")
     SyncJob.objects.update(state=JobState.DONE)
     assert "hx-trigger" not in page(browser, "/plans/pro/")
@@ -239,7 +239,7 @@ def test_a_page_refreshes_by_itself_only_while_something_is_under_way(browser: C
 def test_the_request_log_shows_the_latest_twenty_with_numbers_as_they_were_sent(
     browser: Client, connection: Connection
 ) -> None:
-    PlanFactory(ref_id="pro")
+    PlanFactory.create(ref_id="pro")
     job = SyncJob.objects.get(key="plan:pro")
     delivery = Delivery.objects.create(job=job, track_id="t-1", worker="w", started_at=NOW)
     for number in range(21):
@@ -253,7 +253,7 @@ def test_the_request_log_shows_the_latest_twenty_with_numbers_as_they_were_sent(
 
 
 def test_sync_now_makes_a_job_at_a_clicks_priority(browser: Client) -> None:
-    PlanFactory(ref_id="pro")
+    PlanFactory.create(ref_id="pro")
     SyncJob.objects.all().delete()
     response = browser.post("/plans/pro/sync/", follow=True)
     assert [(job.key, job.priority) for job in SyncJob.objects.all()] == [("plan:pro", Priority.CLICK)]
@@ -261,14 +261,14 @@ def test_sync_now_makes_a_job_at_a_clicks_priority(browser: Client) -> None:
 
 
 def test_sync_now_of_a_draft_says_what_to_do(browser: Client) -> None:
-    PlanFactory(ref_id="pro", status="DRAFT")
+    PlanFactory.create(ref_id="pro", status="DRAFT")
     response = browser.post("/plans/pro/sync/", follow=True)
     assert "it is pushed once it is published" in response.content.decode()
     assert SyncJob.objects.count() == 0
 
 
 def test_keeping_a_stopped_entity_ends_the_question(browser: Client) -> None:
-    SubscriptionFactory(ref_id="first")
+    SubscriptionFactory.create(ref_id="first")
     mark("subscription:first", SyncStatus.NO_SYNC_REQUIRED, zuora_id="a" * 32)
     assert "Keep it in Zuora" in page(browser, "/subscriptions/first/")
     browser.post("/subscriptions/first/keep/")
@@ -277,14 +277,14 @@ def test_keeping_a_stopped_entity_ends_the_question(browser: Client) -> None:
 
 
 def test_cancelling_a_stopped_subscription_there_is_asked_of_the_sync(browser: Client) -> None:
-    SubscriptionFactory(ref_id="first")
+    SubscriptionFactory.create(ref_id="first")
     mark("subscription:first", SyncStatus.NO_SYNC_REQUIRED, zuora_id="a" * 32)
     browser.post("/subscriptions/first/cancel-there/")
     assert SyncRecord.objects.get(key="subscription:first").cancel_wanted_at is not None
 
 
 def test_there_is_nothing_to_decide_about_what_is_synced(browser: Client) -> None:
-    SubscriptionFactory(ref_id="first")
+    SubscriptionFactory.create(ref_id="first")
     mark("subscription:first", SyncStatus.SUCCESS, zuora_id="a" * 32)
     response = browser.post("/subscriptions/first/cancel-there/", follow=True)
     assert "there is nothing to decide" in response.content.decode()
@@ -293,7 +293,7 @@ def test_there_is_nothing_to_decide_about_what_is_synced(browser: Client) -> Non
 
 def test_without_a_tenant_lists_and_pages_work_and_syncing_says_why_not(browser: Client) -> None:
     Connection.objects.update(removed_at=NOW)
-    PlanFactory(ref_id="pro")
+    PlanFactory.create(ref_id="pro")
     assert "Zuora is not connected." in page(browser, "/plans/")
     assert "No tenant is connected." in page(browser, "/plans/pro/")
     response = browser.post("/plans/pro/sync/", follow=True)
@@ -307,7 +307,7 @@ def test_every_kind_has_a_page_that_shows_what_it_holds(browser: Client, slug: s
 
 
 def test_edit_leads_to_the_admin_for_those_who_may(browser: Client) -> None:
-    plan = PlanFactory(ref_id="pro")
+    plan = PlanFactory.create(ref_id="pro")
     assert f"/admin/catalog/plan/{plan.pk}/change/" in page(browser, "/plans/pro/")
     User.objects.update(is_staff=False)
     assert "/admin/catalog/plan/" not in page(browser, "/plans/pro/")

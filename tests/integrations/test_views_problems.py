@@ -40,8 +40,8 @@ def said(response: Any) -> list[str]:
 
 
 def test_failed_jobs_are_listed_with_their_reason_the_newest_first(browser: Client) -> None:
-    first = fail(PlanFactory(ref_id="first"), "A reason <of> its own.")
-    second = fail(CustomerFactory(ref_id="second"))
+    first = fail(PlanFactory.create(ref_id="first"), "A reason <of> its own.")
+    second = fail(CustomerFactory.create(ref_id="second"))
     response = browser.get("/problems/")
     assert [job.pk for job in response.context["slice"].rows] == [second.pk, first.pk]
     assert "A reason &lt;of&gt; its own." in response.content.decode()
@@ -49,15 +49,15 @@ def test_failed_jobs_are_listed_with_their_reason_the_newest_first(browser: Clie
 
 
 def test_failures_are_filtered_by_cause(browser: Client) -> None:
-    match = fail(PlanFactory(), "The unit 'a' is missing.")
-    fail(PlanFactory(), "Something else.")
+    match = fail(PlanFactory.create(), "The unit 'a' is missing.")
+    fail(PlanFactory.create(), "Something else.")
     rows = browser.get("/problems/", {"cause": "The unit … is missing."}).context["slice"].rows
     assert [job.pk for job in rows] == [match.pk]
 
 
 def test_only_the_chosen_ones_are_tried_again_at_a_clicks_priority(browser: Client) -> None:
-    chosen = [fail(PlanFactory(ref_id="a")), fail(CustomerFactory(ref_id="b"))]
-    fail(PlanFactory(ref_id="c"))
+    chosen = [fail(PlanFactory.create(ref_id="a")), fail(CustomerFactory.create(ref_id="b"))]
+    fail(PlanFactory.create(ref_id="c"))
     response = browser.post("/problems/retry/", {"job": [job.pk for job in chosen]}, follow=True)
     assert waiting() == [("customer:b", Priority.CLICK), ("plan:a", Priority.CLICK)]
     assert said(response) == ["2 on their way again."]
@@ -66,14 +66,14 @@ def test_only_the_chosen_ones_are_tried_again_at_a_clicks_priority(browser: Clie
 
 def test_all_of_one_cause_are_tried_again(browser: Client) -> None:
     for name in ("a", "b"):
-        fail(PlanFactory(ref_id=name), f"The unit '{name}' is missing.")
-    fail(PlanFactory(ref_id="c"), "Something else.")
+        fail(PlanFactory.create(ref_id=name), f"The unit '{name}' is missing.")
+    fail(PlanFactory.create(ref_id="c"), "Something else.")
     browser.post("/problems/retry/", {"cause": "The unit … is missing."})
     assert waiting() == [("plan:a", Priority.CLICK), ("plan:b", Priority.CLICK)]
 
 
 def test_retry_tells_the_truth_when_somebody_got_there_first(browser: Client) -> None:
-    failed = fail(PlanFactory(ref_id="a"))
+    failed = fail(PlanFactory.create(ref_id="a"))
     SyncJob.objects.filter(pk=failed.pk).update(state=JobState.DONE)
     response = browser.post("/problems/retry/", {"job": [failed.pk]}, follow=True)
     assert said(response) == ["1 had been tried again, or settled, by somebody else meanwhile."]
@@ -90,7 +90,7 @@ def test_retrying_nothing_says_what_to_do(browser: Client) -> None:
 
 
 def test_dismissing_takes_it_off_the_list_and_keeps_the_reason(browser: Client) -> None:
-    failed = fail(PlanFactory(ref_id="a"))
+    failed = fail(PlanFactory.create(ref_id="a"))
     browser.post(f"/problems/{failed.pk}/dismiss/", {"reason": "Sold by hand."})
     assert browser.get("/problems/").context["slice"].rows == []
     entry = AuditEntry.objects.get(action="dismiss")
@@ -98,7 +98,7 @@ def test_dismissing_takes_it_off_the_list_and_keeps_the_reason(browser: Client) 
 
 
 def test_dismissing_needs_a_reason(browser: Client) -> None:
-    failed = fail(PlanFactory(ref_id="a"))
+    failed = fail(PlanFactory.create(ref_id="a"))
     response = browser.post(f"/problems/{failed.pk}/dismiss/", {"reason": ""}, follow=True)
     assert said(response) == ["Say why nothing needs to be done: the audit log keeps it."]
     failed.refresh_from_db()
@@ -106,22 +106,22 @@ def test_dismissing_needs_a_reason(browser: Client) -> None:
 
 
 def test_dismissing_what_is_settled_says_so(browser: Client) -> None:
-    failed = fail(PlanFactory(ref_id="a"))
+    failed = fail(PlanFactory.create(ref_id="a"))
     SyncJob.objects.filter(pk=failed.pk).update(state=JobState.DONE)
     response = browser.post(f"/problems/{failed.pk}/dismiss/", {"reason": "x"}, follow=True)
     assert said(response) == ["It had been tried again, or settled, by somebody else meanwhile."]
 
 
 def test_what_waits_for_long_stands_beside_the_failures(browser: Client) -> None:
-    PlanFactory(ref_id="late")
-    PlanFactory(ref_id="fresh")
+    PlanFactory.create(ref_id="late")
+    PlanFactory.create(ref_id="fresh")
     SyncJob.objects.filter(key="plan:late").update(created_at=timezone.now() - views.LONG - timedelta(seconds=1))
     assert [job.key for job in browser.get("/problems/").context["long_waiting"]] == ["plan:late"]
 
 
 def test_activity_lists_every_job_and_filters_by_state_and_kind(browser: Client) -> None:
-    fail(PlanFactory(ref_id="a"))
-    CustomerFactory(ref_id="b")
+    fail(PlanFactory.create(ref_id="a"))
+    CustomerFactory.create(ref_id="b")
 
     def keys(query: str) -> list[str]:
         return [job.key for job in browser.get(f"/activity/{query}").context["slice"].rows]
@@ -135,7 +135,7 @@ def test_activity_lists_every_job_and_filters_by_state_and_kind(browser: Client)
 
 def test_pages_of_jobs_keep_the_filter(browser: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(views, "PAGE_SIZE", 2)
-    jobs = [fail(PlanFactory()).pk for _ in range(3)]
+    jobs = [fail(PlanFactory.create()).pk for _ in range(3)]
     first = browser.get("/activity/?state=FAILED")
     assert [job.pk for job in first.context["slice"].rows] == [jobs[2], jobs[1]]
     assert f"?state=FAILED&amp;after={jobs[1]}" in first.content.decode()
@@ -145,7 +145,7 @@ def test_pages_of_jobs_keep_the_filter(browser: Client, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("address", ["/problems/?after=x", "/activity/?before=x%27--", "/activity/?after="])
 def test_a_mistyped_page_is_the_first_page(browser: Client, address: str) -> None:
-    fail(PlanFactory())
+    fail(PlanFactory.create())
     assert len(browser.get(address).context["slice"].rows) == 1
 
 
@@ -155,14 +155,14 @@ def test_lists_of_jobs_take_a_fixed_number_of_queries(
     browser: Client, django_assert_num_queries: DjangoAssertNumQueries, address: str, queries: int, rows: int
 ) -> None:
     for _ in range(rows):
-        fail(PlanFactory())
+        fail(PlanFactory.create())
     browser.get(address)
     with django_assert_num_queries(queries):
         browser.get(address)
 
 
 def test_without_a_tenant_there_is_nothing_to_retry(browser: Client) -> None:
-    failed = fail(PlanFactory())
+    failed = fail(PlanFactory.create())
     assert failed.kind == EntityKind.PLAN
     Connection.objects.update(removed_at=timezone.now())
     response = browser.post("/problems/retry/", {"job": [failed.pk]}, follow=True)
