@@ -21,6 +21,7 @@ from tests.sdk_contract import check_request
 from tests.standin_transport import WSGIAdapter
 
 REST_URL = "https://rest.test.zuora.com"
+SECRET = "demo-secret"
 CUSTOM_FIELDS = {
     "Product": ["stiggEntityUrl__c"],
     "Account": ["stiggEntityUrl__c", "stiggCustomerId__c"],
@@ -87,17 +88,17 @@ class World:
         return self.app.control.rows(table)
 
 
-def open_client(app: StandIn) -> Client:
+def open_client(app: StandIn, *, secret: str = SECRET) -> Client:
     session = new_session()
     session.mount("https://", WSGIAdapter(app))
-    return Client(Credentials(REST_URL, "demo-client", "demo-secret"), tokens=MemoryTokenStore(), session=session)
+    return Client(Credentials(REST_URL, "demo-client", secret), tokens=MemoryTokenStore(), session=session)
 
 
 @pytest.fixture
 def standin() -> Iterator[StandIn]:
     """A tenant in process; at the end every request that it got is held against Zuora's own client."""
     app = create_app(seed=1)
-    CustomerFactory.reset_sequence(0)
+    CustomerFactory.reset_sequence(0)  # type: ignore[no-untyped-call]  # factory_boy types it not
     for number in range(40):  # what a hosted page has made: the factory's customers name them
         row = app.tenant.created(Type="CreditCardReferenceTransaction", TokenId=f"token-{number}", Status="Active")
         app.tenant.store.put("PaymentMethod", {**row, "Id": f"{number:032x}"})
@@ -132,7 +133,7 @@ def connection(db: None) -> Connection:  # noqa: ARG001 - the rows need it
         rest_url=REST_URL,
         tenant_id="10001",
         client_id="demo-client",
-        client_secret="demo-secret",
+        client_secret=SECRET,
         key_prefix="stigg",
         findings={"custom_fields": CUSTOM_FIELDS, "time_zone": "UTC"},
         connected_at=now,
