@@ -22,7 +22,16 @@ def may_send(connection: Connection, *, now: datetime) -> bool:
     if connection.paused_until > now:
         return False
     mine = Connection.objects.filter(pk=connection.pk, paused_until=connection.paused_until)
-    return bool(mine.update(paused_until=now + PROBE))
+    connection.paused_until = now + PROBE
+    return bool(mine.update(paused_until=connection.paused_until))
+
+
+def give_back(connection: Connection, *, now: datetime) -> bool:
+    """Let another job be the probe, when the one that `may_send` let go learned nothing; return whether it was one."""
+    if connection.paused_until is None:
+        return False
+    mine = Connection.objects.filter(pk=connection.pk, paused_until=connection.paused_until)
+    return bool(mine.update(paused_until=now))
 
 
 def note_error(connection: Connection, error: ZuoraError, *, now: datetime) -> None:

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import OperationalError
 
 from integrations import outbox
-from integrations.breaker import may_send, note_error, note_success
+from integrations.breaker import give_back, may_send, note_error, note_success
 from integrations.eligibility import Verdict
 from integrations.entities import ENTITIES
 from integrations.facts import verdict_on
@@ -65,6 +65,7 @@ class _Attempt:
 
     job: SyncJob
     delivery: Delivery
+    let_go: Connection  # as it was when it let this attempt go: as one of many, or as the probe
     exchanges: list[Exchange] = field(default_factory=list)
 
 
@@ -75,15 +76,16 @@ def deliver(
 
     Does nothing when the job is not due, somebody else has it, or the tenant is known to be down.
     """
-    waiting = SyncJob.objects.waiting().select_related("connection").filter(pk=job_id).first()
-    if waiting is None or not may_send(waiting.connection, now=clock()):
+    due = SyncJob.objects.due(now=clock()).select_related("connection").filter(pk=job_id).first()
+    if due is None or not may_send(due.connection, now=clock()):
         return Woken()
     job = outbox.claim(job_id=job_id, worker=worker, now=clock())
     if job is None:
+        give_back(due.connection, now=clock())
         return Woken()
     track_id = f"job-{job.pk}-{uuid.uuid4().hex[:12]}"
     delivery = Delivery.objects.create(job=job, track_id=track_id, worker=worker, started_at=clock())
-    attempt = _Attempt(job, delivery)
+    attempt = _Attempt(job, delivery, let_go=due.connection)
     with structlog.contextvars.bound_contextvars(track_id=track_id, entity=job.key):
         client = open_client(job.connection).for_delivery(
             track_id=track_id, priority=_PRIORITIES[Priority(job.priority)], on_exchange=attempt.exchanges.append
@@ -194,8 +196,10 @@ def _end(
     )
     log.info("delivered", outcome=outcome.value, calls=len(attempt.exchanges), reason=reason, took=_took(delivery))
     back_up = bool(attempt.exchanges) and outcome is not DeliveryOutcome.RETRY and note_success(far.connection)
+    # A probe that had nothing to ask Zuora makes room for the next at once, or a backlog of such would take for ever.
+    blank = give_back(attempt.let_go, now=now) and not attempt.exchanges
     woken = outbox.settle(job=job, state=state, now=now, reason=reason, **more)
-    return Woken(tuple(woken), sweep=back_up)
+    return Woken(tuple(woken), sweep=back_up or blank)
 
 
 def _took(delivery: Delivery) -> str:

@@ -4,8 +4,10 @@ import pytest
 
 from catalog.models import PricingType
 from integrations.breaker import PROBE, may_send
-from integrations.models import Connection, Delivery, DeliveryOutcome, JobState, SyncJob, SyncStatus
+from integrations.models import AccountLock, Connection, Delivery, DeliveryOutcome, JobState, SyncJob, SyncStatus
 from tests.factories.catalog import PlanFactory, plan_with_prices
+from tests.factories.customers import CustomerFactory
+from tests.factories.subscriptions import SubscriptionFactory
 from tests.integrations.conftest import World
 
 pytestmark = [pytest.mark.engine, pytest.mark.django_db]
@@ -115,3 +117,42 @@ def test_a_pause_that_is_over_lets_one_of_many_workers_through(connection: Conne
     assert not may_send(Connection.objects.get(), now=now)
     later = now + PROBE
     assert may_send(Connection.objects.get(), now=later), "a probe that never came back makes room for the next"
+
+
+def _down(world: World) -> None:
+    world.connection.mark_down(reason="down", until=world.now, now=world.now)
+
+
+def test_a_probe_that_asks_zuora_nothing_makes_room_for_the_next_at_once(world: World) -> None:
+    SubscriptionFactory.create()  # waits for its plan and its account: nothing to ask
+    _plans(1)
+    _down(world)
+    waits, plan = SyncJob.objects.get(kind="subscription"), SyncJob.objects.get(key="plan:p0")
+    world.advance(seconds=1)
+    assert world.deliver(waits.pk).sweep
+    assert Delivery.objects.get().outcome == DeliveryOutcome.WAITS
+    assert world.deliver(plan.pk).sweep
+    assert not Connection.objects.get().is_down
+
+
+def test_a_late_message_is_no_probe(world: World) -> None:
+    _plans(2)
+    _down(world)
+    later, due = SyncJob.objects.order_by("pk")
+    SyncJob.objects.filter(pk=later.pk).update(not_before=world.now + PROBE)
+    world.advance(seconds=1)
+    world.deliver(later.pk)
+    assert world.deliver(due.pk).sweep
+    assert not Connection.objects.get().is_down
+
+
+def test_a_job_whose_account_is_busy_is_no_probe(world: World) -> None:
+    customer = CustomerFactory.create(metadata={"ZUORA__Segment": "made-up"})
+    _plans(1)
+    _down(world)
+    busy, free = SyncJob.objects.get(kind="customer"), SyncJob.objects.get(kind="plan")
+    AccountLock.objects.create(connection=world.connection, account=f"customer:{customer.pk}", job=free)
+    world.advance(seconds=1)
+    assert not world.deliver(busy.pk).sweep
+    assert world.deliver(free.pk).sweep
+    assert not Connection.objects.get().is_down
