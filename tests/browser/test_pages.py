@@ -6,13 +6,11 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from integrations import connecting
 from integrations.models import Connection, JobState, SyncJob
-from integrations.zuora.client import Client
 from integrations.zuora.standin.app import StandIn, create_app
 from tests.browser.conftest import LogIn, violations
 from tests.browser.far_side import build
-from tests.integrations.conftest import open_client
+from tests.tenant import put_behind_forms
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 ZUORA = "/settings/integrations/apps/zuora/"
@@ -40,12 +38,7 @@ PAGES = [
 def standin(monkeypatch: pytest.MonkeyPatch) -> StandIn:
     """A tenant in process behind every address that somebody connects."""
     app = create_app(seed=1)
-
-    def client_with(*, rest_url: str, client_id: str, client_secret: str) -> Client:
-        del rest_url, client_id
-        return open_client(app, secret=client_secret)
-
-    monkeypatch.setattr(connecting, "client_with", client_with)
+    put_behind_forms(app, monkeypatch)
     return app
 
 

@@ -11,7 +11,8 @@ from integrations.zuora.client import Client
 from integrations.zuora.doctor import Examination, examine
 from integrations.zuora.standin.app import StandIn
 from tests.factories.catalog import PlanFactory
-from tests.integrations.conftest import CUSTOM_FIELDS, REST_URL, open_client
+from tests.integrations.conftest import CUSTOM_FIELDS, REST_URL
+from tests.tenant import put_behind_forms
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -20,12 +21,7 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 @pytest.fixture(autouse=True)
 def tenant(standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> StandIn:
     """Every address leads to the tenant in process."""
-
-    def client_with(*, rest_url: str, client_id: str, client_secret: str) -> Client:
-        del rest_url, client_id
-        return open_client(standin, secret=client_secret)
-
-    monkeypatch.setattr(connecting, "client_with", client_with)
+    put_behind_forms(standin, monkeypatch)
     return standin
 
 

@@ -8,7 +8,8 @@ from integrations.zuora.client import Client
 from integrations.zuora.doctor import Examination, Outcome, Step, examine
 from integrations.zuora.errors import Forbidden
 from integrations.zuora.standin.app import StandIn
-from tests.integrations.conftest import CUSTOM_FIELDS, open_client
+from tests.integrations.conftest import CUSTOM_FIELDS
+from tests.tenant import open_tenant
 
 NAMES = [
     "Host",
@@ -26,7 +27,7 @@ NAMES = [
 
 def look(app: StandIn, **switches: object) -> Examination:
     app.control.set_switches(**switches)
-    return examine(client=open_client(app), now=timezone.now())
+    return examine(client=open_tenant(app), now=timezone.now())
 
 
 def outcomes(seen: Examination) -> dict[str, str]:
@@ -58,7 +59,7 @@ def test_an_examination_changes_nothing_in_the_tenant(standin: StandIn) -> None:
 
 
 def test_a_wrong_secret_fails_at_the_credentials_and_tries_nothing_more(standin: StandIn) -> None:
-    seen = examine(client=open_client(standin, secret="wrong"), now=timezone.now())
+    seen = examine(client=open_tenant(standin, secret="wrong"), now=timezone.now())
     assert outcomes(seen) == {"Host": "passed", "Credentials": "failed", "Tenant": "skipped"}
     assert "wrong" not in step(seen, "Credentials").saw
     assert (seen.ok, seen.tenant_id, seen.findings) == (False, "", {})
@@ -72,7 +73,7 @@ def test_a_deactivated_user_fails_at_the_credentials_with_the_cure(standin: Stan
 
 def test_a_host_that_does_not_answer_fails_at_the_host(standin: StandIn) -> None:
     standin.control.add_fault("reset", path="/oauth/token")
-    seen = examine(client=open_client(standin), now=timezone.now())
+    seen = examine(client=open_tenant(standin), now=timezone.now())
     assert outcomes(seen) == {"Host": "failed", "Credentials": "skipped", "Tenant": "skipped"}
 
 
@@ -127,7 +128,7 @@ class Answering(Client):
 
 
 def answering(app: StandIn) -> Answering:
-    opened = open_client(app)
+    opened = open_tenant(app)
     return Answering(
         Credentials("https://rest.test.zuora.com", "demo-client", "demo-secret"), session=opened._wire.session
     )
@@ -154,6 +155,6 @@ def test_a_catalog_that_may_not_be_read_names_the_roles(standin: StandIn, monkey
         raise Forbidden("made up: no permission")
 
     monkeypatch.setattr(Client, "check_connection", refuse)
-    reading = step(examine(client=open_client(standin), now=timezone.now()), "Reading")
+    reading = step(examine(client=open_tenant(standin), now=timezone.now()), "Reading")
     assert (reading.outcome, reading.saw) == (Outcome.FAILED, "made up: no permission")
     assert "Zuora Billing Standard User" in reading.cure

@@ -5,13 +5,12 @@ import pytest
 from django.test import Client as Browser
 from django.utils import timezone
 
-from integrations import connecting
 from integrations.models import AuditEntry, Connection, SyncJob
-from integrations.zuora.client import Client
 from integrations.zuora.standin.app import StandIn
 from tests.browser.scene import people
 from tests.factories.catalog import PlanFactory
-from tests.integrations.conftest import REST_URL, open_client
+from tests.integrations.conftest import REST_URL
+from tests.tenant import put_behind_forms
 
 pytestmark = pytest.mark.django_db
 ZUORA = "/settings/integrations/apps/zuora/"
@@ -26,12 +25,7 @@ FORM = {
 @pytest.fixture
 def browser(standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> Browser:
     """An administrator, and a tenant in process behind every address."""
-
-    def client_with(*, rest_url: str, client_id: str, client_secret: str) -> Client:
-        del rest_url, client_id
-        return open_client(standin, secret=client_secret)
-
-    monkeypatch.setattr(connecting, "client_with", client_with)
+    put_behind_forms(standin, monkeypatch)
     logged_in = Browser()
     logged_in.force_login(people()["Administrator"])
     return logged_in
