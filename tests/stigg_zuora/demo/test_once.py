@@ -61,7 +61,7 @@ def tamper(journal: Path) -> None:
     app = create_app(data=journal)
     tenant = app.tenant
     store = tenant.store
-    with tenant.mutex:
+    with tenant.mutex, store.transaction():
         plan = store.find("ProductRatePlan", "ProductRatePlanNumber", "stigg--plan--layer5-team-designer--monthly")
         assert plan is not None
         charge = store.where("ProductRatePlanCharge", "ProductRatePlanId", plan["Id"])[0]
