@@ -1,3 +1,6 @@
+from typing import Any
+
+from django.core.exceptions import ValidationError
 from django.db import models
 
 from catalog.models import Feature
@@ -10,6 +13,54 @@ class Aggregation(models.TextChoices):
     MIN = "MIN"
     MAX = "MAX"
     AVG = "AVG"
+
+
+class Operation(models.TextChoices):
+    """How a condition compares, in the words of Stigg's SDK (`DataMeterFilterCondition`)."""
+
+    EQUALS = "EQUALS"
+    NOT_EQUALS = "NOT_EQUALS"
+    GREATER_THAN = "GREATER_THAN"
+    GREATER_THAN_OR_EQUAL = "GREATER_THAN_OR_EQUAL"
+    LESS_THAN = "LESS_THAN"
+    LESS_THAN_OR_EQUAL = "LESS_THAN_OR_EQUAL"
+    IS_NULL = "IS_NULL"
+    IS_NOT_NULL = "IS_NOT_NULL"
+    CONTAINS = "CONTAINS"
+    STARTS_WITH = "STARTS_WITH"
+    ENDS_WITH = "ENDS_WITH"
+    IN = "IN"
+
+
+_EXAMPLE = '[{"conditions": [{"field": "eventName", "operation": "EQUALS", "value": "file_uploaded"}]}]'
+
+
+def check_filters(filters: Any) -> None:
+    """Refuse, with ValidationError, what is no list of filters."""
+    if not isinstance(filters, list):
+        raise ValidationError(f"Filters are a list, for example {_EXAMPLE}.")
+    for one in filters:
+        conditions = one.get("conditions") if isinstance(one, dict) else None
+        if not isinstance(conditions, list) or not conditions:
+            raise ValidationError(f"Each filter has at least one condition, for example {_EXAMPLE}.")
+        for condition in conditions:
+            _check_condition(condition)
+
+
+def _check_condition(condition: Any) -> None:
+    if not isinstance(condition, dict) or not isinstance(condition.get("field"), str) or not condition["field"]:
+        raise ValidationError(f"Each condition names its field, for example {_EXAMPLE}.")
+    operation = condition.get("operation")
+    if operation not in Operation.values:
+        raise ValidationError(f"{operation!r} is no operation: choose one of {', '.join(Operation.values)}.")
+    if operation in {Operation.IS_NULL, Operation.IS_NOT_NULL}:
+        return
+    if operation == Operation.IN:
+        values = condition.get("values")
+        if not isinstance(values, list) or not values or not all(isinstance(value, str) for value in values):
+            raise ValidationError(f'IN needs a list of texts, for example "values": ["emea", "apac"]: {condition}.')
+    elif not isinstance(condition.get("value"), str):
+        raise ValidationError(f'{operation} needs a text, for example "value": "emea": {condition}.')
 
 
 class Meter(models.Model):
@@ -35,3 +86,10 @@ class Meter(models.Model):
 
     def __str__(self) -> str:
         return f"{self.aggregation} {self.field}".strip()
+
+    def clean(self) -> None:
+        """Check the filters: one that could not be read would silently count nothing."""
+        try:
+            check_filters(self.filters)
+        except ValidationError as wrong:
+            raise ValidationError({"filters": wrong.messages}) from wrong
