@@ -260,7 +260,7 @@ class TestRefusals:
         "fields",
         [
             {"value": Decimal(0)},
-            {"value": Decimal("-9999999999999")},
+            {"value": Decimal(-9999999999999)},
             {"value": Decimal("0.50000000000000")},
             {"at": NOON + timedelta(minutes=5)},
             {"at": datetime(2000, 1, 1, tzinfo=UTC)},
@@ -280,8 +280,10 @@ class TestRefusals:
 
         if connection.vendor == "sqlite":
             assert [problem.reason for problem in refused(most)] == [
-                "The value 9999999999999.999999999 has more than 15 digits, which this database cannot hold: "
-                "use PostgreSQL."
+                (
+                    "The value 9999999999999.999999999 has more than 15 digits, which this database cannot hold: "
+                    "use PostgreSQL."
+                )
             ]
         else:
             report_usage(reports=most, now=NOON)
