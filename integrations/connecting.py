@@ -31,6 +31,7 @@ def connect(
     sync_subscriptions: bool,
     actor: User | None,
     now: datetime,
+    time_zone: str = "UTC",
 ) -> Connection:
     """Examine the tenant, save the connection, and have everything looked at.
 
@@ -50,7 +51,7 @@ def connect(
     known = connection.pk is not None
     _use_credentials(connection, client_id, client_secret, now)
     connection.sync_customers, connection.sync_subscriptions = sync_customers, sync_subscriptions
-    connection.findings = seen.findings
+    connection.findings, connection.time_zone = seen.findings, time_zone
     connection.connected_at, connection.removed_at = now, None
     connection.paused_until, connection.pause_reason, connection.down_since = None, "", None
     try:
@@ -105,12 +106,19 @@ def examine_again(*, connection: Connection, actor: User | None, now: datetime) 
 
 
 def switch(
-    *, connection: Connection, sync_customers: bool, sync_subscriptions: bool, actor: User | None, now: datetime
+    *,
+    connection: Connection,
+    sync_customers: bool,
+    sync_subscriptions: bool,
+    time_zone: str,
+    actor: User | None,
+    now: datetime,
 ) -> None:
-    """Set the switches, and have everything looked at again: the rules see another world."""
+    """Set the switches and the tenant's time zone, and have everything looked at again: the rules see another world."""
     with transaction.atomic():
         connection.sync_customers, connection.sync_subscriptions = sync_customers, sync_subscriptions
-        connection.save(update_fields=["sync_customers", "sync_subscriptions", "updated_at"])
+        connection.time_zone = time_zone
+        connection.save(update_fields=["sync_customers", "sync_subscriptions", "time_zone", "updated_at"])
         operating.note(
             actor=actor,
             action="switch",
@@ -118,6 +126,7 @@ def switch(
             now=now,
             sync_customers=sync_customers,
             sync_subscriptions=sync_subscriptions,
+            time_zone=time_zone,
         )
         operating.sync_everything(connection=connection, actor=actor, now=now, priority=Priority.BACKFILL)
 

@@ -1,6 +1,7 @@
 """What people fill in."""
 
 from typing import Any
+from zoneinfo import available_timezones
 
 from django import forms
 
@@ -23,6 +24,20 @@ def _client_secret() -> forms.CharField:
     )
 
 
+def _time_zone() -> forms.ChoiceField:
+    # No API of Zuora's tells it, and dates are meant in it.
+    return forms.ChoiceField(
+        label="Tenant time zone",
+        choices=lambda: [(name, name) for name in sorted(available_timezones())],
+        initial="UTC",
+        widget=forms.Select({"class": "form-select"}),
+        help_text=(
+            "As Zuora shows it at Administration > Manage Tenant Profile. It decides on which day something begins or "
+            "ends there."
+        ),
+    )
+
+
 class ConnectForm(forms.Form):
     """The tenant and the switches; a refused form comes back with everything but the secret."""
 
@@ -36,6 +51,7 @@ class ConnectForm(forms.Form):
     )
     client_id = _client_id()
     client_secret = _client_secret()
+    time_zone = _time_zone()
     sync_customers = forms.BooleanField(
         label="Sync customers", required=False, initial=True, widget=forms.CheckboxInput(_SWITCH)
     )
@@ -52,9 +68,11 @@ class CredentialsForm(forms.Form):
 
 
 class SwitchesForm(forms.ModelForm[Connection]):
+    time_zone = _time_zone()
+
     class Meta:
         model = Connection
-        fields = ["sync_customers", "sync_subscriptions"]
+        fields = ["sync_customers", "sync_subscriptions", "time_zone"]
         widgets = {"sync_customers": forms.CheckboxInput(_SWITCH), "sync_subscriptions": forms.CheckboxInput(_SWITCH)}
 
 

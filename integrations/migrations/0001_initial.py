@@ -58,6 +58,7 @@ class Migration(migrations.Migration):
                 ('key_prefix', models.CharField(max_length=20)),
                 ('sync_customers', models.BooleanField(default=True)),
                 ('sync_subscriptions', models.BooleanField(default=True)),
+                ('time_zone', models.CharField(default='UTC', help_text="The tenant's: it decides on which day something happens there.", max_length=64)),
                 ('findings', models.JSONField(default=dict)),
                 ('connected_at', models.DateTimeField()),
                 ('credentials_since', models.DateTimeField()),

@@ -23,6 +23,9 @@ class Connection(models.Model):
     key_prefix = models.CharField(max_length=20)
     sync_customers = models.BooleanField(default=True)
     sync_subscriptions = models.BooleanField(default=True)
+    time_zone = models.CharField(
+        max_length=64, default="UTC", help_text="The tenant's: it decides on which day something happens there."
+    )
     #: What the doctor found: {"custom_fields": {"Product": ["stiggEntityUrl__c"], ...}, "settings_api": bool, ...}
     findings = models.JSONField(default=dict)
     connected_at = models.DateTimeField()

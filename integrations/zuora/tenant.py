@@ -49,5 +49,5 @@ def tenant_of(connection: Connection) -> Tenant:
         key_prefix=connection.key_prefix,
         public_url=settings.PUBLIC_URL,
         custom_fields={name: frozenset(fields) for name, fields in found.items()},
-        time_zone=ZoneInfo(connection.findings.get("time_zone", "UTC")),
+        time_zone=ZoneInfo(connection.time_zone),
     )

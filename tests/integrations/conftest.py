@@ -135,7 +135,7 @@ def connection(db: None) -> Connection:  # noqa: ARG001 - the rows need it
         client_id="demo-client",
         client_secret=SECRET,
         key_prefix="stigg",
-        findings={"custom_fields": CUSTOM_FIELDS, "time_zone": "UTC"},
+        findings={"custom_fields": CUSTOM_FIELDS},
         connected_at=now,
         credentials_since=now,
     )

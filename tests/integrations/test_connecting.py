@@ -201,10 +201,21 @@ def test_a_switch_has_everything_looked_at_again(actor: User) -> None:
     PlanFactory.create()
     made = connect(actor)
     SyncJob.objects.all().delete()
-    connecting.switch(connection=made, sync_customers=False, sync_subscriptions=True, actor=actor, now=NOW)
+    connecting.switch(
+        connection=made,
+        sync_customers=False,
+        sync_subscriptions=True,
+        time_zone="Europe/Berlin",
+        actor=actor,
+        now=NOW,
+    )
     made.refresh_from_db()
     assert (made.sync_customers, SyncJob.objects.count()) == (False, 1)
-    assert AuditEntry.objects.get(action="switch").detail == {"sync_customers": False, "sync_subscriptions": True}
+    assert AuditEntry.objects.get(action="switch").detail == {
+        "sync_customers": False,
+        "sync_subscriptions": True,
+        "time_zone": "Europe/Berlin",
+    }
 
 
 def test_testing_again_keeps_new_findings_and_a_failed_test_changes_nothing(actor: User, tenant: StandIn) -> None:

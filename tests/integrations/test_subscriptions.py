@@ -336,3 +336,11 @@ def test_an_annual_subscription_takes_the_annual_rate_plan(world: World) -> None
     assert created["createSubscription"]["subscribeToRatePlans"] == [
         {"productRatePlanId": world.record("plan:pro/ANNUALLY").zuora_id}
     ]
+
+
+def test_days_are_told_in_the_tenants_time_zone(world: World) -> None:
+    world.connection.time_zone = "America/Los_Angeles"
+    world.connection.save()
+    seats(world, start_date=datetime(2026, 3, 1, 5, 0, tzinfo=UTC))
+    [[created]] = actions(world)
+    assert created["createSubscription"]["terms"]["initialTerm"]["startDate"] == "2026-02-28"
