@@ -1,5 +1,14 @@
 from usage.models.event import DirtyHour, UpdateBehavior, UsageEvent, quantity_field
 from usage.models.meter import Aggregation, Meter
-from usage.models.slice import Slice
+from usage.models.slice import Slice, UnattributedUsage
 
-__all__ = ["Aggregation", "DirtyHour", "Meter", "Slice", "UpdateBehavior", "UsageEvent", "quantity_field"]
+__all__ = [
+    "Aggregation",
+    "DirtyHour",
+    "Meter",
+    "Slice",
+    "UnattributedUsage",
+    "UpdateBehavior",
+    "UsageEvent",
+    "quantity_field",
+]

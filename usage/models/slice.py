@@ -1,7 +1,8 @@
 from django.db import models
 from django.db.models import F, Q
 
-from catalog.models import Price
+from catalog.models import Feature, Price
+from customers.models import Customer
 from subscriptions.models import Subscription
 from usage.models.event import quantity_field
 
@@ -11,15 +12,21 @@ class Slice(models.Model):
 
     An edge is the end of a billing period, a change of price, the start or the end of the subscription: what lies on
     either side of it is billed apart. `quantity` is absolute and never negative; `revision` counts its changes.
+
+    Where a SET takes back more than was added, `change` is negative. Then nothing is charged, and the rest is carried:
+    `carry` is what the following slices of the same charge still have to give.
     """
 
     subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="slices")
     price = models.ForeignKey(Price, on_delete=models.PROTECT, related_name="slices")
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
+    change = quantity_field(default=0, help_text="What the events changed; negative where more was taken back.")
+    carry = quantity_field(default=0, help_text="Zero or less: what the following slices still have to give.")
     quantity = quantity_field()
     event_count = models.PositiveIntegerField(default=0)
     revision = models.PositiveIntegerField(default=1)
+    taken_revision = models.PositiveIntegerField(default=0, help_text="The revision that billing has taken over.")
     closed_at = models.DateTimeField()
 
     class Meta:
@@ -27,8 +34,42 @@ class Slice(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["subscription", "price", "starts_at"], name="slice_once"),
             models.CheckConstraint(condition=Q(quantity__gte=0), name="slice_not_negative"),
+            models.CheckConstraint(condition=Q(carry__lte=0), name="slice_carries_reductions_only"),
             models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="slice_has_a_length"),
+        ]
+        indexes = [
+            # Billing looks for what it has not taken over, however many slices there ever were.
+            models.Index(fields=["subscription"], condition=Q(revision__gt=F("taken_revision")), name="slice_untaken"),
+            models.Index(fields=["subscription", "starts_at"], name="slice_of_subscription"),
         ]
 
     def __str__(self) -> str:
         return f"{self.subscription} {self.starts_at:%Y-%m-%dT%H:%M}: {self.quantity}"
+
+
+class UnattributedUsage(models.Model):
+    """Usage of a feature that is sold by usage, at a time at which the customer had no subscription for the resource.
+
+    It is counted again as soon as a subscription reaches into that time.
+    """
+
+    customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="unattributed_usage")
+    feature = models.ForeignKey(Feature, on_delete=models.CASCADE, related_name="+")
+    resource_id = models.CharField(max_length=255, blank=True)
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    change = quantity_field(help_text="What the events changed, which nobody is charged for.")
+    event_count = models.PositiveIntegerField()
+    noted_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-starts_at"]
+        verbose_name_plural = "unattributed usage"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["customer", "feature", "resource_id", "starts_at"], name="unattributed_usage_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.customer_id}/{self.feature_id}/{self.resource_id} {self.starts_at:%Y-%m-%dT%H:%M}"

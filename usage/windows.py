@@ -1,0 +1,75 @@
+"""Which part of an hour is charged apart: pure.
+
+Windows are anchored to the schedule, never to when somebody looked: an hour of UTC, cut where something ends that is
+billed apart. That is the start of a subscription's charging, its end, the end of its billing period, and midnight where
+the bills are made: billing systems bill by days, and in Kolkata a day ends in the middle of an hour of UTC.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta, tzinfo
+from itertools import pairwise
+
+from catalog.models import BillingPeriod
+from subscriptions.models import Subscription
+from subscriptions.periods import current_period
+
+HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """From `start` up to, and without, `end`; aware UTC."""
+
+    start: datetime
+    end: datetime
+
+
+def ends_at(subscription: Subscription) -> datetime | None:
+    """Return the first instant at which the subscription is no more; None while no end is known."""
+    if subscription.cancellation_date is not None:
+        return subscription.cancellation_date
+    return subscription.effective_end_date if subscription.is_ended else None
+
+
+def charged_windows(subscription: Subscription, *, hour: datetime, zone: tzinfo) -> list[Window]:
+    """Return the parts of the hour in which the subscription is charged for usage, each of which is billed apart.
+
+    A trial is not charged; it begins with the billing anchor. `zone` is that in which the bills' days begin.
+    """
+    start = max(hour, subscription.billing_anchor)
+    end = min(hour + HOUR, ends_at(subscription) or datetime.max.replace(tzinfo=UTC))
+    if start >= end:
+        return []
+    cuts = {start, end, *(edge for edge in _edges(subscription, hour, zone) if start < edge < end)}
+    return _between(sorted(cuts))
+
+
+def uncovered_windows(subscriptions: Iterable[Subscription], *, hour: datetime) -> list[Window]:
+    """Return the parts of the hour in which there is none of these subscriptions, charged or not."""
+    free = [Window(hour, hour + HOUR)]
+    for one in subscriptions:
+        start, end = one.start_date, ends_at(one)
+        free = [rest for window in free for rest in _without(window, start, end)]
+    return free
+
+
+def _edges(subscription: Subscription, hour: datetime, zone: tzinfo) -> Iterator[datetime]:
+    day = hour.astimezone(zone).date()
+    yield datetime.combine(day + timedelta(days=1), time(), tzinfo=zone).astimezone(UTC)
+    if subscription.billing_period:
+        period = current_period(
+            start=subscription.billing_anchor, billing_period=BillingPeriod(subscription.billing_period), now=hour
+        )
+        yield period.end
+
+
+def _without(window: Window, start: datetime, end: datetime | None) -> Iterator[Window]:
+    if window.start < min(window.end, start):
+        yield Window(window.start, min(window.end, start))
+    if end is not None and max(window.start, end) < window.end:
+        yield Window(max(window.start, end, start), window.end)
+
+
+def _between(moments: list[datetime]) -> list[Window]:
+    return [Window(start, end) for start, end in pairwise(moments)]
