@@ -196,6 +196,8 @@ def _end(
     )
     log.info("delivered", outcome=outcome.value, calls=len(attempt.exchanges), reason=reason, took=_took(delivery))
     back_up = bool(attempt.exchanges) and outcome is not DeliveryOutcome.RETRY and note_success(far.connection)
+    if back_up:
+        outbox.forget_rings(connection=far.connection)
     # A probe that had nothing to ask Zuora makes room for the next at once, or a backlog of such would take for ever.
     blank = give_back(attempt.let_go, now=now) and not attempt.exchanges
     woken = outbox.settle(job=job, state=state, now=now, reason=reason, **more)

@@ -264,6 +264,11 @@ def ring_due(*, now: datetime, most: int) -> list[tuple[int, int]]:
     return jobs
 
 
+def forget_rings(*, connection: Connection) -> None:
+    """Let everything that waits be rung for again: who was rung while the tenant was down was sent away."""
+    SyncJob.objects.waiting().filter(connection=connection, rung_at__isnull=False).update(rung_at=None)
+
+
 def by_priority(job_ids: Collection[int]) -> list[tuple[int, list[int]]]:
     """Return the jobs' ids per priority, the most urgent first."""
     groups: dict[int, list[int]] = {}

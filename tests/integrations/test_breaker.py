@@ -3,6 +3,7 @@
 import pytest
 
 from catalog.models import PricingType
+from integrations import outbox
 from integrations.breaker import PROBE, may_send
 from integrations.models import AccountLock, Connection, Delivery, DeliveryOutcome, JobState, SyncJob, SyncStatus
 from tests.factories.catalog import PlanFactory, plan_with_prices
@@ -156,3 +157,16 @@ def test_a_job_whose_account_is_busy_is_no_probe(world: World) -> None:
     assert not world.deliver(busy.pk).sweep
     assert world.deliver(free.pk).sweep
     assert not Connection.objects.get().is_down
+
+
+def test_who_was_rung_while_it_was_down_is_rung_again_when_it_is_back(world: World) -> None:
+    _plans(2)
+    _down(world)
+    sent_away, probe = SyncJob.objects.order_by("pk")
+    world.advance(seconds=5)
+    assert [pk for pk, _ in outbox.ring_due(now=world.now, most=1)] == [sent_away.pk]
+    Connection.objects.update(paused_until=world.now + PROBE)
+    world.deliver(sent_away.pk)
+    Connection.objects.update(paused_until=world.now)
+    assert world.deliver(probe.pk).sweep
+    assert [pk for pk, _ in outbox.ring_due(now=world.now, most=9)] == [sent_away.pk]
