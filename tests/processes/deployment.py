@@ -1,0 +1,296 @@
+"""A deployment of real processes on this machine: a Redis of its own, the stand-in, workers, beat.
+
+Every process is ended by its own pid. Whoever waits, waits for a condition, with a deadline; when it passes, the last
+lines of every log are shown.
+"""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import redis
+import requests
+
+from integrations.models import Connection
+from tests.servers import redis_server
+
+ROOT = Path(__file__).resolve().parents[2]
+QUEUES = "click,usage,changes,backfill"
+START_SECONDS = 60.0
+STOP_SECONDS = 15.0
+_POLL_SECONDS = 0.02
+_TAIL_LINES = 40
+CUSTOM_FIELDS = {
+    "Product": ["stiggEntityUrl__c"],
+    "Account": ["stiggEntityUrl__c", "stiggCustomerId__c"],
+    "Subscription": ["stiggEntityUrl__c", "stiggCustomerId__c", "stiggResourceId__c"],
+}
+
+_ID = re.compile(r"/[0-9a-f]{32}$")
+_ACCEPTED = range(200, 300)
+
+T = TypeVar("T")
+
+
+@dataclass
+class Running:
+    """A process that we started, with its log."""
+
+    name: str
+    popen: "subprocess.Popen[bytes]"
+    log: Path
+
+    @property
+    def pid(self) -> int:
+        return self.popen.pid
+
+    @property
+    def is_alive(self) -> bool:
+        return self.popen.poll() is None
+
+    def kill(self) -> None:
+        """SIGKILL: it gets no chance to tidy up."""
+        self.popen.kill()
+        self.popen.wait()
+
+    def terminate(self) -> int:
+        """SIGTERM, and wait; return the exit status, negative when it had to be killed."""
+        self.popen.terminate()
+        try:
+            return self.popen.wait(timeout=STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return self.popen.returncode
+
+    def tail(self) -> str:
+        lines = self.log.read_text(errors="replace").splitlines()[-_TAIL_LINES:]
+        return "\n".join([f"--- {self.name} ({'running' if self.is_alive else self.popen.returncode})", *lines])
+
+
+class TooLate(AssertionError):  # noqa: N818 - what the test has to say
+    """A deadline passed; the text tells what was waited for and what the processes said last."""
+
+
+class Deployment:
+    """Processes around one database; leaving the `with` block ends all of them."""
+
+    def __init__(self, directory: Path, *, database_url: str, environment: Mapping[str, str] | None = None) -> None:
+        self.directory = directory
+        directory.mkdir(parents=True, exist_ok=True)
+        self.database_url = database_url
+        self.port = free_port()
+        self.data = directory / "zuora.jsonl"
+        self._more_environment = dict(environment or {})
+        self._processes: list[Running] = []
+        self._broker = ExitStack()
+        self._standin: Running | None = None
+        self.redis_url = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self._processes:
+            # Each is the first of a group of its own: what it forked ends with it.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.popen.wait()
+        self._broker.close()
+
+    @property
+    def rest_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What every process of the deployment is started with."""
+        return {
+            **os.environ,
+            "DATABASE_URL": self.database_url,
+            "REDIS_URL": self.redis_url,
+            "ZUORA_EXTRA_HOSTS": self.rest_url,
+            "VAR_DIR": str(self.directory),
+            "PYTHONUNBUFFERED": "1",
+            **self._more_environment,
+        }
+
+    # --- Processes --------------------------------------------------------------------------------------------------
+    def start(self, name: str, arguments: Sequence[Any], **environment: str) -> Running:
+        """Start a Python process of this deployment: `arguments` are what follows `python`."""
+        log = self.directory / f"{name}.log"
+        with log.open("ab") as output:
+            popen = subprocess.Popen(  # noqa: S603 - our own programs
+                [sys.executable, *map(str, arguments)],
+                cwd=ROOT,
+                env={**self.environment, **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        running = Running(name, popen, log)
+        self._processes = [one for one in self._processes if one.is_alive] + [running]
+        return running
+
+    def start_broker(self) -> None:
+        """Start Redis, empty, at the address that it had before."""
+        path = self.directory / "redis"
+        (path / "redis.sock").unlink(missing_ok=True)  # a killed one leaves it behind
+        self.redis_url = self._broker.enter_context(redis_server(path))
+
+    def kill_broker(self) -> None:
+        with redis.Redis.from_url(self.redis_url) as client:
+            pid = int(client.info("server")["process_id"])
+        os.kill(pid, signal.SIGKILL)
+        self._broker.close()  # waits for it
+
+    def start_standin(self) -> Running:
+        """Start the stand-in with what its data file holds."""
+        command = ["manage.py", "zuora_standin", "--port", self.port, "--data", self.data]
+        process = self._standin = self.start("standin", command)
+
+        def answers() -> bool:
+            try:
+                return self.control("GET", "counts") is not None
+            except requests.ConnectionError:
+                return False
+
+        self.wait_until(answers, "the stand-in to answer", alive=[process], seconds=START_SECONDS)
+        return process
+
+    def start_worker(self, name: str = "worker", *, threads: int = 4, **environment: str) -> Running:
+        """Start a Celery worker as in production; it is not waited for."""
+        arguments = ["-m", "celery", "-A", "stigg_zuora", "worker", *worker_arguments(name, threads)]
+        return self.start(name, arguments, **environment)
+
+    def start_beat(self) -> Running:
+        schedule = self.directory / "beat"
+        return self.start("beat", ["-m", "celery", "-A", "stigg_zuora", "beat", "-s", schedule, "--pidfile="])
+
+    def kill_standin(self) -> None:
+        assert self._standin is not None
+        self._standin.kill()
+
+    # --- The stand-in -----------------------------------------------------------------------------------------------
+    def control(self, method: str, verb: str, body: Mapping[str, Any] | None = None, **query: Any) -> Any:
+        """Use the stand-in's control API."""
+        answer = requests.request(method, f"{self.rest_url}/standin/{verb}", json=body, params=query, timeout=30)
+        answer.raise_for_status()
+        return answer.json()
+
+    def fault(self, kind: str, **members: Any) -> None:
+        self.control("POST", "faults", {"kind": kind, **members})
+
+    def faults_left(self) -> int:
+        """Return how many faults are in force: one with `times` is gone as soon as it struck that often."""
+        return len(self.control("GET", "faults")["faults"])
+
+    def requests(self, last: int = 20_000) -> list[dict[str, Any]]:
+        """Return what Zuora was asked, oldest first, tokens left out."""
+        logged = self.control("GET", "requests", last=last)["requests"]
+        return [one for one in logged if one["path"] != "/oauth/token"]
+
+    def writes(self) -> Counter[str]:
+        """Count the changes that Zuora accepted, per method and path without ids."""
+        return Counter(
+            f"{one['method']} {_ID.sub('', one['path'])}"
+            for one in self.requests()
+            if one["method"] != "GET" and one["status"] in _ACCEPTED
+        )
+
+    def row_counts(self) -> dict[str, int]:
+        """Return how many rows Zuora holds in each table."""
+        counts: dict[str, int] = self.control("GET", "counts")["rows"]
+        return counts
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        """Return a table's rows as the stand-in's data file tells them: what would survive it."""
+        rows: dict[str, dict[str, Any]] = {}
+        with self.data.open("rb") as file:
+            for line in file:
+                for name, row_id, row in json.loads(line)["changes"]:
+                    if name != table:
+                        continue
+                    rows.pop(row_id, None) if row is None else rows.__setitem__(row_id, row)
+        return list(rows.values())
+
+    def add_payment_methods(self, count: int) -> list[str]:
+        """Register payment methods by reference, as a hosted page would, and return their ids."""
+        with requests.Session() as session:
+            form = {"client_id": "demo-client", "client_secret": "demo-secret", "grant_type": "client_credentials"}
+            token = session.post(f"{self.rest_url}/oauth/token", data=form, timeout=30).json()["access_token"]
+            session.headers["Authorization"] = f"Bearer {token}"
+            ids = []
+            for number in range(count):
+                body = {"type": "CreditCardReferenceTransaction", "tokenId": f"token-{number}"}
+                answer = session.post(f"{self.rest_url}/v1/payment-methods", json=body, timeout=30)
+                ids.append(answer.json()["id"])
+        return ids
+
+    def connect(self) -> Connection:
+        """Store the connection to the stand-in."""
+        now = datetime.now(UTC)
+        return Connection.objects.create(
+            rest_url=self.rest_url,
+            tenant_id="10042",
+            client_id="demo-client",
+            client_secret="demo-secret",
+            key_prefix="stigg",
+            findings={"custom_fields": CUSTOM_FIELDS},
+            connected_at=now,
+            credentials_since=now,
+        )
+
+    # --- Waiting ----------------------------------------------------------------------------------------------------
+    def wait_until(
+        self,
+        condition: Callable[[], T],
+        what: str,
+        *,
+        seconds: float = 30.0,
+        alive: Sequence[Running] = (),
+        poll: float = _POLL_SECONDS,
+    ) -> T:
+        """Return what the condition gives as soon as it is true.
+
+        Raises:
+            TooLate: it was not in time, or a process that has to live has died.
+        """
+        deadline = time.monotonic() + seconds
+        while not (found := condition()):
+            dead = [process.name for process in alive if not process.is_alive]
+            if dead:
+                raise TooLate(f"Waited for {what}, but {', '.join(dead)} died.\n{self.tails()}")
+            if time.monotonic() > deadline:
+                raise TooLate(f"Waited {seconds:.0f} s in vain for {what}.\n{self.tails()}")
+            time.sleep(poll)
+        return found
+
+    def tails(self) -> str:
+        """Return the last lines of every process."""
+        return "\n".join(process.tail() for process in self._processes)
+
+
+def worker_arguments(name: str, threads: int) -> list[str]:
+    """Return what `celery worker` is started with; nothing is spent on workers telling each other that they live."""
+    quiet = ["--without-mingle", "--without-gossip", "--without-heartbeat"]
+    return ["-P", "threads", "-c", str(threads), "-Q", QUEUES, "-n", f"{name}@%h", "-l", "INFO", *quiet]
+
+
+def free_port() -> int:
+    """Return a port of the loopback that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
