@@ -1,14 +1,15 @@
 """The console's addresses."""
 
 from django.contrib.auth.views import LogoutView
-from django.urls import URLPattern, path, register_converter
+from django.urls import URLPattern, URLResolver, include, path, register_converter
 
 from integrations.sections import SectionConverter
 from integrations.views import connection, entities, login, overview, problems
 
 register_converter(SectionConverter, "section")
 
-urlpatterns: list[URLPattern] = [
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("api/", include("integrations.api.urls")),
     path("", overview.overview, name="overview"),
     path("login/", login.Login.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),

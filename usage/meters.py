@@ -50,7 +50,7 @@ class Tally:
         found = _value_of(event, self._field)
         if self._aggregation == Aggregation.UNIQUE:
             if found is not None:
-                self._seen.add(_text(found))
+                self._seen.add(as_text(found))
             return
         number = _number(found)
         if number is None or number.adjusted() >= DIGITS_BEFORE:
@@ -114,7 +114,7 @@ def _value_of(event: Countable, field: str) -> Any:
     return event.event_name if field in EVENT_NAME else event.dimensions.get(field)
 
 
-def _text(value: Any) -> str:
+def as_text(value: Any) -> str:
     """Return a dimension as a filter writes it: true and 1.5, not True and 1.50."""
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -138,7 +138,7 @@ def _equal(found: Any, value: Any) -> bool:
     number, other = _number(found), _number(value)
     if number is not None and other is not None:
         return number == other
-    return _text(found) == _text(value)
+    return as_text(found) == as_text(value)
 
 
 def _ordered(holds: Callable[[Decimal, Decimal], bool]) -> Callable[[Any, Any], bool]:
@@ -156,9 +156,9 @@ _COMPARISONS: dict[Operation, Callable[[Any, Any], bool]] = {
     Operation.GREATER_THAN_OR_EQUAL: _ordered(lambda a, b: a >= b),
     Operation.LESS_THAN: _ordered(lambda a, b: a < b),
     Operation.LESS_THAN_OR_EQUAL: _ordered(lambda a, b: a <= b),
-    Operation.CONTAINS: lambda found, value: _text(value) in _text(found),
-    Operation.STARTS_WITH: lambda found, value: _text(found).startswith(_text(value)),
-    Operation.ENDS_WITH: lambda found, value: _text(found).endswith(_text(value)),
+    Operation.CONTAINS: lambda found, value: as_text(value) in as_text(found),
+    Operation.STARTS_WITH: lambda found, value: as_text(found).startswith(as_text(value)),
+    Operation.ENDS_WITH: lambda found, value: as_text(found).endswith(as_text(value)),
 }
 
 

@@ -1,3 +1,4 @@
+from integrations.models.api_key import ApiAnswer, ApiKey, Scope
 from integrations.models.audit import AuditEntry
 from integrations.models.connection import Connection
 from integrations.models.delivery import Delivery, DeliveryOutcome, Request
@@ -8,6 +9,8 @@ from integrations.models.secret import EncryptedField
 
 __all__ = [
     "AccountLock",
+    "ApiAnswer",
+    "ApiKey",
     "AuditEntry",
     "Connection",
     "Delivery",
@@ -17,6 +20,7 @@ __all__ = [
     "JobState",
     "Priority",
     "Request",
+    "Scope",
     "SyncJob",
     "SyncRecord",
     "SyncStatus",

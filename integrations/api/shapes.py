@@ -1,0 +1,204 @@
+"""Stigg's JSON in and out; pure. Names and types are those of the SDK (`stigg/types`).
+
+What cannot be read is a Problem with its index, so that a batch is told everything that is wrong with it at once.
+Unknown names are passed over: a newer SDK may send more than we know.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from integrations.api.errors import bad_input
+from usage.checking import Problem, Reason
+from usage.history import History
+from usage.models import UpdateBehavior
+from usage.reporting import RawEvent, UsageReport
+from usage.storing import Stored
+
+_Read = TypeVar("_Read")
+
+
+class Unreadable(Exception):  # noqa: N818 - an answer for the caller
+    """One thing of a batch cannot be read; the text says what to change."""
+
+
+def load(body: bytes) -> dict[str, Any]:
+    """Read a request's body: numbers with a point are decimals, also NaN and Infinity, which are refused by name later.
+
+    Raises:
+        ApiError: it is no JSON object in UTF-8.
+    """
+    try:
+        read = json.loads(body.decode(), parse_float=Decimal, parse_constant=Decimal)
+    except RecursionError as wrong:
+        raise bad_input("The body is nested too deeply.") from wrong
+    except ValueError as wrong:  # not JSON, not UTF-8, or a whole number of thousands of digits
+        raise bad_input(f"The body is not JSON: {wrong}") from wrong
+    if not isinstance(read, dict):
+        raise bad_input("The body is no JSON object.")
+    return read
+
+
+def usage_reports(body: Mapping[str, Any]) -> tuple[dict[int, UsageReport], list[Problem]]:
+    """Read `{"usages": [...]}`."""
+    return batch(enumerate(_list(body, "usages")), read=usage_report)
+
+
+def raw_events(body: Mapping[str, Any]) -> tuple[dict[int, RawEvent], list[Problem]]:
+    """Read `{"events": [...]}`."""
+    return batch(enumerate(_list(body, "events")), read=raw_event)
+
+
+def _list(body: Mapping[str, Any], name: str) -> list[Any]:
+    rows = body.get(name)
+    if not isinstance(rows, list):
+        raise bad_input(f'Send an object with the list "{name}".')
+    return rows
+
+
+def batch(
+    rows: Iterable[tuple[int, Any]], *, read: Callable[[Mapping[str, Any]], _Read]
+) -> tuple[dict[int, _Read], list[Problem]]:
+    """Read rows by their places; return those that can be read, and what is wrong with the others."""
+    found: dict[int, _Read] = {}
+    problems = []
+    for index, row in rows:
+        try:
+            if not isinstance(row, dict):
+                raise Unreadable("It is no JSON object.")  # noqa: TRY301 - one place says where
+            found[index] = read(row)
+        except Unreadable as wrong:
+            problems.append(Problem(index, Reason.BAD_INPUT, str(wrong)))
+    return found, problems
+
+
+def usage_report(row: Mapping[str, Any]) -> UsageReport:
+    """Read one of `usages`; raises Unreadable."""
+    key = row.get("idempotencyKey")
+    return UsageReport(
+        customer=_text(row, "customerId"),
+        feature=_text(row, "featureId"),
+        value=_number(row),
+        behavior=_behavior(row),
+        resource=_optional_text(row, "resourceId"),
+        key=None if key is None else _text(row, "idempotencyKey"),
+        at=_time(row, "createdAt"),
+        dimensions=_dimensions(row),
+    )
+
+
+def raw_event(row: Mapping[str, Any]) -> RawEvent:
+    """Read one of `events`; raises Unreadable."""
+    return RawEvent(
+        customer=_text(row, "customerId"),
+        name=_text(row, "eventName"),
+        key=_text(row, "idempotencyKey"),
+        resource=_optional_text(row, "resourceId"),
+        at=_time(row, "timestamp"),
+        dimensions=_dimensions(row),
+    )
+
+
+def _text(row: Mapping[str, Any], name: str) -> str:
+    value = row.get(name)
+    if value is None:
+        raise Unreadable(f"{name} is missing.")
+    if not isinstance(value, str):
+        raise Unreadable(f"{name} is no text.")
+    return value
+
+
+def _optional_text(row: Mapping[str, Any], name: str) -> str:
+    return "" if row.get(name) is None else _text(row, name)
+
+
+def _number(row: Mapping[str, Any]) -> Decimal:
+    value = row.get("value")
+    if isinstance(value, Decimal):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return Decimal(value)
+    raise Unreadable("value is missing." if value is None else "value is no number.")
+
+
+def _behavior(row: Mapping[str, Any]) -> UpdateBehavior:
+    value = row.get("updateBehavior")
+    if value is None or value == "DELTA":
+        return UpdateBehavior.DELTA
+    if value == "SET":
+        return UpdateBehavior.SET
+    raise Unreadable("updateBehavior is neither DELTA nor SET.")
+
+
+def _time(row: Mapping[str, Any], name: str) -> datetime | None:
+    if row.get(name) is None:
+        return None
+    text = _text(row, name)
+    at = moment(text)
+    if at is None:
+        raise Unreadable(f"{name} is no time in ISO 8601, for example 2026-03-10T12:00:00Z: {text[:40]!r}.")
+    return at
+
+
+def moment(text: str) -> datetime | None:
+    """Read a time in ISO 8601; None when it is none. Whether it has an offset is left to who needs one."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _dimensions(row: Mapping[str, Any]) -> dict[str, Any]:
+    value = row.get("dimensions")
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise Unreadable("dimensions is no JSON object.")
+    # Stored as JSON, where a number is what the shortest text of a float says.
+    return {name: float(one) if isinstance(one, Decimal) else one for name, one in value.items()}
+
+
+def measurements(reports: Mapping[int, UsageReport], stored: Mapping[int, Stored]) -> list[dict[str, Any]]:
+    """Write what was stored, in the order of the request (`UsageReportResponse`)."""
+    return [_measurement(report, stored[index]) for index, report in reports.items()]
+
+
+def _measurement(report: UsageReport, stored: Stored) -> dict[str, Any]:
+    return {
+        "id": str(stored.pk),
+        "customerId": report.customer,
+        "featureId": report.feature,
+        "resourceId": report.resource or None,
+        "value": number(stored.value or Decimal(0)),
+        "timestamp": time(stored.occurred_at),
+        "createdAt": time(stored.received_at),
+    }
+
+
+def history(read: History) -> dict[str, Any]:
+    """Write a usage history (`UsageHistoryResponse`)."""
+    return {
+        "markers": [{"timestamp": time(marker.at), "type": marker.kind} for marker in read.markers],
+        "series": [
+            {
+                "tags": [{"key": key, "value": value} for key, value in series.tags],
+                "points": [
+                    {"timestamp": time(point.at), "value": number(point.value), "isResetPoint": point.is_reset}
+                    for point in series.points
+                ],
+            }
+            for series in read.series
+        ],
+    }
+
+
+def number(value: Decimal) -> int | float:
+    """Write a quantity as a JSON number: whole ones without a point."""
+    return int(value) if value == value.to_integral_value() else float(value)
+
+
+def time(at: datetime) -> str:
+    """Write a time in UTC, with a Z."""
+    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat()}Z"

@@ -1,0 +1,64 @@
+"""Stigg's own client, unmodified, in front of our application: in process, or over a socket where that matters."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import httpx
+import pytest
+import stigg
+from django.core.signals import request_finished, request_started
+from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections
+from time_machine import travel
+
+from catalog.models import Feature
+from customers.models import Customer
+from integrations import api_keys
+from integrations.models import ApiKey, Scope
+from tests.factories.customers import CustomerFactory
+from tests.factories.usage import NOON, MeteredFeatureFactory
+
+BASE_URL = "http://localhost"
+
+
+def new_key(*, scope: Scope = Scope.FULL, now: datetime = NOON) -> tuple[ApiKey, str]:
+    return api_keys.create(name="Example application", scope=scope, actor=None, now=now)
+
+
+@pytest.fixture
+def _noon() -> Iterator[None]:
+    with travel(NOON, tick=False):
+        yield
+
+
+@pytest.fixture
+def http() -> Iterator[httpx.Client]:
+    """Requests that no SDK would send."""
+    application = get_wsgi_application()
+    # As Django's own test client does: a request's end must not close the connection that holds the test's transaction.
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    with httpx.Client(transport=httpx.WSGITransport(application), base_url=BASE_URL) as client:
+        yield client
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
+
+
+@pytest.fixture
+def token(db: None) -> str:  # noqa: ARG001
+    return new_key()[1]
+
+
+@pytest.fixture
+def client(http: httpx.Client, token: str) -> stigg.Stigg:
+    return stigg.Stigg(api_key=token, base_url=BASE_URL, http_client=http, _strict_response_validation=True)
+
+
+@pytest.fixture
+def customer(db: None) -> Customer:  # noqa: ARG001
+    return CustomerFactory.create(ref_id="acme")
+
+
+@pytest.fixture
+def feature(db: None) -> Feature:  # noqa: ARG001
+    return MeteredFeatureFactory.create(ref_id="api-calls")
