@@ -94,31 +94,32 @@ def judge_subscription(facts: SubscriptionFacts) -> Verdict:
         forced=forced_by(facts.billing_id, facts.metadata),
         rules=(
             Rule(
-                "free_plan",
+                "not_a_free_plan",
                 facts.pricing_type != "FREE",
                 f"a {plan} plan",
                 "A subscription to a free plan is not billed.",
             ),
             Rule(
-                "custom_plan",
+                "not_a_custom_price",
                 facts.pricing_type != "CUSTOM",
                 f"a {plan} plan",
                 "A subscription to a plan with a custom price is billed by hand.",
             ),
             Rule(
-                "trial",
+                "not_a_trial",
                 not facts.is_trial,
                 "in trial" if facts.is_trial else "no trial",
                 "A trial is not billed before it converts.",
             ),
             Rule(
-                "ended",
+                "not_ended",
                 not facts.is_ended or facts.in_zuora,
-                ("ended" if facts.is_ended else "not ended") + (", in Zuora" if facts.in_zuora else ", not in Zuora"),
+                ("ended" if facts.is_ended else "not ended")
+                + (", in Zuora" if facts.in_zuora else ", not in Zuora"),
                 "It ended before it was ever in Zuora.",
             ),
             Rule(
-                "subscription_sync",
+                "subscription_sync_is_on",
                 facts.sync_on,
                 "on" if facts.sync_on else "off",
                 "Subscription sync is off: switch it on at Settings > Integrations > Apps > Zuora.",
@@ -136,24 +137,28 @@ def judge_customer(facts: CustomerFacts) -> Verdict:
     return Verdict(
         forced=forced_by(facts.billing_id, facts.metadata),
         rules=(
-            Rule("no_subscription", bool(held), _count(held, "subscription"), "The customer has no subscription."),
-            _only("only_free", held, lambda one: one.pricing_type == "FREE", "free-plan subscriptions"),
-            _only("only_trials", held, lambda one: one.is_trial and one.pricing_type == "PAID", "trial subscriptions"),
-            _only("only_custom", held, lambda one: one.pricing_type == "CUSTOM", "custom-priced subscriptions"),
+            Rule("has_a_subscription", bool(held), _count(held, "subscription"), "The customer has no subscription."),
+            _only("more_than_free_plans", held, lambda one: one.pricing_type == "FREE", "free-plan subscriptions"),
+            _only(
+                "more_than_trials", held, lambda one: one.is_trial and one.pricing_type == "PAID", "trial subscriptions"
+            ),
+            _only(
+                "more_than_custom_prices", held, lambda one: one.pricing_type == "CUSTOM", "custom-priced subscriptions"
+            ),
             Rule(
-                "billing_information",
+                "has_billing_information",
                 not missing,
                 f"no {' and no '.join(missing)}" if missing else f"{facts.billing_currency}, {facts.billing_country}",
                 "Billing information is missing: fill in the billing currency and the country of the address.",
             ),
             Rule(
-                "payment_method",
+                "has_a_payment_method",
                 facts.has_payment_method,
                 "a payment method" if facts.has_payment_method else "none",
                 "There is no payment method: attach one that Zuora holds.",
             ),
             Rule(
-                "customer_sync",
+                "customer_sync_is_on",
                 facts.sync_on,
                 "on" if facts.sync_on else "off",
                 "Customer sync is off: switch it on at Settings > Integrations > Apps > Zuora.",

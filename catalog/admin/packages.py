@@ -1,15 +1,17 @@
 from typing import Any, ClassVar, TypeVar
 
 from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html
 
 from catalog import publishing
 from catalog.admin.entity import EntityAdmin
 from catalog.admin.prices import costs
-from catalog.models import Addon, Plan, Price
+from catalog.models import Addon, PackageStatus, Plan, Price
 
 P = TypeVar("P", bound=Plan | Addon)
 
@@ -52,6 +54,24 @@ class PackageAdmin(EntityAdmin[P]):
     inlines = (PriceInline,)
     actions = ("publish", "start_draft", "archive", "unarchive")
     own_fields: tuple[str, ...] = ()
+    change_form_template = "admin/catalog/package_change_form.html"
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Offer on the package's own page what can be done with it now."""
+        package = self.get_object(request, object_id)
+        context = {**(extra_context or {}), "package_actions": _actions_for(package) if package else ()}
+        return super().change_view(request, object_id, form_url, context)
+
+    def response_action(
+        self, request: HttpRequest, queryset: QuerySet[P], *args: Any, **kwargs: Any
+    ) -> HttpResponse | None:
+        response = super().response_action(request, queryset, *args, **kwargs)
+        if "from_its_page" in request.POST:
+            opts = self.opts
+            return redirect(f"admin:{opts.app_label}_{opts.model_name}_change", request.POST[ACTION_CHECKBOX_NAME])
+        return response
 
     def get_fieldsets(self, request: HttpRequest, obj: P | None = None) -> Any:  # noqa: ARG002
         sale = ("pricing_type", "status", "version_number")
@@ -61,7 +81,7 @@ class PackageAdmin(EntityAdmin[P]):
                 "Sale",
                 {
                     "fields": (*sale, "add_price") if obj else sale,
-                    "description": "Published, drafted and archived by the actions of the list.",
+                    "description": "Published, drafted and archived by the buttons above.",
                 },
             ),
             ("More", {"fields": ("billing_id", "metadata")}),
@@ -76,7 +96,7 @@ class PackageAdmin(EntityAdmin[P]):
     def add_price(self, package: P) -> str:
         draft = publishing.drafted_version(package=package)
         if draft is None:
-            return "There is no draft: start one in the list."
+            return "There is no draft: start one above."
         owner = "plan" if isinstance(package, Plan) else "addon"
         return format_html(
             '<a href="{}?{}={}">Add a price to version {}</a>',
@@ -106,6 +126,16 @@ class PackageAdmin(EntityAdmin[P]):
     @admin.action(description="Unarchive", permissions=["change"])
     def unarchive(self, request: HttpRequest, queryset: QuerySet[P]) -> None:
         self.each(request, queryset, verb=lambda package: publishing.unarchive(package=package), done="on sale again")
+
+
+def _actions_for(package: Plan | Addon) -> list[tuple[str, str]]:
+    """Return (action, label) of what can be done now, the likeliest first."""
+    if package.status == PackageStatus.ARCHIVED:
+        return [("unarchive", "Unarchive")]
+    if package.status == PackageStatus.DRAFT:
+        return [("publish", "Publish")]
+    drafted = publishing.drafted_version(package=package) is not None
+    return [("publish", "Publish the draft") if drafted else ("start_draft", "Start a draft"), ("archive", "Archive")]
 
 
 @admin.register(Plan)

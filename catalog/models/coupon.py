@@ -1,7 +1,7 @@
 from django.db import models
 from django.db.models import Q
 
-from catalog.models.reference import MONEY, metadata_field, ref_id_field, validate_currency
+from catalog.models.reference import MONEY, metadata_field, plain_number, ref_id_field, validate_currency
 
 
 class CouponType(models.TextChoices):
@@ -72,4 +72,4 @@ class CouponAmount(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.amount} {self.currency}"
+        return f"{plain_number(self.amount)} {self.currency}"

@@ -6,7 +6,7 @@ from django.db.models import Q
 
 from catalog.models.feature import Feature
 from catalog.models.package import Addon, Package, Plan, PricingType
-from catalog.models.reference import MONEY, validate_country, validate_currency
+from catalog.models.reference import MONEY, plain_number, validate_country, validate_currency
 
 
 class BillingModel(models.TextChoices):
@@ -188,7 +188,7 @@ class PriceAmount(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.amount if self.amount is not None else 'tiers'} {self.currency}"
+        return f"{'tiers' if self.amount is None else plain_number(self.amount)} {self.currency}"
 
 
 class PriceTier(models.Model):

@@ -1,5 +1,6 @@
 """What every Stigg entity is known by."""
 
+from decimal import Decimal
 from typing import Any, TypedDict
 
 from django.core.exceptions import ValidationError
@@ -24,6 +25,11 @@ class _Digits(TypedDict):
 
 #: Whole currency units, as in Stigg (49 is 49.00). Zuora holds 13 digits before and 9 after the point.
 MONEY: _Digits = {"max_digits": 22, "decimal_places": 9}
+
+
+def plain_number(number: Decimal) -> str:
+    """Return the number as people write it: without the zeros that the database keeps behind it."""
+    return f"{number.normalize():f}"
 
 
 def validate_metadata(value: Any) -> None:

@@ -128,7 +128,7 @@ def zuora_kind(record: SyncRecord) -> str:
 
 @register.filter
 def in_words(code: str) -> str:
-    """Return a code such as `no_subscription` or `PER_UNIT` in words."""
+    """Return a code such as `has_a_subscription` or `PER_UNIT` in words."""
     return code.replace("_", " ").capitalize()
 
 

@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from catalog.models import Addon, BillingModel, Coupon, Feature, PackageStatus, Price, PricingType
 from catalog.models.price import PriceQuerySet
-from catalog.models.reference import MONEY
+from catalog.models.reference import MONEY, plain_number
 from customers.models import Customer
 from subscriptions.models.subscription import Subscription
 
@@ -151,7 +151,7 @@ class PriceOverride(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.price}: {self.amount if self.amount is not None else 'tiers'}"
+        return f"{self.price}: {'tiers' if self.amount is None else plain_number(self.amount)}"
 
     def clean(self) -> None:
         """Check that the subscription is charged this price at all."""

@@ -18,20 +18,25 @@ from integrations.models import (
 from tests.browser.scene import Company, company, connection
 
 TRACE = [
-    {"rule": "no_subscription", "passed": True, "saw": "1 subscription", "text": "The customer has no subscription."},
     {
-        "rule": "billing_information",
+        "rule": "has_a_subscription",
+        "passed": True,
+        "saw": "1 subscription",
+        "text": "The customer has no subscription.",
+    },
+    {
+        "rule": "has_billing_information",
         "passed": True,
         "saw": "EUR, DE",
         "text": "Billing information is missing: fill in the billing currency and the country of the address.",
     },
     {
-        "rule": "payment_method",
+        "rule": "has_a_payment_method",
         "passed": False,
         "saw": "none",
         "text": "There is no payment method: attach one that Zuora holds.",
     },
-    {"rule": "customer_sync", "passed": True, "saw": "on", "text": "Customer sync is off."},
+    {"rule": "customer_sync_is_on", "passed": True, "saw": "on", "text": "Customer sync is off."},
 ]
 
 
@@ -97,7 +102,7 @@ def _records(now: datetime, tenant: Connection, of: Company) -> None:
     record(EntityKind.ADDON, of.addon, SyncStatus.SUCCESS)
     record(EntityKind.COUPON, of.coupon, SyncStatus.SUCCESS)
     passed = [
-        {**rule, "passed": True, "saw": "a payment method" if rule["rule"] == "payment_method" else rule["saw"]}
+        {**rule, "passed": True, "saw": "a payment method" if rule["rule"] == "has_a_payment_method" else rule["saw"]}
         for rule in TRACE
     ]
     for number, customer in enumerate(customers):
@@ -109,7 +114,7 @@ def _records(now: datetime, tenant: Connection, of: Company) -> None:
             record(EntityKind.CUSTOMER, customer, SyncStatus.SUCCESS, trace=passed)
     for number, subscription in enumerate(subscriptions):
         trial = {
-            "rule": "trial",
+            "rule": "not_a_trial",
             "passed": number not in {1, 4},
             "saw": "in trial" if number in {1, 4} else "no trial",
             "text": "A trial is not billed before it converts.",

@@ -22,15 +22,15 @@ def _failed(rules: Any) -> dict[str, str]:
     ("facts", "failed"),
     [
         (PAID, {}),
-        (FREE, {"free_plan": "a free plan"}),
-        (CUSTOM, {"custom_plan": "a custom plan"}),
-        (TRIAL, {"trial": "in trial"}),
-        (replace(PAID, sync_on=False), {"subscription_sync": "off"}),
-        (replace(PAID, is_ended=True), {"ended": "ended, not in Zuora"}),
+        (FREE, {"not_a_free_plan": "a free plan"}),
+        (CUSTOM, {"not_a_custom_price": "a custom plan"}),
+        (TRIAL, {"not_a_trial": "in trial"}),
+        (replace(PAID, sync_on=False), {"subscription_sync_is_on": "off"}),
+        (replace(PAID, is_ended=True), {"not_ended": "ended, not in Zuora"}),
         (replace(PAID, is_ended=True, in_zuora=True), {}),
         (
             replace(TRIAL, pricing_type="FREE", sync_on=False),
-            {"free_plan": "a free plan", "trial": "in trial", "subscription_sync": "off"},
+            {"not_a_free_plan": "a free plan", "not_a_trial": "in trial", "subscription_sync_is_on": "off"},
         ),
     ],
 )
@@ -38,29 +38,35 @@ def test_which_rules_keep_a_subscription_out(facts: SubscriptionFacts, failed: d
     verdict = judge_subscription(facts)
     assert _failed(verdict.rules) == failed
     assert verdict.syncs == (not failed)
-    assert [rule.rule for rule in verdict.rules] == ["free_plan", "custom_plan", "trial", "ended", "subscription_sync"]
+    assert [rule.rule for rule in verdict.rules] == [
+        "not_a_free_plan",
+        "not_a_custom_price",
+        "not_a_trial",
+        "not_ended",
+        "subscription_sync_is_on",
+    ]
 
 
 @pytest.mark.parametrize(
     ("facts", "failed"),
     [
         (CUSTOMER, {}),
-        (replace(CUSTOMER, subscriptions=()), {"no_subscription": "0 subscriptions"}),
-        (replace(CUSTOMER, subscriptions=(FREE,)), {"only_free": "1 of 1 subscription"}),
-        (replace(CUSTOMER, subscriptions=(TRIAL, TRIAL)), {"only_trials": "2 of 2 subscriptions"}),
-        (replace(CUSTOMER, subscriptions=(CUSTOM,)), {"only_custom": "1 of 1 subscription"}),
+        (replace(CUSTOMER, subscriptions=()), {"has_a_subscription": "0 subscriptions"}),
+        (replace(CUSTOMER, subscriptions=(FREE,)), {"more_than_free_plans": "1 of 1 subscription"}),
+        (replace(CUSTOMER, subscriptions=(TRIAL, TRIAL)), {"more_than_trials": "2 of 2 subscriptions"}),
+        (replace(CUSTOMER, subscriptions=(CUSTOM,)), {"more_than_custom_prices": "1 of 1 subscription"}),
         (
             replace(CUSTOMER, subscriptions=(FREE, TRIAL)),
-            {"only_free": "1 of 2 subscriptions", "only_trials": "1 of 2 subscriptions"},
+            {"more_than_free_plans": "1 of 2 subscriptions", "more_than_trials": "1 of 2 subscriptions"},
         ),
         (replace(CUSTOMER, subscriptions=(FREE, TRIAL, CUSTOM, PAID)), {}),
-        (replace(CUSTOMER, billing_currency=""), {"billing_information": "no currency"}),
+        (replace(CUSTOMER, billing_currency=""), {"has_billing_information": "no currency"}),
         (
             replace(CUSTOMER, billing_currency="", billing_country=""),
-            {"billing_information": "no currency and no country"},
+            {"has_billing_information": "no currency and no country"},
         ),
-        (replace(CUSTOMER, has_payment_method=False), {"payment_method": "none"}),
-        (replace(CUSTOMER, sync_on=False), {"customer_sync": "off"}),
+        (replace(CUSTOMER, has_payment_method=False), {"has_a_payment_method": "none"}),
+        (replace(CUSTOMER, sync_on=False), {"customer_sync_is_on": "off"}),
     ],
 )
 def test_which_rules_keep_a_customer_out(facts: CustomerFacts, failed: dict[str, str]) -> None:
@@ -68,13 +74,13 @@ def test_which_rules_keep_a_customer_out(facts: CustomerFacts, failed: dict[str,
     assert _failed(verdict.rules) == failed
     assert verdict.syncs == (not failed)
     assert [rule.rule for rule in verdict.rules] == [
-        "no_subscription",
-        "only_free",
-        "only_trials",
-        "only_custom",
-        "billing_information",
-        "payment_method",
-        "customer_sync",
+        "has_a_subscription",
+        "more_than_free_plans",
+        "more_than_trials",
+        "more_than_custom_prices",
+        "has_billing_information",
+        "has_a_payment_method",
+        "customer_sync_is_on",
     ]
 
 

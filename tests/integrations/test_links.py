@@ -73,7 +73,10 @@ def test_a_billing_id_forces_a_free_plans_customer(world: World, theirs: dict[st
     world.settle()
     record = world.record("customer:acme")
     assert record.status == SyncStatus.SUCCESS
-    assert [rule["rule"] for rule in record.trace if not rule["passed"]] == ["only_free", "payment_method"]
+    assert [rule["rule"] for rule in record.trace if not rule["passed"]] == [
+        "more_than_free_plans",
+        "has_a_payment_method",
+    ]
     assert world.record("subscription:s1").status == SyncStatus.NO_SYNC_REQUIRED
     assert len(theirs) == 2
 

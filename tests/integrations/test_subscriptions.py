@@ -294,7 +294,7 @@ def test_a_trial_that_converts_is_looked_at_again(world: World) -> None:
         "subscription:s1": SyncStatus.NO_SYNC_REQUIRED,
     }
     failed = [rule["rule"] for rule in world.record("customer:customer-0").trace if not rule["passed"]]
-    assert failed == ["only_trials"]
+    assert failed == ["more_than_trials"]
     subscription.status = SubscriptionStatus.ACTIVE
     subscription.save()
     world.settle()

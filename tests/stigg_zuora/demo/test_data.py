@@ -35,16 +35,16 @@ def test_every_rule_that_keeps_something_out_is_met_once_or_more(loaded: Connect
     forced = {verdict.forced for verdict in (*customers, *subscriptions) if verdict.forced}
 
     assert failed == {
-        "no_subscription",
-        "only_free",
-        "only_trials",
-        "only_custom",
-        "billing_information",
-        "payment_method",
-        "free_plan",
-        "custom_plan",
-        "trial",
-        "ended",
+        "has_a_subscription",
+        "more_than_free_plans",
+        "more_than_trials",
+        "more_than_custom_prices",
+        "has_billing_information",
+        "has_a_payment_method",
+        "not_a_free_plan",
+        "not_a_custom_price",
+        "not_a_trial",
+        "not_ended",
     }
     assert forced == {
         "billing ID OPAL-MUSEUM-1",
