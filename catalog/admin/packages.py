@@ -20,15 +20,14 @@ class PriceInline(admin.TabularInline[Price, Any]):
     """The prices of all versions, to look at; each is edited on its own page, with its amounts and tiers."""
 
     model = Price
-    fields = ("version_number", "billing_model", "billing_cadence", "billing_period", "feature", "costs")
+    fields = ("version_number", "billing_model", "billing_cadence", "billing_period", "feature", "costs", "page")
     readonly_fields = fields
     ordering = ("-version_number", "billing_period", "billing_model", "pk")
-    show_change_link = True
     extra = 0
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Price]:
         # A price's name holds its feature's unit.
-        return super().get_queryset(request).select_related("feature").prefetch_related("amounts")
+        return super().get_queryset(request).select_related("feature", "plan", "addon").prefetch_related("amounts")
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
         return False
@@ -42,6 +41,12 @@ class PriceInline(admin.TabularInline[Price, Any]):
     @admin.display(description="amounts")
     def costs(self, price: Price) -> str:
         return costs(price)
+
+    @admin.display(description="")
+    def page(self, price: Price) -> str:
+        drafted = price.version_number > price.package.version_number or not price.package.is_published
+        address = reverse("admin:catalog_price_change", args=[price.pk])
+        return format_html('<a href="{}">{}</a>', address, "Change" if drafted else "View")
 
 
 class PackageAdmin(EntityAdmin[P]):

@@ -39,3 +39,12 @@ def test_a_button_does_it_and_comes_back_to_the_page(admin_client: Client) -> No
     response = admin_client.post(url("catalog_plan", "changelist"), form)
     assert response["Location"] == url("catalog_plan", "change", plan.pk)
     assert drafted_version(package=plan) == 2
+
+
+def test_a_drafted_price_is_changed_and_one_on_sale_is_viewed(admin_client: Client) -> None:
+    plan = plan_with_prices()
+    start_draft(package=plan)
+    page = text(admin_client.get(url("catalog_plan", "change", plan.pk)))
+    drafted, on_sale = plan.prices.order_by("-version_number")
+    assert f'<a href="{url("catalog_price", "change", drafted.pk)}">Change</a>' in page
+    assert f'<a href="{url("catalog_price", "change", on_sale.pk)}">View</a>' in page
