@@ -101,7 +101,7 @@ def read_summary(tenant: Tenant, request: Request) -> Any:
             "batch": row["Batch"],
             "billCycleDay": row.get("BillCycleDay", 0),
             "currency": row["Currency"],
-            "balance": balance(tenant, row),
+            "balance": f"{balance(tenant, row)}",
             "defaultPaymentMethod": None,
             **_custom(row),
         },

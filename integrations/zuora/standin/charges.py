@@ -193,8 +193,25 @@ def read_charge(tenant: Tenant, request: Request) -> Any:
 
 def update_charge(tenant: Tenant, request: Request) -> Any:
     row = tenant.require("ProductRatePlanCharge", request.params["id"])
-    body = check(request.json, "ProductRatePlanCharge.update", crud_rules(tenant, request, "ProductRatePlanCharge"))
+    relaxed = _whole_enough(tenant, row, request.json)
+    body = check(relaxed, "ProductRatePlanCharge.update", crud_rules(tenant, request, "ProductRatePlanCharge"))
+    if "BillingPeriod" not in request.json:
+        body.pop("BillingPeriod", None)
     return saved(change_charge(tenant, row, body))
+
+
+def _whole_enough(tenant: Tenant, row: Row, body: dict[str, Any]) -> dict[str, Any]:
+    """The specification wants the whole charge on an update; a tenant may be set to take a part of it."""
+    relaxed = dict(body)
+    if not tenant.switches.discount_accounting_flag_required:
+        relaxed.setdefault("UseDiscountSpecificAccountingCode", False)
+    if row["ChargeType"] == "OneTime":
+        relaxed.setdefault("BillingPeriod", "Month")
+    if tenant.switches.charge_update == "partial":
+        for name in ("ProductRatePlanId", "BillCycleType", "BillingPeriod", "ChargeModel", "TriggerEvent"):
+            relaxed.setdefault(name, row.get(name))
+        relaxed.setdefault("ProductRatePlanChargeTierData", {})
+    return relaxed
 
 
 def change_charge(tenant: Tenant, row: Row, body: dict[str, Any]) -> Row:

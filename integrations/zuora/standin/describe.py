@@ -129,4 +129,4 @@ def describe(tenant: Tenant, request: Request) -> Any:
             "<contexts><context>soap</context></contexts></field>"
         )
     parts.append("</fields><related-objects></related-objects></object>")
-    return Answer(body="".join(parts).encode(), content_type="application/xml;charset=UTF-8")
+    return Answer(body="".join(parts).encode(), content_type="text/xml;charset=UTF-8")

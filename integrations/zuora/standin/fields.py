@@ -135,7 +135,7 @@ def _checked_object(value: dict[str, Any], node: Node, path: str, rules: Rules, 
         elif rules.unknown == "refuse":
             wrong.append(Refusal(Kind.UNKNOWN_FIELD, f"Error - unrecognised fields: {inner}"))
     for name, known in node.members.items():
-        if known.required and clean.get(name) in (None, ""):
+        if known.required and value.get(name) in (None, ""):
             wrong.append(missing(f"{path}.{name}" if path else name))
     return clean
 

@@ -57,6 +57,7 @@ class Switches:
     unknown_v1_fields: str = "refuse"  # or "ignore"
     unknown_custom_fields: str = "ignore"  # of CRUD without rejectUnknownFields; or "refuse"
     discount_accounting_flag_required: bool = False
+    charge_update: str = "whole"  # or "partial"
     same_key_other_body: str = "replay"  # or "refuse" (422)
     store_transient_failures: bool = True
     idempotent_put: str = "refuse"  # or "ignore"

@@ -58,7 +58,7 @@ def _file(request: Request) -> tuple[str, bytes]:
         raise Refusal(Kind.MEDIA_TYPE, "The body must be multipart/form-data with a part named file.")
     for part in request.plain_body.split(b"--" + match[1].encode("latin-1")):
         head, found, content = part.partition(b"\r\n\r\n")
-        named = re.search(rb'name="file"', head)
+        named = re.search(rb'\bname="file"', head, re.IGNORECASE)
         if found and named:
             file_name = re.search(rb'filename="([^"]*)"', head)
             return (file_name[1].decode("utf-8", "replace") if file_name else ""), content.removesuffix(b"\r\n")

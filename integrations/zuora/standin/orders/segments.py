@@ -75,14 +75,16 @@ def split(tenant: Tenant, plan: Row, segment: Row, day: str) -> Row:
     A segment that starts on that very day is changed in place, as its days are the same.
     """
     number = segment["ChargeNumber"]
-    plan["Charges"] = [
-        one
-        for one in plan["Charges"]
-        if one["ChargeNumber"] != number or one.get("EffectiveStartDate", "") <= day or one is segment
-    ]
+    own = [one for one in plan["Charges"] if one["ChargeNumber"] == number]
+    end = max(own, key=lambda one: one["Segment"]).get("EffectiveEndDate")
+    later = [one for one in own if one.get("EffectiveStartDate", "") > day and one is not segment]
+    plan["Charges"] = [one for one in plan["Charges"] if not any(one is gone for gone in later)]
     if segment.get("EffectiveStartDate", day) >= day:
+        if later:
+            segment["EffectiveEndDate"] = end
         return segment
-    fresh = {**segment, "Id": tenant.store.new_id(), "Segment": segment["Segment"] + 1, "EffectiveStartDate": day}
+    fresh = {**segment, "Id": tenant.store.new_id(), "Segment": segment["Segment"] + 1}
+    fresh.update(EffectiveStartDate=day, EffectiveEndDate=end)
     segment["EffectiveEndDate"] = day
     plan["Charges"].append(fresh)
     return fresh

@@ -76,16 +76,22 @@ def _entry_view(tenant: Tenant, one: Row) -> dict[str, Any]:
         "baseVersion": one.get("BaseVersion"),
         "newVersion": one["NewVersion"],
         "customFields": one["CustomFields"],
-        "orderActions": [_action_view(action) for action in one["Actions"]],
+        "orderActions": [_action_view(tenant, action) for action in one["Actions"]],
     }
 
 
-def _action_view(action: Row) -> dict[str, Any]:
+def _action_view(tenant: Tenant, action: Row) -> dict[str, Any]:
     body = action["Body"]
     name = MEMBERS[body["type"]]
     member = dict(body.get(name) or {})
-    if body["type"] == "AddProduct" and action["NewRatePlanIds"]:
-        member["newRatePlanId"] = action["NewRatePlanIds"][0]
+    fresh = iter(action["NewRatePlanIds"])
+    if body["type"] == "AddProduct":
+        member = _plan_view(tenant, member, next(fresh, None))
+    for many in ("subscribeToRatePlans", "subscribeToProducts"):
+        if many in member:
+            member[many] = [_plan_view(tenant, item, next(fresh, None)) for item in member[many]]
+    if "newProductRatePlan" in member:
+        member["newProductRatePlan"] = _plan_view(tenant, member["newProductRatePlan"], next(fresh, None))
     view = {
         "id": action["Id"],
         "sequence": action["Sequence"],
@@ -98,6 +104,13 @@ def _action_view(action: Row) -> dict[str, Any]:
     if member:
         view[name] = member
     return {**view, "orderItems": [], "orderMetrics": []}
+
+
+def _plan_view(tenant: Tenant, item: dict[str, Any], new_id: str | None) -> dict[str, Any]:
+    """What was subscribed to, with the ids that it stood for."""
+    plan = tenant.store.find("ProductRatePlan", "ProductRatePlanNumber", item.get("productRatePlanNumber"))
+    ids = {"productRatePlanId": plan["Id"]} if plan else {}
+    return {**ids, **item, "newRatePlanId": new_id}
 
 
 def read_order(tenant: Tenant, request: Request) -> Any:

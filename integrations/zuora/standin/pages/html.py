@@ -66,6 +66,6 @@ def page(title: str, kind: str, *parts: str) -> bytes:
     return (
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)} - Zuora stand-in</title>'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{STYLE}</style></head><body>'
-        '<header><a href="/platform/webapp">Zuora stand-in</a><span>a local tenant, nothing here is real</span></header>'
-        f'<main><p class="kind">{escape(kind)}</p><h1>{escape(title)}</h1>{"".join(parts)}</main></body></html>'
+        '<header><a href="/platform/webapp">Zuora stand-in</a><span>a local tenant; nothing is real</span></header>'
+        f'<main><p class="kind">{escape(kind)}</p><h1>{escape(title)}</h1>{body}</main></body></html>'
     ).encode()
