@@ -7,8 +7,8 @@ from integrations.models import Connection
 
 class Command(BaseCommand):
     help = (
-        "Encrypts every stored secret anew with the first of ENCRYPTION_KEYS. To rotate: put a new key in front, restart "
-        "everything, run this, then remove the old key."
+        "Encrypts every stored secret anew with the first of ENCRYPTION_KEYS. To rotate: put a new key in front, "
+        "restart everything, run this, then remove the old key."
     )
 
     def handle(self, *_args: Any, **_options: Any) -> None:
