@@ -17,7 +17,6 @@ from django.db.models.signals import post_delete, post_save, pre_delete
 from django.utils import timezone
 
 from catalog.models import Addon, Coupon, CouponAmount, CouponType, Feature, Plan, Price, PriceAmount, PriceTier
-from customers.models import Customer
 from integrations import outbox
 from integrations.entities import ENTITIES, Wish, entity_of
 from integrations.models import Connection, Priority, SyncRecord
@@ -64,17 +63,18 @@ def _of_customer_coupon(held: CustomerCoupon) -> Rows:
     return Subscription.objects.filter(customer_id=held.customer_id)
 
 
+def _itself(row: models.Model) -> Rows:
+    return [row]
+
+
 #: For each model whose rows matter to Zuora: the entities that are to be pushed when a row changes.
 ENTITIES_BEHIND: dict[type[models.Model], Callable[[Any], Rows]] = {
-    Plan: lambda plan: [plan],
-    Addon: lambda addon: [addon],
+    **{entity.model: _itself for entity in ENTITIES.values()},
     Price: _of_price,
     PriceAmount: _of_amount,
     PriceTier: lambda tier: _of_price(tier.price_amount.price),
     Feature: _of_feature,
-    Coupon: lambda coupon: [coupon],
     CouponAmount: lambda amount: [amount.coupon],
-    Customer: lambda customer: [customer],
     Subscription: _with_customers,
     SubscriptionAddon: lambda held: [held.subscription],
     SubscriptionQuantity: lambda held: [held.subscription],
