@@ -52,7 +52,7 @@ class IdempotencyKeys:
         if tenant.switches.same_key_other_body == "refuse" and kept["Digest"] != _digest(request):
             return json_answer({"code": 422, "message": "The Idempotency-Key was used with another body"}, 422)
         body = kept["Body"].encode("latin-1")
-        return Answer(int(kept["Status"]), body, [("Idempotent-Replayed", "true")], kept["Type"])
+        return Answer(int(kept["Status"]), body, [], kept["Type"])
 
     def finish(self, tenant: Tenant, request: Request, key: str, answer: Answer) -> None:
         """Keep the outcome; call it in the transaction of the work, so that both are kept or neither."""

@@ -24,7 +24,7 @@ class Reply:
     headers: Any
 
     @property
-    def codes(self) -> list[int]:
+    def codes(self) -> list[Any]:
         return [reason["code"] for reason in self.body["reasons"]]
 
     @property
@@ -156,7 +156,7 @@ def create_action(number: str, *plans: str, months: int = 12, **more: Any) -> di
     }
     if not months:
         terms = {"initialTerm": {"termType": "EVERGREEN"}}
-    member = {"subscriptionNumber": number, "terms": terms}
+    member: dict[str, Any] = {"subscriptionNumber": number, "terms": terms}
     member["subscribeToRatePlans"] = [{"productRatePlanNumber": plan} for plan in plans]
     return {"type": "CreateSubscription", "createSubscription": member | more}
 

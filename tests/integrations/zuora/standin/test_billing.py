@@ -53,11 +53,11 @@ def invoiced(app: StandIn, day: str) -> list[tuple[str, str, str, str]]:
     ],
 )
 def test_what_a_quantity_costs(
-    zuora: Driver, app: StandIn, model: str, tiers: list[dict[str, Any]], quantity: Any, amount: str
+    zuora: Driver, model: str, tiers: list[dict[str, Any]], quantity: Any, amount: str
 ) -> None:
     sell(zuora, "calls", tiers, ChargeModel=model, ChargeType="Usage", UOM="calls")
     zuora.made("/v1/object/usage", usage_body(zuora.charge_number("calls"), Quantity=quantity))
-    assert invoiced(app, "2026-02-01") == [("calls", "2026-01-01", "2026-01-31", amount)]
+    assert invoiced(zuora.app, "2026-02-01") == [("calls", "2026-01-01", "2026-01-31", amount)]
 
 
 def test_recurring_is_billed_in_advance_and_usage_when_its_period_is_over(zuora: Driver, app: StandIn) -> None:

@@ -335,7 +335,7 @@ def test_a_preview_tells_the_invoice_and_keeps_nothing(sold: Driver) -> None:
         "specificPreviewThruDate": "2026-02-01",
         "previewTypes": ["BillingDocs"],
     }
-    body = {"orderDate": "2026-01-01", "existingAccountNumber": "cust-1", "previewOptions": options}
+    body: dict[str, Any] = {"orderDate": "2026-01-01", "existingAccountNumber": "cust-1", "previewOptions": options}
     body["subscriptions"] = [{"orderActions": [create_action("sub-1", "basic-month")]}]
     reply = sold.call("POST", "/v1/orders/preview", body)
     assert [str(one["amount"]) for one in reply.body["previewResult"]["invoices"]] == ["220.00"]

@@ -71,7 +71,8 @@ def test_a_wrong_record_is_refused(zuora: Driver, charge: str, change: dict[str,
     assert zuora.app.control.rows("Usage") == []
 
 
-def test_usage_of_a_charge_that_is_not_usage_is_refused(zuora: Driver, charge: str) -> None:
+@pytest.mark.usefixtures("charge")
+def test_usage_of_a_charge_that_is_not_usage_is_refused(zuora: Driver) -> None:
     body = usage_body(zuora.charge_number("fee"))
     assert zuora.call("POST", "/v1/object/usage", body).status == 400
 
