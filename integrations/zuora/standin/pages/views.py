@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from integrations.zuora.standin.account_views import balance
 from integrations.zuora.standin.catalog_views import plan_status
 from integrations.zuora.standin.charges import tiers_of
-from integrations.zuora.standin.pages.html import Markup, badge, facts, link, page, table, text
+from integrations.zuora.standin.pages.contracts import invoice_page, subscription_page
+from integrations.zuora.standin.pages.html import Markup, badge, facts, link, page, table
+from integrations.zuora.standin.pages.pieces import (
+    INVOICE_HEADINGS,
+    INVOICE_PREFIX,
+    SHOWN,
+    SUBSCRIPTION_HEADINGS,
+    address_of,
+    custom_fields,
+    invoice_row,
+    latest,
+    subscription_row,
+    usage_table,
+)
 from integrations.zuora.standin.wire import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from integrations.zuora.standin.store import Row
     from integrations.zuora.standin.tenant import Tenant
     from integrations.zuora.standin.wire import Request
 
-SHOWN = 200
-INVOICE_PREFIX = "/platform/apps/com_zuora/invoice/"
 HOMES = ("", "/platform/webapp", "/platform/apps/com_zuora")
 
 
@@ -58,33 +68,18 @@ def _object(tenant: Tenant, path: str, row_id: str) -> bytes | None:
     return None if row is None else view(tenant, row)
 
 
-def _address(kind: str, row: Row) -> str:
-    if kind == "invoice":
-        return f"{INVOICE_PREFIX}{row['Id']}"
-    page_name = {"product": "Product", "account": "CustomerAccount", "subscription": "Subscription"}[kind]
-    return f"/apps/{page_name}.do?method=view&id={quote(row['Id'])}"
-
-
-def _custom(row: Row) -> list[tuple[str, Any]]:
-    return [(name, value) for name, value in row.items() if name.endswith("__c")]
-
-
-def _latest(rows: Iterable[Row]) -> list[Row]:
-    return [row for row in rows if row["IsLatestVersion"]]
-
-
 def _home(tenant: Tenant) -> bytes:
     store = tenant.store
     products = [
-        (link(_address("product", row), row["Name"]), row["SKU"], row["EffectiveEndDate"])
+        (link(address_of("product", row), row["Name"]), row["SKU"], row["EffectiveEndDate"])
         for row in list(store.all("Product"))[-SHOWN:]
     ]
     accounts = [
-        (link(_address("account", row), row["AccountNumber"]), row["Name"], row["Currency"])
+        (link(address_of("account", row), row["AccountNumber"]), row["Name"], row["Currency"])
         for row in list(store.all("Account"))[-SHOWN:]
     ]
-    subscriptions = [_subscription_row(row) for row in _latest(list(store.all("Subscription"))[-SHOWN * 5 :])[-SHOWN:]]
-    invoices = [_invoice_row(row) for row in list(store.all("Invoice"))[-SHOWN:]]
+    subscriptions = [subscription_row(row) for row in latest(list(store.all("Subscription"))[-SHOWN * 5 :])[-SHOWN:]]
+    invoices = [invoice_row(row) for row in list(store.all("Invoice"))[-SHOWN:]]
     return page(
         "Tenant",
         "Home",
@@ -96,20 +91,6 @@ def _home(tenant: Tenant) -> bytes:
     )
 
 
-SUBSCRIPTION_HEADINGS = ["Number", "Version", "Status", "Term", "Until"]
-INVOICE_HEADINGS = ["Number", "Date", "Target date", "Amount", "Status"]
-
-
-def _subscription_row(row: Row) -> tuple[Any, ...]:
-    number = link(_address("subscription", row), row["Name"])
-    return number, row["Version"], badge(row["Status"]), row["TermType"], row.get("SubscriptionEndDate")
-
-
-def _invoice_row(row: Row) -> tuple[Any, ...]:
-    number = link(_address("invoice", row), row["InvoiceNumber"])
-    return number, row["InvoiceDate"], row["TargetDate"], f"{row['Amount']} {row['Currency']}", badge(row["Status"])
-
-
 def _product(tenant: Tenant, row: Row) -> bytes:
     parts: list[str] = [
         facts(
@@ -119,7 +100,7 @@ def _product(tenant: Tenant, row: Row) -> bytes:
                 ("Category", row.get("Category")),
                 ("Effective", f"{row['EffectiveStartDate']} to {row['EffectiveEndDate']}"),
                 ("Description", row.get("Description")),
-                *_custom(row),
+                *custom_fields(row),
                 ("Id", row["Id"]),
             ]
         )
@@ -142,7 +123,7 @@ def _plan(tenant: Tenant, plan: Row) -> Markup:
             ("Status", badge(plan_status(tenant, plan))),
             ("Effective", f"{plan['EffectiveStartDate']} to {plan['EffectiveEndDate']}"),
             ("Currencies", ", ".join(plan["ActiveCurrencies"])),
-            *_custom(plan),
+            *custom_fields(plan),
         ]
     )
     charges = table(headings, rows, caption=caption, empty="No charges yet.")
@@ -158,7 +139,7 @@ def _tier(tier: Row) -> tuple[Any, ...]:
 
 def _account(tenant: Tenant, row: Row) -> bytes:
     contact = tenant.store.get("Contact", row["BillToId"]) or {}
-    subscriptions = _latest(tenant.store.where("Subscription", "AccountId", row["Id"]))
+    subscriptions = latest(tenant.store.where("Subscription", "AccountId", row["Id"]))
     return page(
         row["Name"],
         "Customer account",
@@ -173,151 +154,30 @@ def _account(tenant: Tenant, row: Row) -> bytes:
                 ("Auto pay", row["AutoPay"]),
                 ("Bill to", f"{contact.get('FirstName', '')} {contact.get('LastName', '')}"),
                 ("Country", contact.get("Country")),
-                *_custom(row),
+                *custom_fields(row),
                 ("Id", row["Id"]),
             ]
         ),
         table(
             SUBSCRIPTION_HEADINGS,
-            map(_subscription_row, subscriptions),
+            map(subscription_row, subscriptions),
             caption="Subscriptions",
             empty="No subscriptions.",
         ),
         _invoices(tenant, row["Id"]),
-        _usage(tenant.store.where("Usage", "AccountId", row["Id"])),
+        usage_table(tenant.store.where("Usage", "AccountId", row["Id"])),
     )
 
 
 def _invoices(tenant: Tenant, account_id: str) -> Markup:
-    rows = map(_invoice_row, tenant.store.where("Invoice", "AccountId", account_id))
+    rows = map(invoice_row, tenant.store.where("Invoice", "AccountId", account_id))
     return table(INVOICE_HEADINGS, rows, caption="Invoices", empty="No invoices.")
-
-
-def _usage(records: list[Row]) -> Markup:
-    rows = [
-        (
-            one["StartDateTime"],
-            one["Quantity"],
-            one["UOM"],
-            one.get("ChargeNumber"),
-            one.get("Description"),
-            badge(one["RbeStatus"]),
-        )
-        for one in records[-SHOWN:]
-    ]
-    headings = ["Start", "Quantity", "Unit", "Charge", "Description", "Status"]
-    return table(headings, rows, caption=f"Usage ({len(records)} records)", empty="No usage.")
-
-
-def _subscription(tenant: Tenant, row: Row) -> bytes:
-    owner = tenant.require("Account", row["AccountId"])
-    charges = [
-        (
-            plan["Name"],
-            charge["Name"],
-            charge["ChargeNumber"],
-            charge["Segment"],
-            charge.get("Quantity"),
-            _price(charge),
-            _days(charge),
-        )
-        for plan in row["RatePlans"]
-        for charge in plan["Charges"]
-    ]
-    versions = tenant.store.where("Subscription", "Name", row["Name"])
-    items = [
-        (one["ServiceStartDate"], one["ServiceEndDate"], one["ChargeName"], one["Quantity"], one["ChargeAmount"])
-        for number in dict.fromkeys(charge[2] for charge in charges)
-        for one in tenant.store.where("InvoiceItem", "ChargeNumber", number)
-    ]
-    headings = ["Rate plan", "Charge", "Number", "Segment", "Quantity", "Price", "Effective"]
-    return page(
-        row["Name"],
-        f"Subscription, version {row['Version']}",
-        facts(
-            [
-                ("Status", badge(row["Status"])),
-                ("Account", link(_address("account", owner), f"{owner['AccountNumber']} {owner['Name']}")),
-                ("Term", f"{row['TermType']} from {row['TermStartDate']}"),
-                ("Ends", row.get("SubscriptionEndDate") or "open"),
-                ("Renews by itself", row["AutoRenew"]),
-                ("Currency", row["Currency"]),
-                ("Order", row["OrderNumber"]),
-                *_custom(row),
-                ("Id", row["Id"]),
-            ]
-        ),
-        table(headings, charges, caption="Charges", empty="No charges."),
-        table(
-            SUBSCRIPTION_HEADINGS, map(_subscription_row, reversed(versions)), caption="Versions", empty="No versions."
-        ),
-        table(
-            ["From", "Through", "Charge", "Quantity", "Amount"],
-            items,
-            caption="Invoiced",
-            empty="Nothing invoiced yet.",
-        ),
-        _usage(tenant.store.where("Usage", "SubscriptionNumber", row["Name"])),
-    )
-
-
-def _price(charge: Row) -> str:
-    if "DiscountPercentage" in charge:
-        return f"-{charge['DiscountPercentage']} %"
-    if "DiscountAmount" in charge:
-        return f"-{charge['DiscountAmount']}"
-    return "; ".join(_tier_price(tier) for tier in charge["Tiers"])
-
-
-def _tier_price(tier: Row) -> str:
-    if "StartingUnit" not in tier:
-        return f"{tier['Price']}"
-    return f"{tier['StartingUnit']}-{tier.get('EndingUnit', '')}: {tier['Price']} {tier['PriceFormat'].lower()}"
-
-
-def _days(charge: Row) -> str:
-    if "EffectiveStartDate" not in charge:
-        return "waits for its trigger date"
-    return f"{charge['EffectiveStartDate']} to {charge.get('EffectiveEndDate') or 'open'}"
-
-
-def _invoice(tenant: Tenant, row: Row) -> bytes:
-    owner = tenant.require("Account", row["AccountId"])
-    items = [
-        (
-            one["SubscriptionNumber"],
-            one["ChargeName"],
-            one["ServiceStartDate"],
-            one["ServiceEndDate"],
-            one["Quantity"],
-            one.get("UOM"),
-            one["ChargeAmount"],
-        )
-        for one in tenant.store.where("InvoiceItem", "InvoiceId", row["Id"])
-    ]
-    headings = ["Subscription", "Charge", "From", "Through", "Quantity", "Unit", "Amount"]
-    return page(
-        row["InvoiceNumber"],
-        "Invoice",
-        facts(
-            [
-                ("Account", link(_address("account", owner), f"{owner['AccountNumber']} {owner['Name']}")),
-                ("Status", badge(row["Status"])),
-                ("Amount", text(f"{row['Amount']} {row['Currency']}")),
-                ("Balance", row["Balance"]),
-                ("Invoice date", row["InvoiceDate"]),
-                ("Due", row["DueDate"]),
-                ("Target date", row["TargetDate"]),
-            ]
-        ),
-        table(headings, items, caption="Lines", empty="No lines."),
-    )
 
 
 LISTS = frozenset({"account", "subscription", "usage", "invoice", "product"})
 OBJECT_PAGES: dict[str, tuple[str, Callable[[Tenant, Row], bytes]]] = {
     "/apps/Product.do": ("Product", _product),
     "/apps/CustomerAccount.do": ("Account", _account),
-    "/apps/Subscription.do": ("Subscription", _subscription),
-    INVOICE_PREFIX: ("Invoice", _invoice),
+    "/apps/Subscription.do": ("Subscription", subscription_page),
+    INVOICE_PREFIX: ("Invoice", invoice_page),
 }
