@@ -67,7 +67,6 @@ class Switches:
     order_subscriptions: str = "by version"  # or "subscriptionNumbers", "subscriptions", "subscriptionNumber"
     async_errors: str = "string"  # or "array"
     usage_unique_key: bool = False
-    usage_locks_account: bool = False
     # Whether a gateway takes the payments that orders ask for; or "decline".
     payments: str = "approve"
     # Whether callouts may go to http:// on loopback, which Zuora itself never does.

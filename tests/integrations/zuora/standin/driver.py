@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 
-from integrations.zuora.standin.wire import dump, load
+from integrations.zuora.standin.wire import Request, dump, load
 from tests.standin_transport import WSGIAdapter
 
 if TYPE_CHECKING:
@@ -193,3 +193,11 @@ def usage_body(charge: str, **more: Any) -> dict[str, Any]:
         "Description": "slice-1",
     }
     return body | more
+
+
+def through(app: StandIn, prepared: requests.PreparedRequest, sleep: Any) -> int:
+    """Send a request whose delay runs a function instead of waiting."""
+    headers = {name.lower(): str(value) for name, value in prepared.headers.items()}
+    body = prepared.body if isinstance(prepared.body, bytes) else b""
+    path = (prepared.path_url or "").partition("?")[0]
+    return app.handle(Request(prepared.method or "", path, "", headers, body, BASE, "127.0.0.1"), sleep).status
