@@ -14,7 +14,7 @@ import structlog
 from django.conf import settings
 from django.db import OperationalError
 
-from integrations import outbox
+from integrations import outbox, request_log
 from integrations.breaker import give_back, may_send, note_error, note_success
 from integrations.eligibility import Verdict
 from integrations.entities import ENTITIES
@@ -26,7 +26,6 @@ from integrations.models import (
     EntityKind,
     JobState,
     Priority,
-    Request,
     SyncJob,
     SyncRecord,
     SyncStatus,
@@ -191,9 +190,7 @@ def _end(
     job, delivery = attempt.job, attempt.delivery
     delivery.outcome, delivery.error, delivery.finished_at = outcome, reason, now
     delivery.save(update_fields=["outcome", "error", "finished_at"])
-    Request.objects.bulk_create(
-        [_request(one, delivery=delivery, connection=far.connection) for one in attempt.exchanges]
-    )
+    request_log.keep(attempt.exchanges, connection=far.connection, delivery=delivery)
     log.info("delivered", outcome=outcome.value, calls=len(attempt.exchanges), reason=reason, took=_took(delivery))
     back_up = bool(attempt.exchanges) and outcome is not DeliveryOutcome.RETRY and note_success(far.connection)
     if back_up:
@@ -207,21 +204,3 @@ def _end(
 def _took(delivery: Delivery) -> str:
     took: timedelta = (delivery.finished_at or delivery.started_at) - delivery.started_at
     return f"{took.total_seconds():.3f}s"
-
-
-def _request(exchange: Exchange, *, delivery: Delivery, connection: Connection) -> Request:
-    return Request(
-        connection=connection,
-        delivery=delivery,
-        track_id=exchange.track_id,
-        method=exchange.method,
-        path=exchange.path[:2048],
-        idempotency_key=exchange.idempotency_key,
-        body=exchange.request_body,
-        status=exchange.status,
-        answer=exchange.response_body,
-        error=exchange.error,
-        duration_ms=exchange.duration_ms,
-        zuora_request_id=exchange.request_id[:64],
-        started_at=exchange.started_at,
-    )

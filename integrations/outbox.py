@@ -227,7 +227,7 @@ def release_stuck(*, now: datetime) -> list[int]:
     old = now - timedelta(seconds=settings.SYNC_CLAIM_SECONDS)
     freed = []
     for job in SyncJob.objects.filter(state=JobState.SENDING).select_related("connection"):
-        if (job.claimed_at and job.claimed_at < old) or _is_dead(job.claimed_by):
+        if (job.claimed_at and job.claimed_at < old) or is_dead(job.claimed_by):
             Delivery.objects.filter(job=job, outcome=DeliveryOutcome.SENDING).update(
                 outcome=DeliveryOutcome.LOST, finished_at=now
             )
@@ -235,7 +235,8 @@ def release_stuck(*, now: datetime) -> list[int]:
     return freed
 
 
-def _is_dead(claimed_by: str) -> bool:
+def is_dead(claimed_by: str) -> bool:
+    """Whether the process that claimed under this name is known to be gone; of another host's nothing is known."""
     host, _, rest = claimed_by.partition(":")
     pid, _, boot = rest.partition(":")
     if host != HOST or not pid.isdecimal():

@@ -6,12 +6,22 @@ from integrations.models.job import AccountLock, JobState, SyncJob
 from integrations.models.kinds import EntityKind, Priority, SyncStatus
 from integrations.models.record import SyncRecord
 from integrations.models.secret import EncryptedField
+from integrations.models.usage import (
+    BatchState,
+    UsageAction,
+    UsageBatch,
+    UsageCharge,
+    UsageReconciliation,
+    UsageRecord,
+    UsageState,
+)
 
 __all__ = [
     "AccountLock",
     "ApiAnswer",
     "ApiKey",
     "AuditEntry",
+    "BatchState",
     "Connection",
     "Delivery",
     "DeliveryOutcome",
@@ -24,4 +34,10 @@ __all__ = [
     "SyncJob",
     "SyncRecord",
     "SyncStatus",
+    "UsageAction",
+    "UsageBatch",
+    "UsageCharge",
+    "UsageReconciliation",
+    "UsageRecord",
+    "UsageState",
 ]

@@ -1,3 +1,5 @@
+from typing import Self
+
 from django.db import models
 from django.db.models import F, Q
 
@@ -5,6 +7,12 @@ from catalog.models import Feature, Price
 from customers.models import Customer
 from subscriptions.models import Subscription
 from usage.models.event import quantity_field
+
+
+class SliceQuerySet(models.QuerySet["Slice"]):
+    def untaken(self) -> Self:
+        """Return the slices that billing has not taken over in their latest revision."""
+        return self.filter(revision__gt=F("taken_revision"))
 
 
 class Slice(models.Model):
@@ -28,6 +36,8 @@ class Slice(models.Model):
     revision = models.PositiveIntegerField(default=1)
     taken_revision = models.PositiveIntegerField(default=0, help_text="The revision that billing has taken over.")
     closed_at = models.DateTimeField()
+
+    objects = SliceQuerySet.as_manager()
 
     class Meta:
         ordering = ["starts_at"]

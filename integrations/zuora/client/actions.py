@@ -33,6 +33,13 @@ class ActionEndpoints(Transport):
         """Return one `{"success": ..., "id" | "errors": ...}` per id, in their order."""
         return self._act("delete", {"type": object_type, "ids": list(ids)}, len(ids), idempotency_key)
 
+    def send_action(self, action: str, body: bytes, *, count: int, idempotency_key: str) -> list[dict[str, Any]]:
+        """Send `create`, `update` or `delete` with a body as `encode` wrote it: for a retry under the same key.
+
+        Returns one result per object, in their order.
+        """
+        return self._post_rows(f"/v1/action/{action}", body, count=count, idempotency_key=idempotency_key)
+
     def _act(self, action: str, body: Mapping[str, Any], count: int, key: str) -> list[dict[str, Any]]:
         if not 1 <= count <= MOST_OBJECTS:
             raise Rejected(

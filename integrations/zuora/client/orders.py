@@ -32,13 +32,16 @@ class OrderEndpoints(Transport):
         return self._get(f"/v1/orders/{segment(number)}", expects=("order",))
 
     # https://developer.zuora.com/v1-api-reference/api/operation/GET_SubscriptionsByKey/
-    def get_subscription(self, key: str) -> dict[str, Any]:
+    def get_subscription(self, key: str, *, all_segments: bool = False) -> dict[str, Any]:
         """Return the latest version by number, or one version by id, with its rate plans and charges.
+
+        Of a charge that was changed Zuora shows the last segment, or all of them.
 
         Raises:
             NotFound: there is none.
         """
-        return self._get(f"/v1/subscriptions/{segment(key)}", expects=("id",))
+        query = [("charge-detail", "all-segments")] if all_segments else None
+        return self._get(f"/v1/subscriptions/{segment(key)}", query=query, expects=("id",))
 
     # https://developer.zuora.com/v1-api-reference/api/operation/PUT_UpdateSubscriptionCustomFields/
     def update_subscription_custom_fields(self, number: str, body: Body) -> dict[str, Any]:

@@ -1,0 +1,28 @@
+"""What was said to Zuora and what it answered, kept for people to read: nothing secret is in it."""
+
+from collections.abc import Iterable
+
+from integrations.models import Connection, Delivery, Request
+from integrations.zuora.client import Exchange
+
+
+def keep(exchanges: Iterable[Exchange], *, connection: Connection, delivery: Delivery | None = None) -> None:
+    """Store exchanges, those of a delivery or of a push of usage."""
+    Request.objects.bulk_create(
+        Request(
+            connection=connection,
+            delivery=delivery,
+            track_id=exchange.track_id,
+            method=exchange.method,
+            path=exchange.path[:2048],
+            idempotency_key=exchange.idempotency_key,
+            body=exchange.request_body,
+            status=exchange.status,
+            answer=exchange.response_body,
+            error=exchange.error,
+            duration_ms=exchange.duration_ms,
+            zuora_request_id=exchange.request_id[:64],
+            started_at=exchange.started_at,
+        )
+        for exchange in exchanges
+    )

@@ -1,0 +1,129 @@
+"""Runs of usage: close the hours, plan, send, confirm. Where the ledger, the breaker and the client meet.
+
+Large pushes go by Actions as small ones do: fifty records to a call, forty calls at a time, are some 40,000 records a
+second at 50 ms, and each record has an answer of its own. Zuora's file import takes 4 MB (some 30,000 records), is all
+or nothing, answers later, and reads dates in the API user's locale; it would pay only where calls per day are scarce
+(a developer sandbox: 50,000), and then from about 1,000 records on.
+"""
+
+import uuid
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import structlog
+from django.db.models import Exists, OuterRef, Q
+
+from integrations import request_log
+from integrations.breaker import may_send, note_error, note_success
+from integrations.models import Connection, EntityKind, SyncRecord, SyncStatus, UsageCharge
+from integrations.zuora import budget
+from integrations.zuora.client import Client, Exchange
+from integrations.zuora.errors import Scope, ZuoraError
+from integrations.zuora.push import usage as push
+from integrations.zuora.push.far import Far
+from integrations.zuora.tenant import tenant_of
+from usage.closing import Closed, close
+from usage.models import Slice
+
+log = structlog.get_logger(__name__)
+Clock = Callable[[], datetime]
+Open = Callable[[Connection], Client]
+#: So many subscriptions to a task: five calls where each has one new record.
+CHUNK = 250
+#: What is found to be billed is made up for in another round; more wait for the next sweep.
+_ROUNDS = 5
+
+
+def close_hours(*, now: datetime) -> Closed:
+    """Turn every full hour with new events into slices, also when no tenant is connected."""
+    connection = Connection.objects.active().first()
+    zone = tenant_of(connection).time_zone if connection else UTC
+    return close(upto=now.replace(minute=0, second=0, microsecond=0), now=now, zone=zone)
+
+
+def to_push(*, connection: Connection) -> Iterator[list[int]]:
+    """Yield, in chunks, the ids of the subscriptions in Zuora whose usage differs from what is planned."""
+    linked = SyncRecord.objects.filter(
+        connection=connection, kind=EntityKind.SUBSCRIPTION, root_id=OuterRef("subscription_id")
+    ).exclude(Q(zuora_id="") | Q(status=SyncStatus.NO_SYNC_REQUIRED))
+    slices = Slice.objects.untaken().filter(Exists(linked)).order_by()
+    ids = set(slices.values_list("subscription_id", flat=True).distinct())
+    charges = UsageCharge.objects.filter(connection=connection, must_plan=True).order_by()
+    ids |= set(charges.values_list("subscription_id", flat=True))
+    ordered = sorted(ids)
+    for start in range(0, len(ordered), CHUNK):
+        yield ordered[start : start + CHUNK]
+
+
+def push_usage(
+    *, connection: Connection, subscription_ids: Collection[int], worker: str, clock: Clock, open_client: Open
+) -> None:
+    """Plan and send the usage of some subscriptions; what fails is swept up later."""
+    if not may_send(connection, now=clock()):
+        return
+    with _far(connection, clock, open_client) as far, _noting(connection, clock):
+        push.read_missing_numbers(far, subscription_ids)
+        for _ in range(_ROUNDS):
+            push.plan(connection=connection, tenant=far.tenant, subscription_ids=subscription_ids, now=clock())
+            batches = push.form(connection=connection, now=clock(), subscription_ids=subscription_ids)
+            if not batches:
+                return
+            _send_all(far, batches, worker)
+
+
+def sweep_usage(*, connection: Connection, worker: str, clock: Clock, open_client: Open) -> None:
+    """Send what waits for another attempt, find out what became of what left, and read back what was accepted."""
+    push.release_stuck(connection=connection, now=clock())
+    push.form(connection=connection, now=clock())
+    batches = push.due(connection=connection, now=clock())
+    with _far(connection, clock, open_client) as far:
+        with _noting(connection, clock):
+            _send_all(far, batches, worker)
+        if may_send(connection, now=clock()):
+            with _noting(connection, clock):
+                push.confirm(far)
+
+
+def _send_all(far: Far, batches: Collection[int], worker: str) -> None:
+    """Send batch after batch; one that fails does not hold up the next, unless the whole tenant fails."""
+    for batch_id in batches:
+        if not may_send(far.connection, now=far.clock()):
+            return
+        claimed = push.claim(batch_id=batch_id, worker=worker, now=far.clock())
+        if claimed is None:
+            continue
+        try:
+            push.send(far, *claimed)
+        except ZuoraError as error:
+            if error.scope is Scope.CONNECTION:
+                raise
+            note_error(far.connection, error, now=far.clock())
+            log.warning("usage was not sent", batch=batch_id, why=error.message)
+        else:
+            note_success(far.connection)
+
+
+@contextmanager
+def _far(
+    connection: Connection, clock: Clock, open_client: Open, *, priority: budget.Priority = budget.Priority.USAGE
+) -> Iterator[Far]:
+    """Give a view of the tenant under a track id of its own, and keep what was said."""
+    track_id = f"usage-{uuid.uuid4().hex[:16]}"
+    exchanges: list[Exchange] = []
+    client = open_client(connection).for_delivery(track_id=track_id, priority=priority, on_exchange=exchanges.append)
+    with structlog.contextvars.bound_contextvars(track_id=track_id):
+        try:
+            yield Far(client=client, connection=connection, tenant=tenant_of(connection), clock=clock)
+        finally:
+            request_log.keep(exchanges, connection=connection)
+
+
+@contextmanager
+def _noting(connection: Connection, clock: Clock) -> Iterator[None]:
+    """Let a failed call end the run and be known; the rows know what to do next."""
+    try:
+        yield
+    except ZuoraError as error:
+        note_error(connection, error, now=clock())
+        log.warning("a run of usage ended early", why=error.message)

@@ -1,0 +1,132 @@
+"""Fifty records to a call: the key and the bytes are stored before anything leaves."""
+
+import uuid
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+
+from integrations.models import (
+    BatchState,
+    Connection,
+    SyncRecord,
+    UsageAction,
+    UsageBatch,
+    UsageRecord,
+    UsageState,
+)
+from integrations.outbox import is_dead
+from integrations.zuora.body import encode
+from integrations.zuora.client.actions import MOST_OBJECTS
+from integrations.zuora.mapping.nodes import Body
+from integrations.zuora.mapping.usage import Filed, usage_change, usage_object
+from integrations.zuora.push.usage.charges import linked_records
+
+_CHUNK = 20 * MOST_OBJECTS
+
+
+def form(*, connection: Connection, now: datetime, subscription_ids: Collection[int] | None = None) -> list[int]:
+    """Put what is due into batches, everybody's or some subscriptions', and return the batches' ids.
+
+    New records and changed ones go apart, because an Action does one thing. Usage of a subscription that has left the
+    sync meanwhile stays planned.
+    """
+    batches: list[int] = []
+    for action in UsageAction:
+        done = 0
+        while True:
+            with transaction.atomic():
+                rows = _due(connection, action, subscription_ids, now).filter(pk__gt=done)
+                locked = rows.select_related("charge").select_for_update(skip_locked=True, of=("self",), no_key=True)
+                chunk = list(locked.order_by("pk")[:_CHUNK])
+                batches += _form(connection, action, chunk, now)
+            if len(chunk) < _CHUNK:
+                break
+            done = chunk[-1].pk
+    return batches
+
+
+def due(*, connection: Connection, now: datetime) -> list[int]:
+    """Return the ids of the batches that can go now, the oldest first."""
+    rows = UsageBatch.objects.filter(connection=connection, not_before__lte=now)
+    ready = rows.filter(state__in=[BatchState.READY, BatchState.UNKNOWN, BatchState.LOOK_UP])
+    return list(ready.order_by("pk").values_list("pk", flat=True))
+
+
+def claim(*, batch_id: int, worker: str, now: datetime) -> tuple[UsageBatch, BatchState] | None:
+    """Take a batch for sending; return it with the state it was in, or None when somebody else has it or it is done."""
+    with transaction.atomic():
+        batch = UsageBatch.objects.select_for_update(skip_locked=True, of=("self",)).filter(pk=batch_id).first()
+        if batch is None or batch.state in {BatchState.SENDING, BatchState.DONE}:
+            return None
+        before = BatchState(batch.state)
+        batch.state, batch.claimed_at, batch.claimed_by = BatchState.SENDING, now, worker
+        batch.attempts += 1
+        batch.save(update_fields=["state", "claimed_at", "claimed_by", "attempts"])
+    return batch, before
+
+
+def release_stuck(*, connection: Connection, now: datetime) -> int:
+    """Give back the batches whose worker died; what became of the call is unknown."""
+    old = now - timedelta(seconds=settings.SYNC_CLAIM_SECONDS)
+    freed = 0
+    for batch in UsageBatch.objects.filter(connection=connection, state=BatchState.SENDING):
+        if is_dead(batch.claimed_by) or (batch.claimed_at and batch.claimed_at < old):
+            mine = UsageBatch.objects.filter(
+                pk=batch.pk, state=BatchState.SENDING, claimed_at=batch.claimed_at, claimed_by=batch.claimed_by
+            )
+            state = BatchState.UNKNOWN if batch.sent_at else BatchState.READY
+            if mine.update(state=state, claimed_at=None, claimed_by="", not_before=now):
+                freed += 1
+    return freed
+
+
+def _due(
+    connection: Connection, action: UsageAction, subscription_ids: Collection[int] | None, now: datetime
+) -> QuerySet[UsageRecord]:
+    rows = UsageRecord.objects.due(now=now).filter(connection=connection)
+    is_new = Q(zuora_id="")
+    rows = rows.filter(is_new, wanted__gt=0) if action == UsageAction.CREATE else rows.exclude(is_new)
+    if subscription_ids is not None:
+        rows = rows.filter(charge__subscription__in=subscription_ids)
+    return rows
+
+
+def _form(connection: Connection, action: UsageAction, records: Sequence[UsageRecord], now: datetime) -> Iterable[int]:
+    linked = linked_records(connection, {one.charge.subscription_id for one in records})
+    ready = [one for one in records if one.charge.subscription_id in linked]
+    made = []
+    for start in range(0, len(ready), MOST_OBJECTS):
+        part = ready[start : start + MOST_OBJECTS]
+        objects = [_object(action, one, linked[one.charge.subscription_id]) for one in part]
+        batch = UsageBatch.objects.create(
+            connection=connection,
+            action=action,
+            idempotency_key=uuid.uuid4().hex,
+            body=encode({"type": "Usage", "objects": objects}).decode(),
+            record_ids=[one.pk for one in part],
+            not_before=now,
+        )
+        UsageRecord.objects.filter(pk__in=batch.record_ids).update(
+            state=UsageState.SENDING,
+            batch=batch,
+            sent=F("wanted"),
+            sent_starts_at=F("starts_at"),
+            revision=F("revision") + 1,
+        )
+        made.append(batch.pk)
+    return made
+
+
+def _object(action: UsageAction, record: UsageRecord, subscription: SyncRecord) -> Body:
+    if action == UsageAction.UPDATE:
+        return usage_change(record.zuora_id, starts_at=record.starts_at, quantity=record.wanted)
+    filed = Filed(
+        account=subscription.sent["owner"],
+        subscription=subscription.zuora_number,
+        charge=record.charge_number,
+        unit=record.charge.unit,
+    )
+    return usage_object(filed, key=record.external_key, starts_at=record.starts_at, quantity=record.wanted)

@@ -1,0 +1,42 @@
+"""The last partial hour, before a subscription or the connection ends."""
+
+from integrations.models import UsageBatch, UsageState
+from integrations.outbox import worker_name
+from integrations.zuora.push.far import Far
+from integrations.zuora.push.usage.batches import claim, form
+from integrations.zuora.push.usage.charges import read_missing_numbers
+from integrations.zuora.push.usage.planning import plan
+from integrations.zuora.push.usage.sending import send
+from subscriptions.models import Subscription
+from usage.closing import close
+
+#: What was billed meanwhile is made up for in the second round, and so on.
+_ROUNDS = 3
+
+
+def flush(far: Far, subscription: Subscription) -> None:
+    """Close the subscription's running hour as far as it has come, and send all of its usage.
+
+    What Zuora refuses is left to a person: it can still be sent when the subscription has ended.
+
+    Raises:
+        ZuoraError: a call failed; whoever called tries again.
+    """
+    now = far.clock()
+    close(upto=now, now=now, zone=far.tenant.time_zone, subscription=subscription)
+    for _ in range(_ROUNDS):
+        read_missing_numbers(far, [subscription.pk])
+        plan(connection=far.connection, tenant=far.tenant, subscription_ids=[subscription.pk], now=now)
+        form(connection=far.connection, now=now, subscription_ids=[subscription.pk])
+        open_ones = UsageBatch.objects.filter(
+            connection=far.connection,
+            records__charge__subscription=subscription,
+            records__state__in=[UsageState.SENDING, UsageState.UNKNOWN],
+        )
+        batches = list(open_ones.order_by("pk").values_list("pk", flat=True).distinct())
+        if not batches:
+            return
+        for batch_id in batches:
+            claimed = claim(batch_id=batch_id, worker=worker_name(), now=far.clock())
+            if claimed is not None:
+                send(far, *claimed)

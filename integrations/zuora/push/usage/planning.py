@@ -1,0 +1,211 @@
+"""From slices to what Zuora should hold: one record per slice, and corrections of what was billed already.
+
+Nothing leaves here. What is planned is a function of the slices and of what is billed, so planning twice plans the
+same, whoever does it.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from decimal import Decimal
+
+from django.db import transaction
+from django.db.models import Q, Sum
+
+from integrations.models import Connection, UsageCharge, UsageRecord, UsageState
+from integrations.zuora.mapping.tenant import Tenant
+from integrations.zuora.mapping.usage import Open, Shares, correction_key, moment_that_is_billed, share_out, slice_key
+from integrations.zuora.push.usage.charges import keys_of_prices
+from subscriptions.models import Subscription
+from usage.models import Slice
+from usage.windows import ends_at
+
+ZERO = Decimal(0)
+_CHUNK = 1000
+_ON_ITS_WAY = frozenset({UsageState.SENDING, UsageState.UNKNOWN})
+_PLANNED_FIELDS = ["starts_at", "wanted", "taken", "owed", "state", "attempts", "not_before", "reason", "cure"]
+_NEVER_BILLED = "Zuora ends the subscription on the day on which it began, and so bills none of its usage."
+_NEVER_BILLED_CURE = "Bill it by hand, or have the subscription end a day later."
+
+
+def plan(*, connection: Connection, tenant: Tenant, subscription_ids: Collection[int], now: datetime) -> None:
+    """Take over what closing has changed for these subscriptions, as far as their charges' numbers are known.
+
+    Short transactions; a slice that is being closed at the moment is left for the next time.
+    """
+    desk = _Desk(connection, tenant, now)
+    done = 0
+    while True:
+        with transaction.atomic():
+            rows = UsageCharge.objects.filter(connection=connection, subscription__in=subscription_ids)
+            charges = {one.pk: one for one in rows.select_for_update(of=("self",)).order_by("pk")}
+            subscriptions = Subscription.objects.in_bulk({one.subscription_id for one in charges.values()})
+            slices = list(
+                Slice.objects.untaken()
+                .filter(subscription__in=subscription_ids, pk__gt=done)
+                .select_for_update(skip_locked=True, of=("self",), no_key=True)
+                .order_by("pk")[:_CHUNK]
+            )
+            desk.take_over(slices, charges, subscriptions)
+            for charge in charges.values():
+                subscription = subscriptions[charge.subscription_id]
+                desk.move_before_the_end(charge, subscription)
+                if charge.must_plan:
+                    desk.make_up(charge, subscription)
+            if len(slices) < _CHUNK:
+                return
+            done = slices[-1].pk
+
+
+@dataclass(frozen=True)
+class _Desk:
+    """Where the records of one connection are planned; whoever works here holds the charges' rows."""
+
+    connection: Connection
+    tenant: Tenant
+    now: datetime
+
+    def take_over(
+        self,
+        slices: Sequence[Slice],
+        charges: Mapping[int, UsageCharge],
+        subscriptions: Mapping[int, Subscription],
+    ) -> None:
+        """Give each slice its record, or its record what the slice is now."""
+        named = keys_of_prices(one.price_id for one in slices)
+        by_key = {(one.subscription_id, one.key): one for one in charges.values()}
+        own = {one.slice_id: one for one in UsageRecord.objects.filter(connection=self.connection, slice__in=slices)}
+        fresh, known, taken = [], [], []
+        for one in slices:
+            record = own.get(one.pk)
+            charge = charges[record.charge_id] if record else by_key.get((one.subscription_id, named[one.price_id]))
+            if charge is None and one.quantity:
+                continue  # its number is not known yet
+            one.taken_revision = one.revision
+            taken.append(one)
+            if charge is None:
+                continue
+            if charge.unabsorbed or (record is not None and (record.is_billed or record.taken)):
+                charge.must_plan = True
+            if record is not None:
+                known.append(self._changed(record, charge, subscriptions[one.subscription_id], one))
+            elif one.quantity:
+                fresh.append(self._new(charge, subscriptions[one.subscription_id], one))
+        UsageRecord.objects.bulk_create(fresh)
+        UsageRecord.objects.bulk_update(known, _PLANNED_FIELDS, batch_size=_CHUNK)
+        Slice.objects.bulk_update(taken, ["taken_revision"], batch_size=_CHUNK)
+
+    def _changed(self, record: UsageRecord, charge: UsageCharge, subscription: Subscription, one: Slice) -> UsageRecord:
+        if record.is_billed:
+            record.owed = one.quantity - (record.held or ZERO)
+            return record
+        record.taken = min(record.taken, one.quantity)
+        record.wanted = one.quantity - record.taken
+        if record.state == UsageState.FAILED:
+            self._place(record, charge, subscription, one.starts_at)
+        else:
+            self._settle(record)
+        return record
+
+    def _new(self, charge: UsageCharge, subscription: Subscription, one: Slice) -> UsageRecord:
+        record = UsageRecord(
+            connection=self.connection,
+            charge=charge,
+            slice=one,
+            external_key=slice_key(subscription.ref_id, charge.key, one.starts_at, prefix=self.connection.key_prefix),
+            charge_number=charge.number,
+            wanted=one.quantity,
+        )
+        self._place(record, charge, subscription, one.starts_at)
+        return record
+
+    def _place(self, record: UsageRecord, charge: UsageCharge, subscription: Subscription, moment: datetime) -> None:
+        """Give the record a time that Zuora bills."""
+        first = charge.starts_on or self.tenant.day(subscription.start_date)
+        placed = moment_that_is_billed(moment, first=first, end=self._end(subscription), tenant=self.tenant)
+        record.starts_at = (placed or moment).replace(microsecond=0)
+        record.not_before = self.now
+        self._settle(record)
+        if placed is None:
+            record.state, record.reason, record.cure = UsageState.FAILED, _NEVER_BILLED, _NEVER_BILLED_CURE
+
+    def _end(self, subscription: Subscription) -> date | None:
+        """Return the first day that Zuora does not bill, as the order that ends the subscription says it."""
+        end = ends_at(subscription)
+        if end is None:
+            return None
+        return max(self.tenant.day(end), self.tenant.day(subscription.start_date))
+
+    def _settle(self, record: UsageRecord) -> None:
+        if record.state in _ON_ITS_WAY:
+            return  # what becomes of it is found out first
+        record.settle()
+        if record.state == UsageState.PLANNED:
+            record.attempts, record.not_before, record.reason, record.cure = 0, self.now, "", ""
+
+    def move_before_the_end(self, charge: UsageCharge, subscription: Subscription) -> None:
+        """Move what was filed under the day on which a subscription ends: that day is not billed."""
+        end = self._end(subscription)
+        if end is None:
+            return
+        midnight = datetime.combine(end, time(), tzinfo=self.tenant.time_zone)
+        late = charge.records.filter(is_billed=False, wanted__gt=0, starts_at__gte=midnight)
+        moved = list(late.exclude(state=UsageState.FAILED))
+        for one in moved:
+            self._place(one, charge, subscription, one.starts_at)
+        UsageRecord.objects.bulk_update(moved, _PLANNED_FIELDS, batch_size=_CHUNK)
+
+    def make_up(self, charge: UsageCharge, subscription: Subscription) -> None:
+        """Share out anew what the charge's billed records owe."""
+        owed = charge.records.filter(is_billed=True).exclude(owed=0).aggregate(owed=Sum("owed"))["owed"] or ZERO
+        givers = list(self._givers(charge, owed))
+        shares = share_out(owed, [Open(one.pk, one.wanted + one.taken, one.taken) for one in givers])
+        changed = [one for one in givers if shares.taken[one.pk] != one.taken]
+        for one in changed:
+            one.wanted, one.taken = one.wanted + one.taken - shares.taken[one.pk], shares.taken[one.pk]
+            self._settle(one)
+        UsageRecord.objects.bulk_update(changed, _PLANNED_FIELDS, batch_size=_CHUNK)
+        self._correct(charge, subscription, shares)
+        charge.unabsorbed, charge.must_plan = shares.left, False
+        charge.save(update_fields=["unabsorbed", "must_plan"])
+
+    @staticmethod
+    def _givers(charge: UsageCharge, owed: Decimal) -> Iterator[UsageRecord]:
+        """Yield the open records that give already, and then as many of the newest as are needed."""
+        open_ones = charge.records.filter(is_billed=False, slice__isnull=False)
+        giving = list(open_ones.filter(taken__gt=0).order_by("starts_at", "pk"))
+        yield from giving
+        need = -owed - sum((one.taken for one in giving), ZERO)
+        able = open_ones.filter(Q(taken__gt=0) | Q(wanted__gt=0)).exclude(state=UsageState.FAILED)
+        seen = {one.pk for one in giving}
+        need -= sum((one.wanted for one in giving), ZERO)
+        if need <= 0:
+            return
+        for one in able.exclude(pk__in=seen).order_by("-starts_at", "-pk").iterator(chunk_size=_CHUNK):
+            yield one
+            need -= one.wanted
+            if need <= 0:
+                return
+
+    def _correct(self, charge: UsageCharge, subscription: Subscription, shares: Shares) -> None:
+        """Bring the charge's open correction to what has to be added, or make one."""
+        corrections = charge.records.filter(slice=None)
+        record = corrections.filter(is_billed=False).first()
+        if record is not None:
+            if record.wanted != shares.addition:
+                record.wanted = shares.addition
+                self._settle(record)
+                record.save(update_fields=_PLANNED_FIELDS)
+        elif shares.addition:
+            record = UsageRecord(
+                connection=self.connection,
+                charge=charge,
+                external_key=correction_key(
+                    subscription.ref_id, charge.key, corrections.count() + 1, prefix=self.connection.key_prefix
+                ),
+                charge_number=charge.number,
+                wanted=shares.addition,
+            )
+            # Into the period that is open: what it corrects is on an invoice.
+            self._place(record, charge, subscription, self.now.replace(minute=0, second=0))
+            record.save()

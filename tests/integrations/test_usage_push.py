@@ -1,0 +1,155 @@
+"""Usage on its way to the tenant: one record per slice, whatever happens to the hour afterwards."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+
+from integrations.models import UsageRecord, UsageState
+from tests.integrations.usage_world import START, UsageWorld, tenant
+
+__all__ = ["tenant"]
+pytestmark = [pytest.mark.engine, pytest.mark.django_db]
+
+
+def test_each_hour_of_usage_becomes_one_confirmed_record(tenant: UsageWorld) -> None:
+    acme = tenant.sell()
+    tenant.use(acme, 3, at=START - timedelta(hours=2))
+    tenant.use(acme, 4, at=START - timedelta(minutes=90))
+    tenant.use(acme, 5, at=START - timedelta(minutes=30))
+    tenant.world.calls()
+    tenant.push()
+    assert tenant.world.calls() == {"GET /v1/subscriptions/{key}": 1, "POST /v1/action/create": 1}
+    assert tenant.states() == [UsageState.ACCEPTED] * 2
+    tenant.sweep()
+    assert tenant.world.calls() == {"POST /v1/action/query": 1}
+    assert tenant.states() == [UsageState.CONFIRMED] * 2
+    assert tenant.rows() == [
+        ("s1--plan--payg--api-calls--20260310t100000z", Decimal(7), "2026-03-10T10:00:00.000+00:00"),
+        ("s1--plan--payg--api-calls--20260310t110000z", Decimal(5), "2026-03-10T11:00:00.000+00:00"),
+    ]
+    tenant.push()
+    tenant.sweep()
+    assert tenant.world.calls() == {}
+
+
+def test_a_record_names_account_subscription_charge_and_unit(tenant: UsageWorld) -> None:
+    acme = tenant.sell()
+    tenant.use(acme, "2.5", at=START - timedelta(hours=1))
+    tenant.push()
+    [sent] = tenant.control.requests("POST", "/v1/action/create")
+    assert sent.body == {
+        "type": "Usage",
+        "objects": [
+            {
+                "AccountNumber": "stigg--customer-0",
+                "SubscriptionNumber": "stigg--s1",
+                "ChargeNumber": "C-00000001",
+                "UOM": "API calls",
+                "Quantity": Decimal("2.5"),
+                "StartDateTime": "2026-03-10T11:00:00+00:00",
+                "Description": "stigg--s1--plan--payg--api-calls--20260310t110000z",
+            }
+        ],
+    }
+
+
+def test_late_usage_changes_the_record_while_it_is_not_billed(tenant: UsageWorld) -> None:
+    acme = tenant.sell()
+    tenant.use(acme, 3, at=START - timedelta(hours=1))
+    tenant.quiet()
+    tenant.use(acme, 4, at=START - timedelta(minutes=50))
+    tenant.world.calls()
+    tenant.push()
+    assert tenant.world.calls() == {"POST /v1/action/update": 1}
+    tenant.sweep()
+    assert tenant.quantities() == [7]
+    assert tenant.states() == [UsageState.CONFIRMED]
+
+
+def test_a_slice_that_shrinks_to_nothing_leaves_a_record_of_zero(tenant: UsageWorld) -> None:
+    acme = tenant.sell()
+    tenant.use(acme, 3, at=START - timedelta(hours=1))
+    tenant.quiet()
+    tenant.use(acme, -3, at=START - timedelta(minutes=50))
+    tenant.quiet()
+    assert tenant.quantities() == [0]
+
+
+def test_what_was_billed_is_made_up_for_in_the_open_period(tenant: UsageWorld) -> None:
+    acme = tenant.sell(start_date=START - timedelta(days=31))
+    tenant.use(acme, 10, at=START - timedelta(days=30))
+    tenant.quiet()
+    assert tenant.bill(date(2026, 3, 10)) == {"stigg--s1": 10}
+    tenant.use(acme, 4, at=START - timedelta(days=30))
+    tenant.quiet()
+    assert tenant.rows() == [
+        ("s1--plan--payg--api-calls--20260208t120000z", Decimal(10), "2026-02-08T12:00:00.000+00:00"),
+        ("s1--plan--payg--api-calls--correction-1", Decimal(4), "2026-03-10T12:00:00.000+00:00"),
+    ]
+    assert tenant.bill(date(2026, 4, 10)) == {"stigg--s1": 14}
+
+
+def test_what_was_billed_too_much_is_taken_from_other_records(tenant: UsageWorld) -> None:
+    acme = tenant.sell(start_date=START - timedelta(days=31))
+    tenant.use(acme, 10, at=START - timedelta(days=30))
+    tenant.quiet()
+    tenant.bill(date(2026, 3, 10))
+    tenant.use(acme, 3, at=START - timedelta(hours=2))
+    tenant.quiet()
+    tenant.use(acme, -4, at=START - timedelta(days=30))
+    tenant.quiet()
+    assert tenant.quantities() == [10, 0]
+    assert UsageRecord.objects.get(is_billed=True).charge.unabsorbed == Decimal(1)
+    tenant.use(acme, 5, at=START - timedelta(hours=1))
+    tenant.quiet()
+    assert tenant.quantities() == [10, 0, 4]
+    assert UsageRecord.objects.get(is_billed=True).charge.unabsorbed == Decimal(0)
+    assert tenant.bill(date(2026, 4, 10)) == {"stigg--s1": 14}
+
+
+def test_a_correction_that_was_billed_too_is_followed_by_the_next(tenant: UsageWorld) -> None:
+    acme = tenant.sell(start_date=START - timedelta(days=31))
+    tenant.use(acme, 10, at=START - timedelta(days=30))
+    tenant.quiet()
+    tenant.bill(date(2026, 3, 10))
+    for day, value in ((10, 4), (10, 2), (40, 8), (40, -3)):
+        tenant.at(START + timedelta(days=day))
+        if day == 40 and value == 8:
+            tenant.bill(date(2026, 4, 15))
+        tenant.use(acme, value, at=START - timedelta(days=30))
+        tenant.quiet()
+    assert [(key.rpartition("--")[2], int(quantity)) for key, quantity, _ in tenant.rows()] == [
+        ("20260208t120000z", 10),
+        ("correction-1", 6),
+        ("correction-2", 5),
+    ]
+    assert tenant.bill(date(2026, 6, 15)) == {"stigg--s1": 21}
+
+
+def test_more_than_fifty_records_go_fifty_to_a_call(tenant: UsageWorld) -> None:
+    acme = tenant.sell()
+    for hour in range(1, 121):
+        tenant.use(acme, hour, at=START - timedelta(hours=hour))
+    tenant.world.calls()
+    tenant.push()
+    tenant.sweep()
+    assert tenant.world.calls() == {
+        "GET /v1/subscriptions/{key}": 1,
+        "POST /v1/action/create": 3,
+        "POST /v1/action/query": 1,
+    }
+    assert sum(tenant.quantities()) == sum(range(1, 121))
+
+
+def test_usage_waits_for_its_subscription(tenant: UsageWorld) -> None:
+    acme = tenant.sell(sync=False, customer__payment_method_id="")
+    tenant.use(acme, 3, at=START - timedelta(hours=1))
+    tenant.settle()
+    tenant.quiet()
+    assert tenant.rows() == []
+    acme.customer.payment_method_id = f"{1:032x}"
+    acme.customer.save()
+    tenant.settle()
+    tenant.quiet()
+    assert tenant.quantities() == [3]
