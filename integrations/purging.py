@@ -1,10 +1,14 @@
 from datetime import datetime, timedelta
 
-from integrations.models import JobState, Request, SyncJob
+from integrations.models import ApiAnswer, JobState, Request, SyncJob
 
 
 def purge(*, now: datetime, days: int) -> tuple[int, int]:
-    """Delete requests and finished jobs older than so many days; return how many of each."""
+    """Delete requests and finished jobs older than so many days; return how many of each.
+
+    The API's answers go when they are not given again any more.
+    """
+    ApiAnswer.objects.filter(created_at__lte=now - ApiAnswer.KEPT).delete()
     before = now - timedelta(days=days)
     requests, _ = Request.objects.filter(started_at__lt=before).delete()
     finished = SyncJob.objects.filter(state__in=[JobState.DONE, JobState.FAILED], finished_at__lt=before)

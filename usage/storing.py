@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -94,7 +94,7 @@ INSERT INTO usage_usageevent (
   occurred_at, received_at
 )
 SELECT numbered.*, %s FROM (
-  SELECT nextval(pg_get_serial_sequence('usage_usageevent', 'id')), batch.*
+  SELECT nextval((SELECT pg_get_serial_sequence('usage_usageevent', 'id')::regclass)), batch.*
   FROM unnest(
     %s::text[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::numeric[], %s::jsonb[],
     %s::timestamptz[]
@@ -112,18 +112,27 @@ def _insert(rows: Sequence[Row], now: datetime) -> dict[str, int]:
             _INSERT,
             [
                 now,
-                [row.key for row in rows],
-                [row.customer_id for row in rows],
-                [row.feature_id for row in rows],
-                [row.event_name for row in rows],
-                [row.resource_id for row in rows],
-                [str(row.update_behavior) for row in rows],
-                [row.value for row in rows],
-                [json.dumps(row.dimensions) if row.dimensions else "{}" for row in rows],
-                [row.occurred_at for row in rows],
+                _quoted(row.key for row in rows),
+                _array(row.customer_id for row in rows),
+                _array(row.feature_id for row in rows),
+                _quoted(row.event_name for row in rows),
+                _quoted(row.resource_id for row in rows),
+                _array(row.update_behavior for row in rows),
+                _array(row.value for row in rows),
+                _quoted(json.dumps(row.dimensions) if row.dimensions else "{}" for row in rows),
+                _array(row.occurred_at.isoformat() for row in rows),
             ],
         )
         return dict(cursor.fetchall())
+
+
+def _quoted(texts: Iterable[str]) -> str:
+    return _array('"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"' for text in texts)
+
+
+def _array(values: Iterable[object]) -> str:
+    """Write an array as PostgreSQL reads it; psycopg would, element by element, at four times the cost."""
+    return "{" + ",".join(["NULL" if value is None else str(value) for value in values]) + "}"
 
 
 def _insert_one_by_one(rows: Sequence[Row], now: datetime) -> dict[str, int]:

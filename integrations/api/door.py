@@ -7,7 +7,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import wraps
 from http import HTTPStatus
 from typing import Any
@@ -28,8 +28,6 @@ log = structlog.get_logger(__name__)
 
 #: A thousand events with four thousand characters each; Stigg allows more per event, but a batch is held in memory.
 MAX_BODY_BYTES = 4 * 1024 * 1024
-#: As long as Stigg keeps answers: https://docs.stigg.io/api-and-sdks/api-reference/rest/overview
-ANSWERS_KEPT = timedelta(hours=24)
 
 #: What a view gives back: a status and a body.
 Answer = tuple[HTTPStatus, dict[str, Any]]
@@ -166,7 +164,7 @@ def _kept(
     digest = hashlib.sha256(repr(parts).encode()).hexdigest()
     new = {"request_digest": digest, "status": HTTPStatus.ACCEPTED, "body": "", "created_at": now}
     own = ApiAnswer.objects.filter(api_key=key, idempotency_key=idempotency_key)
-    own.filter(created_at__lte=now - ANSWERS_KEPT).delete()
+    own.filter(created_at__lte=now - ApiAnswer.KEPT).delete()
     kept, is_new = ApiAnswer.objects.get_or_create(api_key=key, idempotency_key=idempotency_key, defaults=new)
     if kept.request_digest != digest:
         raise ApiError(

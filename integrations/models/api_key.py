@@ -1,7 +1,7 @@
 import hashlib
 import secrets
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.db import models
@@ -88,6 +88,9 @@ def digest_of(token: str) -> str:
 
 class ApiAnswer(models.Model):
     """What a request was answered, for the same request with the same `Idempotency-Key` within a day."""
+
+    #: As long as Stigg keeps answers: https://docs.stigg.io/api-and-sdks/api-reference/rest/overview
+    KEPT: ClassVar = timedelta(hours=24)
 
     api_key = models.ForeignKey(ApiKey, on_delete=models.CASCADE, related_name="+")
     idempotency_key = models.CharField(max_length=255)

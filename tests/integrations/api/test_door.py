@@ -1,0 +1,269 @@
+"""The API's door: who gets in, what is too much, and that whatever comes is answered in Stigg's shape."""
+
+import json
+from datetime import timedelta
+from typing import Any
+from unittest import mock
+
+import httpx
+import pytest
+import stigg
+from django.db import OperationalError
+from django.test import Client
+from time_machine import travel
+
+from integrations import api_keys
+from integrations.api import usage as usage_views
+from integrations.models import ApiAnswer, ApiKey, AuditEntry, Scope
+from integrations.purging import purge
+from tests.factories.usage import NOON
+from tests.integrations.api.conftest import new_key
+from usage import reporting
+from usage.models import UsageEvent
+
+pytestmark = [pytest.mark.usefixtures("_noon", "customer", "feature")]
+
+ONE = {"customerId": "acme", "featureId": "api-calls", "value": 3, "idempotencyKey": "k1"}
+BATCH = json.dumps({"usages": [ONE]})
+
+
+def post(
+    http: httpx.Client, token: str, content: str | bytes = BATCH, path: str = "/api/v1/usage", **headers: str
+) -> Any:
+    return http.post(path, content=content, headers={"X-API-KEY": token, "Content-Type": "application/json"} | headers)
+
+
+def code(answer: httpx.Response) -> tuple[int, str]:
+    body = answer.json()
+    assert answer.headers["Content-Type"] == "application/json"
+    assert set(body) <= {"message", "code", "traceId", "errors"}
+    assert body["traceId"] == answer.headers["X-Trace-Id"]
+    return answer.status_code, body["code"]
+
+
+class TestKeys:
+    @pytest.mark.parametrize("wrong", ["", "server-", "server-abcdef", "a" * 5000, "\x01"])
+    def test_nobody_gets_in_without_a_key(self, http: httpx.Client, token: str, wrong: str) -> None:
+        assert token
+        answer = http.post("/api/v1/usage", content=BATCH, headers={"X-API-KEY": wrong})
+
+        assert code(answer) == (401, "Unauthenticated")
+        assert UsageEvent.objects.count() == 0
+
+    def test_a_token_whose_beginning_is_right_does_not_do(self, http: httpx.Client, token: str) -> None:
+        other = token[:-1] + ("A" if token[-1] != "A" else "B")
+
+        assert code(post(http, other)) == (401, "Unauthenticated")
+
+    def test_a_revoked_key_opens_nothing(self, http: httpx.Client, token: str) -> None:
+        api_keys.revoke(key=ApiKey.objects.get(), actor=None, now=NOON)
+
+        assert code(post(http, token)) == (401, "Unauthenticated")
+
+    def test_the_token_is_not_kept(self, token: str) -> None:
+        [row] = ApiKey.objects.values()
+
+        assert len(token) >= len("server-") + 43
+        assert token not in str(row)
+        assert token.removeprefix("server-")[7:] not in str(row)
+        assert row["prefix"] == token[:13]
+
+    def test_when_a_key_was_used_is_known_to_ten_minutes(self, http: httpx.Client, token: str) -> None:
+        post(http, token)
+        with travel(NOON + timedelta(minutes=9), tick=False):
+            post(http, token)
+        assert ApiKey.objects.get().last_used_at == NOON
+        with travel(NOON + timedelta(minutes=10), tick=False):
+            post(http, token)
+        assert ApiKey.objects.get().last_used_at == NOON + timedelta(minutes=10)
+
+    def test_making_and_revoking_is_in_the_audit_log(self) -> None:
+        key, _ = new_key(scope=Scope.USAGE)
+        api_keys.revoke(key=key, actor=None, now=NOON)
+
+        assert list(AuditEntry.objects.order_by("pk").values_list("action", "subject", "detail")) == [
+            ("make API key", str(key), {"scope": "USAGE"}),
+            ("revoke API key", str(key), {}),
+        ]
+
+    def test_a_session_opens_nothing_and_no_form_is_needed(self, http: httpx.Client, token: str) -> None:
+        """No cookie is looked at, so no CSRF token is asked for."""
+        answer = post(http, token, Cookie="sessionid=x", Origin="https://elsewhere.example")
+
+        assert answer.status_code == 201
+
+    def test_a_key_in_no_alphabet_of_headers_does_no_harm(self) -> None:
+        answer = Client().post("/api/v1/events", "{}", "application/json", headers={"X-API-KEY": "ü\udc80"})
+
+        assert (answer.status_code, answer.json()["code"]) == (401, "Unauthenticated")
+
+
+class TestBodies:
+    @pytest.mark.parametrize(
+        ("content", "message"),
+        [
+            ("", "The body is not JSON"),
+            ("{", "The body is not JSON"),
+            (b"\xff\xfe", "The body is not JSON"),
+            ("[" * 100_000, "The body is nested too deeply"),
+            ('{"usages": [' + "9" * 5000 + "]}", "The body is not JSON"),
+            ("[]", "The body is no JSON object"),
+            ("null", "The body is no JSON object"),
+            ("{}", 'Send an object with the list "usages"'),
+            ('{"usages": {}}', 'Send an object with the list "usages"'),
+            ('{"usages": []}', "The batch is empty"),
+            (json.dumps({"usages": [ONE] * 1001}), "1001 in one batch are too many"),
+        ],
+    )
+    def test_what_is_no_batch_is_refused(
+        self, http: httpx.Client, token: str, content: str | bytes, message: str
+    ) -> None:
+        answer = post(http, token, content)
+
+        assert code(answer) == (400, "BadUserInput")
+        assert answer.json()["message"].startswith(message)
+        assert UsageEvent.objects.count() == 0
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            (None, "It is no JSON object."),
+            ([], "It is no JSON object."),
+            ({"customerId": None}, "customerId is missing."),
+            ({"customerId": 7}, "customerId is no text."),
+            ({"featureId": ["a"]}, "featureId is no text."),
+            ({"value": None}, "value is missing."),
+            ({"value": "3"}, "value is no number."),
+            ({"value": True}, "value is no number."),
+            ({"value": float("nan")}, "The value NaN is not a number that can be counted: send a finite one."),
+            ({"value": float("-inf")}, "The value -Infinity is not a number that can be counted: send a finite one."),
+            ({"updateBehavior": "set"}, "updateBehavior is neither DELTA nor SET."),
+            ({"createdAt": 5}, "createdAt is no text."),
+            ({"createdAt": "soon"}, "createdAt is no time in ISO 8601, for example 2026-03-10T12:00:00Z: 'soon'."),
+            (
+                {"createdAt": "2026-03-10"},
+                "The time 2026-03-10T00:00:00 has no offset: end it with Z, or with one such as +02:00.",
+            ),
+            ({"resourceId": {}}, "resourceId is no text."),
+            ({"idempotencyKey": 1}, "idempotencyKey is no text."),
+            ({"dimensions": "a"}, "dimensions is no JSON object."),
+            ({"dimensions": {"a": [1]}}, "The dimension 'a' is neither a text, nor a number, nor true or false."),
+        ],
+    )
+    def test_a_wrong_type_is_named_by_its_index_and_nothing_is_stored(
+        self, http: httpx.Client, token: str, change: Any, message: str
+    ) -> None:
+        wrong = ONE | {"idempotencyKey": "k2"} | change if isinstance(change, dict) else change
+
+        answer = post(http, token, json.dumps({"usages": [ONE, wrong]}))
+
+        assert code(answer) == (400, "BadUserInput")
+        assert answer.json()["errors"] == [{"index": 1, "code": "BadUserInput", "message": message}]
+        assert UsageEvent.objects.count() == 0
+
+    def test_names_that_we_do_not_know_are_passed_over(self, http: httpx.Client, token: str) -> None:
+        batch = {"usages": [ONE | {"entityIds": ["e-1"]}], "dryRun": None}
+
+        assert post(http, token, json.dumps(batch)).status_code == 201
+
+    def test_a_body_beyond_the_limit_is_not_read(self, http: httpx.Client, token: str) -> None:
+        answer = post(http, token, b" " * (4 * 1024 * 1024 + 1))
+
+        assert code(answer) == (413, "PayloadTooLarge")
+
+    def test_only_json_is_taken(self, http: httpx.Client, token: str) -> None:
+        answer = post(http, token, "usages=1", **{"Content-Type": "application/x-www-form-urlencoded"})
+
+        assert code(answer) == (415, "UnsupportedMediaType")
+
+    @pytest.mark.parametrize(
+        ("method", "path", "status"),
+        [
+            ("GET", "/api/v1/usage", 405),
+            ("PUT", "/api/v1/events", 405),
+            ("POST", "/api/v1/usage/acme/history/api-calls", 405),
+            ("GET", "/api/v1/plans", 404),
+            ("POST", "/api/", 404),
+        ],
+    )
+    def test_what_is_not_there_is_said_in_json(
+        self, http: httpx.Client, token: str, method: str, path: str, status: int
+    ) -> None:
+        answer = http.request(method, path, headers={"X-API-KEY": token})
+
+        assert code(answer)[0] == status
+
+    def test_when_the_database_is_away_the_sdk_tries_again(self, http: httpx.Client, token: str) -> None:
+        away = mock.Mock(side_effect=[OperationalError("away"), mock.DEFAULT], wraps=reporting.report_events)
+        event = {"customer_id": "acme", "event_name": "upload", "idempotency_key": "e1"}
+        client = stigg.Stigg(api_key=token, base_url="http://localhost", http_client=http)
+
+        with mock.patch.object(usage_views, "report_events", away), mock.patch("time.sleep"):
+            client.v1.events.report(events=[event])  # type: ignore[list-item]
+
+        assert away.call_count == 2
+        assert UsageEvent.objects.count() == 1
+
+    def test_our_own_mistake_is_answered_in_json_and_logged(
+        self, http: httpx.Client, token: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with mock.patch.object(usage_views, "report_usage", side_effect=ZeroDivisionError):
+            answer = post(http, token)
+
+        assert code(answer) == (500, "InternalServerError")
+        assert answer.json()["traceId"] in caplog.text
+
+
+class TestIdempotencyKey:
+    KEYLESS = json.dumps({"usages": [ONE | {"idempotencyKey": None}]})
+
+    def test_a_repeated_request_is_given_the_same_answer(self, http: httpx.Client, token: str) -> None:
+        first = post(http, token, self.KEYLESS, **{"Idempotency-Key": "r-1"})
+        with travel(NOON + timedelta(hours=23, minutes=59), tick=False):
+            again = post(http, token, self.KEYLESS, **{"Idempotency-Key": "r-1"})
+
+        assert (again.status_code, again.json()) == (201, first.json())
+        assert UsageEvent.objects.count() == 1
+
+    def test_without_it_usage_without_a_key_is_new_each_time(self, http: httpx.Client, token: str) -> None:
+        post(http, token, self.KEYLESS)
+        post(http, token, self.KEYLESS)
+
+        assert UsageEvent.objects.count() == 2
+
+    def test_it_is_forgotten_after_a_day(self, http: httpx.Client, token: str) -> None:
+        post(http, token, self.KEYLESS, **{"Idempotency-Key": "r-1"})
+        with travel(NOON + timedelta(hours=24), tick=False):
+            post(http, token, self.KEYLESS, **{"Idempotency-Key": "r-1"})
+
+        assert UsageEvent.objects.count() == 2
+        assert ApiAnswer.objects.count() == 1
+
+    @pytest.mark.parametrize("other", [{"content": '{"usages": []}'}, {"path": "/api/v2/usage"}])
+    def test_it_belongs_to_one_request(self, http: httpx.Client, token: str, other: dict[str, str]) -> None:
+        post(http, token, **{"Idempotency-Key": "r-1"})
+
+        assert code(post(http, token, **other, **{"Idempotency-Key": "r-1"})) == (422, "IdempotencyKeyReused")
+
+    def test_it_belongs_to_one_api_key(self, http: httpx.Client, token: str) -> None:
+        post(http, token, self.KEYLESS, **{"Idempotency-Key": "r-1"})
+        post(http, new_key()[1], self.KEYLESS, **{"Idempotency-Key": "r-1"})
+
+        assert UsageEvent.objects.count() == 2
+
+    def test_a_refusal_is_not_kept(self, http: httpx.Client, token: str) -> None:
+        unknown = json.dumps({"usages": [ONE | {"customerId": "late"}]})
+        assert post(http, token, unknown, **{"Idempotency-Key": "r-1"}).status_code == 404
+
+        assert post(http, token, **{"Idempotency-Key": "r-1"}).status_code == 201
+
+    def test_a_key_that_no_header_should_hold_is_refused(self, http: httpx.Client, token: str) -> None:
+        assert code(post(http, token, **{"Idempotency-Key": "k" * 256})) == (400, "BadUserInput")
+
+    def test_old_answers_are_deleted(self, http: httpx.Client, token: str) -> None:
+        post(http, token, **{"Idempotency-Key": "r-1"})
+
+        purge(now=NOON + timedelta(hours=23), days=30)
+        assert ApiAnswer.objects.count() == 1
+        purge(now=NOON + timedelta(hours=24), days=30)
+        assert ApiAnswer.objects.count() == 0
