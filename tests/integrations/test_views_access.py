@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
-from django.urls import reverse
+from django.urls import URLPattern, reverse
 
 from integrations.models import AuditEntry, Connection, EntityKind, SyncJob, SyncRecord, SyncStatus
 from integrations.sections import SECTIONS
@@ -44,7 +44,8 @@ def test_these_tests_know_every_address() -> None:
     named = {"overview", "problems", "activity", "apps", "entities", "entity", "login", "logout"}
     operated = {"entity_sync", "entity_keep", "entity_cancel_there", "problems_retry", "problem_dismiss"}
     administered = {"zuora", "zuora_switches", "zuora_credentials", "zuora_test", "zuora_remove"}
-    assert {pattern.name for pattern in urlpatterns} == named | operated | administered
+    pages = {pattern.name for pattern in urlpatterns if isinstance(pattern, URLPattern)}  # the API has keys, not roles
+    assert pages == named | operated | administered
 
 
 @pytest.mark.parametrize("address", READS)
