@@ -212,6 +212,13 @@ def test_what_a_subscription_used_cannot_be_deleted(zuora: Driver) -> None:
         assert zuora.call("DELETE", f"/v1/object/{path}").crud_codes == ["CANNOT_DELETE"]
 
 
+def test_a_subscribed_plan_without_charges_cannot_be_deleted_either(zuora: Driver) -> None:
+    plan = zuora.plan(zuora.product())
+    zuora.account()
+    zuora.subscribe()
+    assert zuora.call("DELETE", f"/v1/object/product-rate-plan/{plan}").crud_codes == ["CANNOT_DELETE"]
+
+
 def test_an_unused_catalog_is_deleted_from_the_bottom_up(zuora: Driver) -> None:
     product, plan, charge = flat_catalog(zuora)
     assert zuora.call("DELETE", f"/v1/object/product/{product}").crud_codes == ["CANNOT_DELETE"]

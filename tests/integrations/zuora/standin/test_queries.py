@@ -112,7 +112,10 @@ def test_subscriptions_are_found_in_all_versions_by_name(zuora: Driver) -> None:
     zuora.order({"type": "RenewSubscription"}, subscription="sub-1")
     assert found(zuora, "subscriptions", "name.EQ:sub-1", field="version") == [1, 2]
     assert found(zuora, "subscriptions", "name.EQ:sub-1", "islatestversion.EQ:true", field="version") == [2]
-    assert zuora.get("/object-query/subscriptions/sub-1")["version"] == 2
+    first, second = found(zuora, "subscriptions", "name.EQ:sub-1")
+    latest = zuora.get("/object-query/subscriptions/sub-1")
+    links = (latest["version"], latest["id"], latest["previousSubscriptionId"], latest["originalId"])
+    assert links == (2, second, first, first)
     assert len(found(zuora, "rate-plan-charges")) == 2
 
 
