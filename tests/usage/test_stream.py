@@ -85,14 +85,15 @@ def test_one_wrong_event_anywhere_leaves_nothing(batch: list[UsageReport], place
         assert (UsageEvent.objects.count(), DirtyHour.objects.count()) == (0, 0)
 
 
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="in memory, SQLite has one connection: no two writers")
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(3))
 def test_concurrent_batches_that_share_keys_store_each_once_and_answer_alike(seed: int) -> None:
     """Four writers at once, each with the same keys in another order: nobody waits for ever, nothing is there twice."""
     CustomerFactory.create(ref_id="acme")
     MeteredFeatureFactory.create(ref_id="api-calls")
-    keys = [f"key-{(i * 37 + seed) % 100}" for i in range(100)]
-    orders = [keys, keys[::-1], keys[50:] + keys[:50], sorted(keys)]
+    keys = [f"key-{(i * 37 + seed) % 1000}" for i in range(1000)]
+    orders = [keys, keys[::-1], keys[500:] + keys[:500], sorted(keys)]
     start = threading.Barrier(len(orders))
     answers: list[dict[str, int]] = []
     failures: list[BaseException] = []
@@ -120,5 +121,5 @@ def test_concurrent_batches_that_share_keys_store_each_once_and_answer_alike(see
     assert failures == []
     assert len(answers) == len(orders)
     assert all(answer == answers[0] for answer in answers)
-    assert UsageEvent.objects.count() == 100
+    assert UsageEvent.objects.count() == 1000
     assert sorted(UsageEvent.objects.values_list("idempotency_key", flat=True)) == sorted(keys)

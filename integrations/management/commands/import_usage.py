@@ -1,0 +1,158 @@
+"""`manage.py import_usage FILE`: usage from a file, as often as one likes: every line is stored once."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from datetime import timedelta
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+from django.utils import timezone
+
+from integrations.management.usage_file import FORMATS, Line, UnusableFile, fingerprint, read_lines
+from usage.reporting import MAX_BATCH, RawEvent, Refused, UsageReport, report_events, report_usage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from django.core.management.base import CommandParser
+
+    from usage.storing import Stored
+
+_Told = TypeVar("_Told", UsageReport, RawEvent)
+_TOLD_EVERY_SECONDS = 2.0
+_BAR = 30
+
+
+class Command(BaseCommand):
+    help = (
+        "Store the usage of a file: CSV or JSON lines with the names of Stigg's API (customerId, featureId, value, "
+        "createdAt, idempotencyKey, resourceId, updateBehavior, dimensions; or eventName and timestamp). Wrong lines "
+        "are named and left out. When it is stopped, the next run goes on; what is there already is not stored again."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", type=Path)
+        parser.add_argument("--format", choices=sorted(set(FORMATS.values())), help="by default the file's ending")
+        parser.add_argument("--dry-run", action="store_true", help="check every line, store none")
+        parser.add_argument("--restart", action="store_true", help="from the first line, whatever was done before")
+
+    def handle(self, *, file: Path, **options: Any) -> None:
+        """Store it.
+
+        Raises:
+            CommandError: there are wrong lines, or the file cannot be read on.
+        """
+        form = options["format"] or FORMATS.get(file.suffix.lower())
+        if form is None:
+            raise CommandError(f"{file.name} ends neither in {' nor in '.join(FORMATS)}: give --format.")
+        try:
+            size = file.stat().st_size
+            self._import(file, form, size, dry_run=options["dry_run"], restart=options["restart"])
+        except OSError as wrong:
+            raise CommandError(f"{file}: {wrong.strerror}.") from wrong
+
+    def _import(self, file: Path, form: str, size: int, *, dry_run: bool, restart: bool) -> None:
+        checkpoint = file.with_name(f"{file.name}.checkpoint")
+        done = Counter[str]() if dry_run or restart else self._resume(file, checkpoint)
+        progress = _Progress(self.stderr.write, size=size, lines=_lines(done), offset=done["offset"])
+        lines = read_lines(file, form=form, offset=done["offset"], number=done["line"])
+        try:
+            while chunk := list(islice(lines, MAX_BATCH)):
+                done.update(self._store(chunk, dry_run=dry_run))
+                done["offset"], done["line"] = chunk[-1].end, chunk[-1].number
+                if not dry_run:
+                    _write(checkpoint, dict(done) | {"fingerprint": fingerprint(file, upto=done["offset"])})
+                progress.tell(lines=_lines(done), offset=done["offset"])
+        except UnusableFile as wrong:
+            raise CommandError(str(wrong)) from wrong
+        except KeyboardInterrupt:
+            raise CommandError(f"Stopped after line {done['line']}: run it again to go on.", returncode=130) from None
+        if not dry_run:
+            checkpoint.unlink(missing_ok=True)
+        stored = "would be stored" if dry_run else "stored"
+        self.stdout.write(f"{done['new']:,} {stored}, {done['old']:,} there already, {done['bad']:,} wrong.")
+        if done["bad"]:
+            raise CommandError("Correct the wrong lines and run it again: the others are not stored twice.")
+
+    def _resume(self, file: Path, checkpoint: Path) -> Counter[str]:
+        try:
+            kept = json.loads(checkpoint.read_text())
+            expected = kept.pop("fingerprint")
+        except FileNotFoundError:
+            return Counter()
+        except (ValueError, TypeError, LookupError, AttributeError) as wrong:
+            raise CommandError(f"{checkpoint} cannot be read: delete it, or give --restart.") from wrong
+        done = Counter[str](kept)
+        if fingerprint(file, upto=done["offset"]) != expected:
+            raise CommandError(f"{file.name} is not the file that {checkpoint.name} is of: give --restart.")
+        self.stderr.write(f"Going on after line {done['line']}, as {checkpoint.name} says.")
+        return done
+
+    def _store(self, chunk: list[Line], *, dry_run: bool) -> Counter[str]:
+        usage = {line.number: line.said for line in chunk if isinstance(line.said, UsageReport)}
+        events = {line.number: line.said for line in chunk if isinstance(line.said, RawEvent)}
+        bad = {line.number: str(line.said) for line in chunk if line.number not in usage and line.number not in events}
+        now = timezone.now()
+        with transaction.atomic():
+            stored = _good(usage, bad, lambda good: report_usage(reports=good, now=now))
+            stored |= _good(events, bad, lambda good: report_events(events=good, now=now))
+            if dry_run:
+                transaction.set_rollback(True)
+        for number in sorted(bad):
+            self.stderr.write(f"Line {number}: {bad[number]}")
+        new = len({one.pk for one in stored.values() if one.is_new})
+        return Counter(new=new, old=len(stored) - new, bad=len(bad))
+
+
+def _lines(done: Mapping[str, int]) -> int:
+    return sum(done[name] for name in ("new", "old", "bad"))
+
+
+def _good(
+    told: Mapping[int, _Told], bad: dict[int, str], store: Callable[[Mapping[int, _Told]], dict[int, Stored]]
+) -> dict[int, Stored]:
+    """Store those that can be, and add the others to the bad ones."""
+    good = dict(told)
+    while good:
+        try:
+            return store(good)
+        except Refused as refused:
+            for problem in refused.problems:
+                if problem.index is None:
+                    raise
+                bad[problem.index] = problem.reason
+                del good[problem.index]
+    return {}
+
+
+def _write(checkpoint: Path, content: dict[str, Any]) -> None:
+    """Write it whole or not at all."""
+    new = checkpoint.with_name(f"{checkpoint.name}.new")
+    new.write_text(json.dumps(content))
+    new.replace(checkpoint)
+
+
+class _Progress:
+    """Says now and then how far it is, how fast, and how long it will take."""
+
+    def __init__(self, say: Callable[[str], object], *, size: int, lines: int, offset: int) -> None:
+        self._say, self._size = say, max(size, 1)
+        self._lines, self._offset = lines, offset  # where this run began
+        self._began = self._told = time.monotonic()
+
+    def tell(self, *, lines: int, offset: int) -> None:
+        now = time.monotonic()
+        if now - self._told < _TOLD_EVERY_SECONDS:
+            return
+        self._told = now
+        took = now - self._began
+        left = timedelta(seconds=round((self._size - offset) * took / max(offset - self._offset, 1)))
+        bar = "#" * (_BAR * offset // self._size)
+        per_second = (lines - self._lines) / took
+        self._say(f"[{bar:<{_BAR}}] {offset / self._size:4.0%}  {lines:,} lines, {per_second:,.0f}/s, {left} left")
