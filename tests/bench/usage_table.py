@@ -1,0 +1,108 @@
+"""The table of usage under measurement, beside the web server: `python -m tests.bench.usage_table prepare|copy|read`.
+
+Started by `tests.bench.usage_in` with the database to use in its environment; prints JSON.
+"""
+
+import json
+import sys
+import time
+from datetime import timedelta
+
+import django
+
+django.setup()
+
+from django.db import connection  # noqa: E402 - models can be imported only now
+
+from catalog.models import Feature  # noqa: E402
+from customers.models import Customer  # noqa: E402
+from tests.bench.usage_in import CUSTOMERS, FEATURES, START, usage  # noqa: E402
+from tests.factories.customers import CustomerFactory  # noqa: E402
+from tests.factories.usage import MeteredFeatureFactory  # noqa: E402
+from usage.counting import Source, used  # noqa: E402
+from usage.models import UsageEvent  # noqa: E402
+from usage.windows import Window  # noqa: E402
+
+_COLUMNS = (
+    "idempotency_key, customer_id, feature_id, event_name, resource_id, update_behavior, value, dimensions, "
+    "occurred_at, received_at"
+)
+_CHUNK = 500_000
+_READINGS = 200
+
+
+def prepare() -> None:
+    """Make what usage is reported of."""
+    for number in range(CUSTOMERS):
+        CustomerFactory.create(ref_id=f"customer-{number}")
+    for number in range(FEATURES):
+        MeteredFeatureFactory.create(ref_id=f"feature-{number}")
+
+
+def copy(count: int) -> tuple[float, list[float]]:
+    """Put so many rows into the table by one COPY; return the seconds that it took."""
+    customers = dict(Customer.objects.values_list("ref_id", "pk"))
+    features = dict(Feature.objects.values_list("ref_id", "pk"))
+    lines = []
+    for row in map(usage, range(count)):
+        known = f"{customers[row['customerId']]}\t{features[row['featureId']]}"
+        times = f"{row['createdAt']}\t{row['createdAt']}"
+        lines.append(f"{row['idempotencyKey']}\t{known}\t\t\tDELTA\t{row['value']}\t{{}}\t{times}\n")
+    data = "".join(lines).encode()
+    with connection.cursor() as cursor:
+        started = time.perf_counter()
+        with cursor.copy(f"COPY usage_usageevent ({_COLUMNS}) FROM STDIN") as rows:
+            rows.write(data)
+        seconds = time.perf_counter() - started
+    return seconds, [seconds]
+
+
+def fill(upto: int) -> None:
+    """Fill the table up to so many events: an event each 250 milliseconds, of all customers and features in turn."""
+    missing = upto - UsageEvent.objects.count()
+    with connection.cursor() as cursor:
+        for first in range(0, missing, _CHUNK):
+            cursor.execute(
+                f"INSERT INTO usage_usageevent ({_COLUMNS}) "  # noqa: S608 - our own names
+                "SELECT gen_random_uuid()::text, c.id, f.id, '', '', 'DELTA', i %% 97 + 0.25, '{}', "
+                "%s + i * interval '250 milliseconds', %s FROM generate_series(%s::bigint, %s::bigint) AS i "
+                "JOIN (SELECT id, row_number() OVER (ORDER BY id) - 1 AS n FROM customers_customer) c ON c.n = i %% %s "
+                "JOIN (SELECT id, row_number() OVER (ORDER BY id) - 1 AS n FROM catalog_feature) f ON f.n = i %% %s",
+                [START, START, first + 1, min(first + _CHUNK, missing), CUSTOMERS, FEATURES],
+            )
+        cursor.execute("VACUUM (ANALYZE) usage_usageevent")
+
+
+def read() -> dict[str, object]:
+    """Read one hour of one customer's feature as closing does; return how long that took, and PostgreSQL's plan."""
+    start = START + timedelta(hours=5)
+    window = Window(start, start + timedelta(hours=1))
+    customer, feature = Customer.objects.get(ref_id="customer-0").pk, Feature.objects.get(ref_id="feature-0").pk
+    seconds, events = [], 0
+    for _ in range(_READINGS):
+        started = time.perf_counter()
+        events = used(Source(customer, feature, ""), window).events
+        seconds.append(time.perf_counter() - started)
+    rows = UsageEvent.objects.filter(
+        customer_id=customer,
+        feature_id=feature,
+        resource_id="",
+        occurred_at__gte=window.start,
+        occurred_at__lt=window.end,
+    )
+    return {"events": events, "seconds": seconds, "plan": rows.values("value").explain(analyze=True, buffers=True)}
+
+
+def main() -> None:
+    action, *count = sys.argv[1:]
+    if action == "prepare":
+        prepare()
+    elif action == "copy":
+        print(json.dumps(copy(int(*count))))  # noqa: T201
+    else:
+        fill(int(*count))
+        print(json.dumps(read()))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
