@@ -9,6 +9,7 @@ import logging
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
 from integrations.zuora.standin import oauth
@@ -93,7 +94,12 @@ class Call:
             parts.log.add(request, template, answer, at=parts.tenant.clock.now().isoformat(), faults=list(self.faults))
 
     def _finish_headers(self, answer: Answer) -> None:
-        answer.headers += [*self.headers, ("Zuora-Request-Id", self.request_id)]
+        now = self.parts.tenant.clock.now()
+        answer.headers += [
+            *self.headers,
+            ("Date", format_datetime(now, usegmt=True)),
+            ("Zuora-Request-Id", self.request_id),
+        ]
         track = self.request.header("zuora-track-id")
         if track and len(track) <= LONGEST_TRACK_ID and track.isascii() and not set(track) & set(":;\"'"):
             answer.headers.append(("Zuora-Track-Id", track))

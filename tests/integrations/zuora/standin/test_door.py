@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -156,3 +157,10 @@ def test_the_log_tells_what_was_asked_and_counts_it(zuora: Driver, app: StandIn)
     first = app.control.requests("POST")[0]
     assert (first.idempotency_key, first.body["accountNumber"], first.status) == ("k-1", "cust-1", 200)
     assert [one.status for one in app.control.requests(template="/v1/accounts/{key}")] == [200, 404]
+
+
+def test_every_answer_tells_the_tenants_time(zuora: Driver, app: StandIn) -> None:
+    app.control.set_clock(datetime(2026, 3, 1, 12, 30, tzinfo=UTC))
+    zuora.login()
+    for path in ("/v1/catalog/products", "/v1/accounts/nobody"):
+        assert zuora.call("GET", path).headers["Date"] == "Sun, 01 Mar 2026 12:30:00 GMT"
