@@ -134,6 +134,8 @@ def _key(request: HttpRequest, *, scope: Scope, now: datetime) -> ApiKey:
 
 
 def _body(request: HttpRequest) -> bytes:
+    if "Transfer-Encoding" in request.headers:  # WSGI has no word for a body whose length nobody knows
+        raise ApiError(HTTPStatus.LENGTH_REQUIRED, "LengthRequired", "Send Content-Length, and not in chunks.")
     if request.META.get("CONTENT_LENGTH") not in {None, "", "0"} and request.content_type != "application/json":
         raise ApiError(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", "Send JSON, with Content-Type: application/json."

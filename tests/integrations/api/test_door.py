@@ -171,6 +171,15 @@ class TestBodies:
 
         assert code(answer) == (413, "PayloadTooLarge")
 
+    def test_a_body_in_chunks_is_refused_and_not_taken_for_an_empty_one(self, http: httpx.Client, token: str) -> None:
+        answer = http.post(
+            "/api/v1/usage",
+            content=iter([BATCH.encode()]),
+            headers={"X-API-KEY": token, "Content-Type": "application/json"},
+        )
+
+        assert code(answer) == (411, "LengthRequired")
+
     def test_only_json_is_taken(self, http: httpx.Client, token: str) -> None:
         answer = post(http, token, "usages=1", **{"Content-Type": "application/x-www-form-urlencoded"})
 
