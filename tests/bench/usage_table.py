@@ -59,16 +59,16 @@ def copy(count: int) -> tuple[float, list[float]]:
 
 def fill(upto: int) -> None:
     """Fill the table up to so many events: an event each 250 milliseconds, of all customers and features in turn."""
-    missing = upto - UsageEvent.objects.count()
+    stored = UsageEvent.objects.count()
     with connection.cursor() as cursor:
-        for first in range(0, missing, _CHUNK):
+        for first in range(stored, upto, _CHUNK):
             cursor.execute(
                 f"INSERT INTO usage_usageevent ({_COLUMNS}) "  # noqa: S608 - our own names
                 "SELECT gen_random_uuid()::text, c.id, f.id, '', '', 'DELTA', i %% 97 + 0.25, '{}', "
                 "%s + i * interval '250 milliseconds', %s FROM generate_series(%s::bigint, %s::bigint) AS i "
                 "JOIN (SELECT id, row_number() OVER (ORDER BY id) - 1 AS n FROM customers_customer) c ON c.n = i %% %s "
                 "JOIN (SELECT id, row_number() OVER (ORDER BY id) - 1 AS n FROM catalog_feature) f ON f.n = i %% %s",
-                [START, START, first + 1, min(first + _CHUNK, missing), CUSTOMERS, FEATURES],
+                [START, START, first + 1, min(first + _CHUNK, upto), CUSTOMERS, FEATURES],
             )
         cursor.execute("VACUUM (ANALYZE) usage_usageevent")
 
