@@ -73,9 +73,10 @@ def fill(upto: int) -> None:
         cursor.execute("VACUUM (ANALYZE) usage_usageevent")
 
 
-def read() -> dict[str, object]:
+def read(size: int) -> dict[str, object]:
     """Read one hour of one customer's feature as closing does; return how long that took, and PostgreSQL's plan."""
-    start = START + timedelta(hours=5)
+    # In the middle of what `fill` has put there, where nothing else has.
+    start = (START + size // 2 * timedelta(milliseconds=250)).replace(minute=0, second=0, microsecond=0)
     window = Window(start, start + timedelta(hours=1))
     customer, feature = Customer.objects.get(ref_id="customer-0").pk, Feature.objects.get(ref_id="feature-0").pk
     seconds, events = [], 0
@@ -101,7 +102,7 @@ def main() -> None:
         print(json.dumps(copy(int(*count))))  # noqa: T201
     else:
         fill(int(*count))
-        print(json.dumps(read()))  # noqa: T201
+        print(json.dumps(read(int(*count))))  # noqa: T201
 
 
 if __name__ == "__main__":
