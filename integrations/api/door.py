@@ -35,10 +35,12 @@ Action = Callable[..., Answer]
 View = Callable[..., HttpResponse]
 
 
-def door(*, method: str, scope: Scope) -> Callable[[Action], View]:
+def door(*, method: str, scope: Scope, holds_transaction: bool = True) -> Callable[[Action], View]:
     """Make a Django view of `action(request, now, key, ...) -> (status, body)`; it may raise ApiError and Refused.
 
-    A key of the scope FULL opens every door, a narrower one only those of its own scope.
+    A key of the scope FULL opens every door, a narrower one only those of its own scope. The answer to a POST with an
+    `Idempotency-Key` is kept in one transaction with what it did; an action that asks Zuora must not hold one, and
+    does by itself nothing twice.
     """
 
     def build(action: Action) -> View:
@@ -50,7 +52,8 @@ def door(*, method: str, scope: Scope) -> Callable[[Action], View]:
             trace_id = uuid.uuid4().hex
             with structlog.contextvars.bound_contextvars(trace_id=trace_id):
                 try:
-                    status, text = _answer(request, action, method=method, scope=scope, captured=captured)
+                    key = _enter(request, method=method, scope=scope)
+                    status, text = _answer(request, action, key, captured, keeps=holds_transaction)
                 except ApiError as error:
                     return _refuse(error, trace_id)
                 except (OperationalError, IntegrityError) as error:
@@ -83,27 +86,31 @@ _BROKEN = ApiError(
 )
 
 
-def _answer(
-    request: HttpRequest, action: Action, *, method: str, scope: Scope, captured: dict[str, str]
-) -> tuple[HTTPStatus, str]:
+def _enter(request: HttpRequest, *, method: str, scope: Scope) -> ApiKey:
     if request.method != method:
         raise ApiError(
             HTTPStatus.METHOD_NOT_ALLOWED, "MethodNotAllowed", f"Use {method} here.", headers={"Allow": method}
         )
+    return _key(request, scope=scope, now=timezone.now())
+
+
+def _answer(
+    request: HttpRequest, action: Action, key: ApiKey, captured: dict[str, Any], *, keeps: bool
+) -> tuple[HTTPStatus, str]:
     now = timezone.now()
-    key = _key(request, scope=scope, now=now)
     try:
-        if method != "POST":
+        if request.method != "POST":
             return _run(action, request, now, key, captured)
         idempotency_key = _idempotency_key(request)
         body = _body(request)
-        if not idempotency_key:
-            return _run(action, request, now, key, captured | {"body": body})
+        captured |= {"body": body}
+        if not (keeps and idempotency_key):
+            return _run(action, request, now, key, captured)
         with transaction.atomic():
             kept, is_new = _kept(request, key, idempotency_key, body, now)
             if not is_new:
                 return HTTPStatus(kept.status), kept.body
-            kept.status, kept.body = _run(action, request, now, key, captured | {"body": body})
+            kept.status, kept.body = _run(action, request, now, key, captured)
             kept.save(update_fields=["status", "body"])
             return HTTPStatus(kept.status), kept.body
     except Refused as refused:
