@@ -1,5 +1,6 @@
 """Connects a tenant, looks after it, and lets go of it: what an administrator does."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import NoReturn
 
@@ -7,11 +8,13 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
-from integrations import operating
+from integrations import operating, usage_delivery
 from integrations.models import Connection, JobState, Priority, SyncJob
+from integrations.outbox import worker_name
+from integrations.zuora.client import Client
 from integrations.zuora.doctor import Examination, Outcome, Step, examine
 from integrations.zuora.hosts import UnknownHostError, normalise_tenant_url
-from integrations.zuora.tenant import client_with
+from integrations.zuora.tenant import client_for, client_with
 
 
 class ConnectionRefused(Exception):  # noqa: N818 - it is an answer, not a mistake in the program
@@ -131,17 +134,29 @@ def switch(
         operating.sync_everything(connection=connection, actor=actor, now=now, priority=Priority.BACKFILL)
 
 
-def remove(*, connection: Connection, actor: User | None, now: datetime) -> None:
+def remove(
+    *,
+    connection: Connection,
+    actor: User | None,
+    now: datetime,
+    open_client: Callable[[Connection], Client] = client_for,
+) -> None:
     """Let go of the tenant: what waits is cancelled, the secret forgotten; the links stay for a reconnect.
 
-    What is being sent at this moment ends by itself.
+    Usage up to now is sent before, as far as Zuora takes it; the audit log says how much was not. What is being sent
+    at this moment ends by itself. To be called outside a transaction: it waits for Zuora.
     """
+    unsent = usage_delivery.push_last(
+        connection=connection, worker=worker_name(), clock=lambda: now, open_client=open_client
+    )
     with transaction.atomic():
         connection.removed_at = now
         connection.client_secret = ""
         connection.save(update_fields=["removed_at", "client_secret", "updated_at"])
         count, _ = SyncJob.objects.filter(connection=connection, state=JobState.WAITING).delete()
-        operating.note(actor=actor, action="remove", subject=str(connection), now=now, cancelled=count)
+        operating.note(
+            actor=actor, action="remove", subject=str(connection), now=now, cancelled=count, usage_not_sent=unsent
+        )
 
 
 def _rest_url(tenant_url: str) -> str:

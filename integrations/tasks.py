@@ -9,9 +9,9 @@ from django.conf import settings
 from django.utils import timezone
 from kombu.exceptions import KombuError, OperationalError
 
-from integrations import delivery, outbox, purging, reconcile
+from integrations import delivery, outbox, purging, reconcile, usage_delivery, usage_reconcile
 from integrations.breaker import next_probe
-from integrations.models import Priority
+from integrations.models import Connection, Priority
 from integrations.zuora.tenant import client_for
 
 log = structlog.get_logger(__name__)
@@ -77,3 +77,42 @@ def reconcile_nightly() -> None:
 def purge() -> None:
     """Forget old requests and finished jobs."""
     purging.purge(now=timezone.now(), days=settings.REQUEST_LOG_DAYS)
+
+
+@shared_task(name="integrations.usage_hourly")
+def usage_hourly() -> None:
+    """Close the full hours, and let the usage of all subscriptions go, some to a task."""
+    usage_delivery.close_hours(now=timezone.now())
+    connection = Connection.objects.active().first()
+    for subscription_ids in usage_delivery.to_push(connection=connection) if connection else ():
+        usage_push.apply_async((subscription_ids,), queue=Priority.USAGE.queue)
+
+
+@shared_task(name="integrations.usage_push")
+def usage_push(subscription_ids: list[int]) -> None:
+    """Plan and send the usage of these subscriptions."""
+    connection = Connection.objects.active().first()
+    if connection is not None:
+        usage_delivery.push_usage(
+            connection=connection,
+            subscription_ids=subscription_ids,
+            worker=outbox.worker_name(),
+            clock=timezone.now,
+            open_client=client_for,
+        )
+
+
+@shared_task(name="integrations.usage_sweep")
+def usage_sweep() -> None:
+    """Send usage that waits for another attempt, and read back what was accepted."""
+    connection = Connection.objects.active().first()
+    if connection is not None:
+        usage_delivery.sweep_usage(
+            connection=connection, worker=outbox.worker_name(), clock=timezone.now, open_client=client_for
+        )
+
+
+@shared_task(name="integrations.usage_reconcile")
+def usage_reconcile_nightly() -> None:
+    """Compare events, slices and Zuora, and keep what was found for the overview."""
+    usage_reconcile.reconcile_and_keep(now=timezone.now(), open_client=client_for)

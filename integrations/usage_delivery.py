@@ -16,13 +16,15 @@ from django.db.models import Exists, OuterRef, Q
 
 from integrations import request_log
 from integrations.breaker import may_send, note_error, note_success
-from integrations.models import Connection, EntityKind, SyncRecord, SyncStatus, UsageCharge
+from integrations.models import Connection, EntityKind, SyncRecord, SyncStatus, UsageCharge, UsageRecord
+from integrations.words import in_words
 from integrations.zuora import budget
 from integrations.zuora.client import Client, Exchange
 from integrations.zuora.errors import Scope, ZuoraError
 from integrations.zuora.push import usage as push
 from integrations.zuora.push.far import Far
 from integrations.zuora.tenant import tenant_of
+from subscriptions.models import Subscription
 from usage.closing import Closed, close
 from usage.models import Slice
 
@@ -83,6 +85,38 @@ def sweep_usage(*, connection: Connection, worker: str, clock: Clock, open_clien
         if may_send(connection, now=clock()):
             with _noting(connection, clock):
                 push.confirm(far)
+
+
+def push_one(*, connection: Connection, subscription: Subscription, clock: Clock, open_client: Open) -> str:
+    """Send one subscription's usage up to now, and read it back; return why not all of it went, or nothing."""
+    with _far(connection, clock, open_client, priority=budget.Priority.CLICK) as far:
+        try:
+            push.flush(far, subscription)
+            push.confirm(far, subscription_ids=[subscription.pk])
+        except ZuoraError as error:
+            note_error(connection, error, now=clock())
+            words = in_words(error)
+            return f"{words.what} {words.cure}".strip()
+    note_success(connection)
+    return ""
+
+
+def push_last(*, connection: Connection, worker: str, clock: Clock, open_client: Open) -> int:
+    """Send all usage up to now, the running hour included; return how many records are not in Zuora after that."""
+    now = clock()
+    close(upto=now, now=now, zone=tenant_of(connection).time_zone)
+    for subscription_ids in to_push(connection=connection):
+        push_usage(
+            connection=connection,
+            subscription_ids=subscription_ids,
+            worker=worker,
+            clock=clock,
+            open_client=open_client,
+        )
+    left = UsageRecord.objects.filter(connection=connection).pending()
+    if left.exists():
+        sweep_usage(connection=connection, worker=worker, clock=clock, open_client=open_client)
+    return left.count()
 
 
 def _send_all(far: Far, batches: Collection[int], worker: str) -> None:

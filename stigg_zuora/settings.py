@@ -142,6 +142,8 @@ ZUORA_TIMEOUT_SECONDS = env.float("ZUORA_TIMEOUT_SECONDS", default=125.0)  # Zuo
 #: A save waits this long before it is sent, so that a burst of saves becomes one push.
 SYNC_SETTLE_SECONDS = env.float("SYNC_SETTLE_SECONDS", default=0.2)
 SYNC_SWEEP_SECONDS = env.float("SYNC_SWEEP_SECONDS", default=5.0)
+#: How often usage that waits for another attempt is sent, and what was accepted read back.
+USAGE_SWEEP_SECONDS = env.float("USAGE_SWEEP_SECONDS", default=60.0)
 #: After this a claimed job whose worker says nothing is given back; longer than any delivery can take.
 SYNC_CLAIM_SECONDS = env.float("SYNC_CLAIM_SECONDS", default=900.0)
 SYNC_MAX_ATTEMPTS = env.int("SYNC_MAX_ATTEMPTS", default=12)
@@ -156,6 +158,22 @@ CELERY_BEAT_SCHEDULE = {
     },
     "reconcile": {"task": "integrations.reconcile", "schedule": crontab(hour=2, minute=17)},
     "purge": {"task": "integrations.purge", "schedule": crontab(hour=3, minute=43)},
+    # A few minutes past the hour: what was used at its end has been reported by then, and later usage is not lost.
+    "usage": {
+        "task": "integrations.usage_hourly",
+        "schedule": crontab(minute=4),
+        "options": {"expires": 3600, "queue": "usage"},
+    },
+    "usage-sweep": {
+        "task": "integrations.usage_sweep",
+        "schedule": USAGE_SWEEP_SECONDS,
+        "options": {"expires": USAGE_SWEEP_SECONDS, "queue": "usage"},
+    },
+    "usage-reconcile": {
+        "task": "integrations.usage_reconcile",
+        "schedule": crontab(hour=4, minute=29),
+        "options": {"queue": "usage"},
+    },
 }
 
 # --- People -------------------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ class UsageCharge(models.Model):
     number = models.CharField(max_length=64)
     unit = models.CharField(max_length=50, blank=True)
     starts_on = models.DateField(null=True, blank=True, help_text="The first day that Zuora bills it for.")
+    ends_on = models.DateField(null=True, blank=True, help_text="The first day that Zuora no longer bills it for.")
     must_plan = models.BooleanField(default=False, help_text="A record of it was found to be billed.")
     unabsorbed = quantity_field(default=0)
 

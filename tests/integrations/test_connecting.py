@@ -156,7 +156,7 @@ def test_removing_cancels_what_waits_forgets_the_secret_and_keeps_the_links(acto
     assert sorted(SyncJob.objects.values_list("state", flat=True)) == ["DONE", "FAILED", "SENDING"]
     assert list(SyncRecord.objects.all()) == [record]
     entry = AuditEntry.objects.get(action="remove")
-    assert (entry.actor_name, entry.detail) == ("ada", {"cancelled": 1})
+    assert (entry.actor_name, entry.detail) == ("ada", {"cancelled": 1, "usage_not_sent": 0})
 
 
 def test_new_credentials_are_tested_and_wake_the_connection(actor: User) -> None:

@@ -12,17 +12,23 @@ import time_machine
 from catalog.models import BillingModel, Feature, Plan
 from integrations import usage_delivery
 from integrations.models import BatchState, UsageBatch, UsageRecord, UsageState
+from integrations.zuora.auth import Credentials, MemoryTokenStore
+from integrations.zuora.budget import Budget, MemoryLeases
+from integrations.zuora.client import Client, new_session
 from subscriptions.models import Subscription
 from tests.factories.catalog import PlanFactory, price
 from tests.factories.subscriptions import SubscriptionFactory
 from tests.factories.usage import MeteredFeatureFactory
-from tests.integrations.conftest import World
+from tests.integrations.conftest import REST_URL, World
+from tests.standin_transport import WSGIAdapter
 from usage.closing import Closed
 from usage.models import UpdateBehavior
 from usage.reporting import UsageReport, report_usage
 
 START = datetime(2026, 3, 10, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+#: Their own time tells when they go on; what is in a call waits for the call.
+_NEXT = [UsageState.PLANNED, UsageState.ACCEPTED]
 
 
 @dataclass
@@ -109,8 +115,7 @@ class UsageWorld:
             self.push()
             self.sweep()
             waits = [
-                *UsageRecord.objects.pending().values_list("not_before", flat=True),
-                *UsageRecord.objects.filter(state=UsageState.ACCEPTED).values_list("not_before", flat=True),
+                *UsageRecord.objects.filter(state__in=_NEXT).values_list("not_before", flat=True),
                 *UsageBatch.objects.exclude(state=BatchState.DONE).values_list("not_before", flat=True),
             ]
             if not waits:
@@ -141,7 +146,7 @@ class UsageWorld:
         self.control.bill_run(day)
         billed: dict[str, Decimal] = {}
         for item in self.world.rows("InvoiceItem"):
-            if item["Usage"]:
+            if item.get("Usage"):
                 number = item["SubscriptionNumber"]
                 billed[number] = billed.get(number, Decimal(0)) + item["Quantity"]
         return billed
@@ -159,5 +164,15 @@ def tenant(request: pytest.FixtureRequest) -> Iterator[UsageWorld]:
         plan = PlanFactory.create(ref_id="payg")
         price(plan, billing_model=BillingModel.USAGE_BASED, feature=feature, amounts={"EUR": 1})
         made = UsageWorld(world, traveller, feature, plan)
+        world.client = _client(made)
         made.settle()
         yield made
+
+
+def _client(tenant: UsageWorld) -> Client:
+    """A client that waits for its budget in the time of the test."""
+    session = new_session()
+    session.mount("https://", WSGIAdapter(tenant.world.app))
+    budget = Budget(MemoryLeases(), sleep=lambda seconds: tenant.advance(seconds=seconds))
+    credentials = Credentials(REST_URL, "demo-client", "demo-secret")
+    return Client(credentials, tokens=MemoryTokenStore(), session=session, budget=budget)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from catalog.models import Coupon, Package, Price
+from customers.models import Customer
 from integrations.models import EntityKind, SyncRecord, SyncStatus
 from integrations.zuora.digest import digest, plain
 from integrations.zuora.errors import NotFound
@@ -11,10 +12,11 @@ from integrations.zuora.mapping import keys
 from integrations.zuora.mapping.contract import Contract, PlacedCharge, PlacedRatePlan
 from integrations.zuora.mapping.order import change_order, create_order, custom_fields_update
 from integrations.zuora.mapping.policy import DEFAULT_POLICY
+from integrations.zuora.push import usage
 from integrations.zuora.push.far import Far, Mismatch, Waits
 from integrations.zuora.push.link import link_by_billing_id
 from integrations.zuora.push.place import Endpoints, Held, Wanted, adopt, confirm, create, find_out, leave
-from integrations.zuora.push.records import RETIRED, linked_record
+from integrations.zuora.push.records import RETIRED
 from subscriptions.models import Subscription
 
 _DONE = frozenset({"Completed", "Pending"})
@@ -66,10 +68,20 @@ def _change(far: Far, record: SyncRecord, wanted: Contract, endpoints: Endpoints
     order = _next_order(far, record, subscription)
     body = change_order(sent, wanted, order_number=order, order_date=far.tenant.day(far.clock()))
     if body is not None:
+        if not far.dry:
+            _send_last_usage(far, subscription, wanted)
         leave(far, record, Wanted(body, order, compared=dict(wanted)), endpoints)
         return
     far.before_write()
     adopt(far, record, Held(record.zuora_id, record.zuora_number), sent=plain(wanted))
+
+
+def _send_last_usage(far: Far, subscription: Subscription, wanted: Contract) -> None:
+    """Send the usage of charges that the order ends, the running hour included, before it goes."""
+    kept = [charge["id"] for plan in wanted["ratePlans"] for charge in plan["charges"]]
+    ends = usage.end_charges(far, subscription, kept=kept, on=far.tenant.day(far.clock()))
+    if ends or wanted["cancellation"]:
+        usage.flush(far, subscription)
 
 
 def _endpoints(far: Far, record: SyncRecord, subscription: Subscription) -> Endpoints:
@@ -107,10 +119,9 @@ def _check_done(order: Mapping[str, Any]) -> None:
 
 
 def _next_order(far: Far, record: SyncRecord, subscription: Subscription) -> str:
-    """Return the next order's number; it is used up when the order leaves, so a gap in the numbers is harmless."""
+    """Return the next order's number; it is kept when the order leaves, and a gap in the numbers is harmless."""
     if not far.dry:
         record.sequence += 1
-        record.save(update_fields=["sequence"])
     return keys.order_number(subscription.ref_id, record.sequence, prefix=far.tenant.key_prefix)
 
 
@@ -123,10 +134,8 @@ def _coupon_of(subscription: Subscription) -> Coupon | None:
 
 
 def _contract(far: Far, subscription: Subscription, record: SyncRecord, coupon: Coupon | None) -> Contract:
-    owner = _parent(far, keys.customer_key(subscription.customer.ref_id), f"customer {subscription.customer.ref_id}")
-    payer = owner
-    if subscription.payer != subscription.customer:
-        payer = _parent(far, keys.customer_key(subscription.payer.ref_id), f"customer {subscription.payer.ref_id}")
+    owner = _account(far, subscription.customer)
+    payer = owner if subscription.payer == subscription.customer else _account(far, subscription.payer)
     return DEFAULT_POLICY.contract(
         subscription,
         prices=_prices_sold(subscription),
@@ -168,33 +177,38 @@ def _of_version(package: Package, version: int) -> list[Price]:
 
 
 def _placed(far: Far, key: str) -> PlacedRatePlan:
-    record = _parent(far, key, key.partition("/")[0].replace(":", " "))
-    charges = SyncRecord.objects.filter(
-        connection=far.connection, kind=EntityKind.CHARGE, key__startswith=f"{key}/"
-    ).exclude(key__contains=RETIRED)
-    return PlacedRatePlan(
-        key=key,
-        id=record.zuora_id,
-        number=record.zuora_number,
-        charges={one.key: PlacedCharge(one.zuora_id, one.zuora_number) for one in charges.exclude(zuora_id="")},
-    )
+    """Return the rate plan, with its charges, once its whole plan, add-on or coupon is there.
 
-
-def _parent(far: Far, key: str, name: str) -> SyncRecord:
-    """Return the parent's record once Zuora holds it.
-
-    A rate plan is there only when its whole plan, add-on or coupon is: a price that is still on its way, or was
-    refused, would otherwise be sold as it was before. An account that is only being changed can carry orders.
+    A price that is still on its way, or was refused, would otherwise be sold as it was before.
     """
     root_key = key.partition("/")[0]
     root = SyncRecord.objects.filter(connection=far.connection, key=root_key).first()
-    record = root if key == root_key else linked_record(far.connection, key)
-    ready = record is not None and record.is_linked
-    if root is not None and root.kind != EntityKind.CUSTOMER:
-        ready = ready and root.status == SyncStatus.SUCCESS
-    if record is None or not ready:
-        raise Waits(root_key, f"Waits for {name}, {_state(root)}.")
+    parts: dict[str, SyncRecord] = {}
+    if root is not None and root.is_linked and root.status == SyncStatus.SUCCESS:
+        whole = SyncRecord.objects.filter(connection=far.connection).of(kind=root.root_kind, entity_id=root.root_id)
+        parts = {one.key: one for one in whole.exclude(zuora_id="").exclude(key__contains=RETIRED)}
+    if key not in parts:
+        raise _waits(root_key, root)
+    charges = (one for one in parts.values() if one.kind == EntityKind.CHARGE and one.key.startswith(f"{key}/"))
+    return PlacedRatePlan(
+        key=key,
+        id=parts[key].zuora_id,
+        number=parts[key].zuora_number,
+        charges={one.key: PlacedCharge(one.zuora_id, one.zuora_number) for one in charges},
+    )
+
+
+def _account(far: Far, customer: Customer) -> SyncRecord:
+    """Return the customer's record once Zuora holds the account: one that is only being changed can carry orders."""
+    key = keys.customer_key(customer.ref_id)
+    record = SyncRecord.objects.filter(connection=far.connection, key=key).first()
+    if record is None or not record.is_linked:
+        raise _waits(key, record)
     return record
+
+
+def _waits(key: str, parent: SyncRecord | None) -> Waits:
+    return Waits(key, f"Waits for {key.replace(':', ' ', 1)}, {_state(parent)}.")
 
 
 def _state(root: SyncRecord | None) -> str:

@@ -88,6 +88,7 @@ def read_numbers(far: Far, record: SyncRecord) -> None:
                     "number": found.number,
                     "unit": found.unit,
                     "starts_on": found.starts_on,
+                    "ends_on": None,
                 },
             )
 

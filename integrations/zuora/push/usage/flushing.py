@@ -1,6 +1,9 @@
-"""The last partial hour, before a subscription or the connection ends."""
+"""The last partial hour, before a subscription, one of its charges or the connection ends."""
 
-from integrations.models import UsageBatch, UsageState
+from collections.abc import Collection
+from datetime import date
+
+from integrations.models import UsageBatch, UsageCharge, UsageState
 from integrations.outbox import worker_name
 from integrations.zuora.push.far import Far
 from integrations.zuora.push.usage.batches import claim, form
@@ -12,6 +15,15 @@ from usage.closing import close
 
 #: What was billed meanwhile is made up for in the second round, and so on.
 _ROUNDS = 3
+
+
+def end_charges(far: Far, subscription: Subscription, *, kept: Collection[str], on: date) -> bool:
+    """Note the day on which charges end that an order takes away; return whether there are any.
+
+    `kept` are the catalog ids of the charges that stay.
+    """
+    rows = UsageCharge.objects.filter(connection=far.connection, subscription=subscription)
+    return bool(rows.exclude(catalog_id__in=kept).filter(ends_on=None).update(ends_on=on))
 
 
 def flush(far: Far, subscription: Subscription) -> None:

@@ -122,19 +122,18 @@ class _Desk:
     def _place(self, record: UsageRecord, charge: UsageCharge, subscription: Subscription, moment: datetime) -> None:
         """Give the record a time that Zuora bills."""
         first = charge.starts_on or self.tenant.day(subscription.start_date)
-        placed = moment_that_is_billed(moment, first=first, end=self._end(subscription), tenant=self.tenant)
+        placed = moment_that_is_billed(moment, first=first, end=self._end(charge, subscription), tenant=self.tenant)
         record.starts_at = (placed or moment).replace(microsecond=0)
         record.not_before = self.now
         self._settle(record)
         if placed is None:
             record.state, record.reason, record.cure = UsageState.FAILED, _NEVER_BILLED, _NEVER_BILLED_CURE
 
-    def _end(self, subscription: Subscription) -> date | None:
-        """Return the first day that Zuora does not bill, as the order that ends the subscription says it."""
+    def _end(self, charge: UsageCharge, subscription: Subscription) -> date | None:
+        """Return the first day that Zuora does not bill, as the order that ends charge or subscription says it."""
         end = ends_at(subscription)
-        if end is None:
-            return None
-        return max(self.tenant.day(end), self.tenant.day(subscription.start_date))
+        days = [] if end is None else [max(self.tenant.day(end), self.tenant.day(subscription.start_date))]
+        return min([*days, charge.ends_on] if charge.ends_on else days, default=None)
 
     def _settle(self, record: UsageRecord) -> None:
         if record.state in _ON_ITS_WAY:
@@ -144,12 +143,14 @@ class _Desk:
             record.attempts, record.not_before, record.reason, record.cure = 0, self.now, "", ""
 
     def move_before_the_end(self, charge: UsageCharge, subscription: Subscription) -> None:
-        """Move what was filed under the day on which a subscription ends: that day is not billed."""
-        end = self._end(subscription)
+        """Move what was filed under the day on which the charge ends: that day is not billed."""
+        end = self._end(charge, subscription)
         if end is None:
             return
         midnight = datetime.combine(end, time(), tzinfo=self.tenant.time_zone)
-        late = charge.records.filter(is_billed=False, wanted__gt=0, starts_at__gte=midnight)
+        late = charge.records.filter(
+            is_billed=False, wanted__gt=0, starts_at__gte=midnight, charge_number=charge.number
+        )
         moved = list(late.exclude(state=UsageState.FAILED))
         for one in moved:
             self._place(one, charge, subscription, one.starts_at)

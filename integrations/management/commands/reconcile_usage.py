@@ -1,0 +1,95 @@
+"""`manage.py reconcile_usage`: proves that Zuora holds what was used, or names every difference."""
+
+import csv
+import json
+from argparse import ArgumentParser
+from collections.abc import Iterable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from integrations.models import Connection
+from integrations.usage_reconcile import Line, reconcile_usage
+from integrations.zuora.errors import ZuoraError
+from integrations.zuora.tenant import client_for
+from subscriptions.models import Subscription
+
+_AMOUNTS = ("events", "carried", "slices", "moved", "zuora")
+
+
+class Command(BaseCommand):
+    help = (
+        "Compares events, slices and Zuora per subscription, charge and billing period, with no tolerance. Names every "
+        "difference, and ends with 1 if there is any. Without a period: the current and the last one."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--subscription", help="Reference id; everybody's if it is left out.")
+        parser.add_argument("--period", help="A day in it, such as 2026-03-10, or all.")
+        parser.add_argument("--json", type=Path, metavar="FILE", help="Write the report as JSON.")
+        parser.add_argument("--csv", type=Path, metavar="FILE", help="Write the report as CSV.")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        connection = Connection.objects.active().first()
+        if connection is None:
+            raise CommandError("Zuora is not connected: connect it at Settings > Integrations > Apps > Zuora.")
+        day, whole = _period(options["period"])
+        found = reconcile_usage(
+            connection=connection,
+            client=client_for(connection),
+            now=timezone.now(),
+            subscription=_subscription(options["subscription"]),
+            day=day,
+            whole=whole,
+        )
+        try:
+            lines = list(self._shown(found))
+        except ZuoraError as error:
+            raise CommandError(f"Zuora could not be read, so nothing is proven: {error.message}") from error
+        if options["json"]:
+            options["json"].write_text(json.dumps([line.as_json() for line in lines], indent=2) + "\n")
+        if options["csv"]:
+            _write_csv(options["csv"], lines)
+        differing = sum(bool(line.differences) for line in lines)
+        if differing:
+            raise CommandError(f"{differing} of {len(lines)} differ.", returncode=1)
+        self.stdout.write(self.style.SUCCESS(f"{len(lines)} compared, all equal."))
+
+    def _shown(self, lines: Iterable[Line]) -> Iterable[Line]:
+        for line in lines:
+            amounts = ", ".join(f"{name} {getattr(line.sums, name):f}" for name in _AMOUNTS)
+            period = f"{line.start:%Y-%m-%d} to {line.end:%Y-%m-%d}"
+            self.stdout.write(f"{line.subscription} {line.number or line.charge}, {period}: {amounts}")
+            for difference in line.differences:
+                self.stdout.write(self.style.ERROR(f"  {difference}"))
+            yield line
+
+
+def _period(text: str | None) -> tuple[date | None, bool]:
+    if text is None or text == "all":
+        return None, text == "all"
+    try:
+        return date.fromisoformat(text), False
+    except ValueError as error:
+        raise CommandError(f"{text} is no period: give a day in it, such as 2026-03-10, or all.") from error
+
+
+def _subscription(ref_id: str | None) -> Subscription | None:
+    if ref_id is None:
+        return None
+    found = Subscription.objects.filter(ref_id=ref_id).first()
+    if found is None:
+        raise CommandError(f"There is no subscription {ref_id}.")
+    return found
+
+
+def _write_csv(path: Path, lines: Iterable[Line]) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["subscription", "charge", "number", "start", "end", *_AMOUNTS, "differences"])
+        for line in lines:
+            row = line.as_json()
+            writer.writerow([*list(row.values())[:-1], "; ".join(line.differences)])

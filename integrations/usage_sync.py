@@ -1,0 +1,241 @@
+"""What a person does with a subscription's usage: see what is there, see what would be sent, and send it."""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from catalog.models import BillingPeriod
+from integrations import operating, usage_delivery
+from integrations.models import Connection, EntityKind, SyncRecord, UsageCharge, UsageRecord, UsageState
+from integrations.models.usage import UsageRecordQuerySet
+from integrations.zuora.client import Client
+from integrations.zuora.mapping import keys
+from integrations.zuora.push import usage as push
+from integrations.zuora.tenant import client_for, tenant_of
+from subscriptions.models import Subscription
+from subscriptions.periods import current_period
+from usage.closing import close
+from usage.models import Slice
+
+ZERO = Decimal(0)
+
+
+class Sight(StrEnum):
+    """How far a slice has come, for a person."""
+
+    SYNCED = "SYNCED"
+    PENDING = "PENDING"
+    FAILED = "FAILED"
+
+
+_SEEN = {
+    UsageState.ACCEPTED: Sight.SYNCED,
+    UsageState.CONFIRMED: Sight.SYNCED,
+    UsageState.VOID: Sight.SYNCED,
+    UsageState.FAILED: Sight.FAILED,
+}
+
+
+@dataclass(frozen=True)
+class Part:
+    """A slice and the record of it, if there is one yet."""
+
+    slice: Slice
+    record: UsageRecord | None
+    sight: Sight
+
+
+@dataclass(frozen=True)
+class ChargeUsage:
+    """The usage of one charge in one billing period; `number` is empty until it was read from Zuora."""
+
+    key: str
+    unit: str
+    number: str
+    quantity: Decimal
+    parts: tuple[Part, ...]
+    unabsorbed: Decimal
+
+
+@dataclass(frozen=True)
+class Amount:
+    """`quantity` units in so many slices, to one charge: "1,240 API calls in 3 slices to C-00000012"."""
+
+    key: str
+    unit: str
+    number: str
+    quantity: Decimal
+    slices: int
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What would be sent; `waits_for` says why nothing can be, in a sentence, or is empty."""
+
+    amounts: tuple[Amount, ...]
+    waits_for: str
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What was sent, by record; `problem` says in a sentence why something was not, or is empty."""
+
+    records: tuple[UsageRecord, ...]
+    left: int
+    problem: str
+
+
+def preview(*, subscription: Subscription, now: datetime) -> Preview:
+    """Return what `sync_now` would send: it is counted and planned as then, and nothing of it is kept."""
+    connection = Connection.objects.active().first()
+    waits_for = waiting_reason(subscription=subscription, connection=connection)
+    with transaction.atomic():
+        zone = tenant_of(connection).time_zone if connection else UTC
+        close(upto=now, now=now, zone=zone, subscription=subscription)
+        if connection is not None:
+            push.plan(connection=connection, tenant=tenant_of(connection), subscription_ids=[subscription.pk], now=now)
+        amounts = _amounts(subscription, connection)
+        transaction.set_rollback(True)
+    return Preview(amounts=amounts, waits_for=waits_for)
+
+
+def sync_now(
+    *,
+    subscription: Subscription,
+    actor: User | None,
+    now: datetime,
+    open_client: Callable[[Connection], Client] = client_for,
+) -> Sent:
+    """Close the running hour as far as it has come and send the subscription's usage, the calls of this click first.
+
+    Pressed twice it sends nothing twice. To be called outside a transaction: it waits for Zuora.
+
+    Raises:
+        Impossible: Zuora is not connected, or the subscription is not there.
+    """
+    connection = Connection.objects.active().first()
+    if reason := waiting_reason(subscription=subscription, connection=connection):
+        raise operating.Impossible(reason)
+    if connection is None:
+        raise operating.Impossible("Zuora is not connected.")
+    before = dict(_records_of(subscription, connection).values_list("pk", "revision"))
+    problem = usage_delivery.push_one(
+        connection=connection, subscription=subscription, clock=lambda: now, open_client=open_client
+    )
+    records = [
+        one
+        for one in _records_of(subscription, connection).select_related("slice", "charge")
+        if one.revision != before.get(one.pk, 0) and _SEEN.get(UsageState(one.state)) is Sight.SYNCED
+    ]
+    left = _records_of(subscription, connection).pending().count()
+    operating.note(
+        actor=actor,
+        action="sync usage",
+        subject=keys.subscription_key(subscription.ref_id),
+        now=now,
+        sent=[one.external_key for one in records],
+        problem=problem,
+    )
+    return Sent(records=tuple(records), left=left, problem=problem)
+
+
+def retry(*, records: Collection[int], actor: User | None, now: datetime) -> int:
+    """Have failed records sent again; return how many."""
+    failed = UsageRecord.objects.filter(pk__in=records, state=UsageState.FAILED)
+    with transaction.atomic():
+        rows = list(failed.select_for_update(of=("self",)))
+        for one in rows:
+            one.attempts, one.not_before, one.reason, one.cure = 0, now, "", ""
+            one.settle()
+        UsageRecord.objects.bulk_update(rows, ["attempts", "not_before", "reason", "cure", "state"])
+        operating.note(actor=actor, action="retry usage", subject=f"{len(rows)} usage records", now=now)
+    return len(rows)
+
+
+def usage_of_period(*, subscription: Subscription, moment: datetime) -> tuple[ChargeUsage, ...]:
+    """Return the usage of the billing period around that moment per charge, each slice with how far it has come."""
+    if not subscription.billing_period:
+        return ()
+    period = current_period(
+        start=subscription.billing_anchor, billing_period=BillingPeriod(subscription.billing_period), now=moment
+    )
+    connection = Connection.objects.active().first()
+    slices = subscription.slices.filter(starts_at__gte=period.start, starts_at__lt=period.end)
+    known = _charges(subscription, connection)
+    records = {one.slice_id: one for one in UsageRecord.objects.filter(connection=connection, slice__in=slices)}
+    parts: dict[str, list[Part]] = defaultdict(list)
+    units: dict[str, str] = {}
+    for one in slices.select_related("price__plan", "price__addon", "price__feature").order_by("starts_at"):
+        key = keys.charge_key(keys.package_key(one.price.package), one.price)
+        units[key] = _unit(one)
+        record = records.get(one.pk)
+        sight = _SEEN.get(UsageState(record.state), Sight.PENDING) if record else Sight.PENDING
+        if record is None and not one.quantity:
+            sight = Sight.SYNCED
+        parts[key].append(Part(one, record, sight))
+    return tuple(
+        ChargeUsage(
+            key=key,
+            unit=units[key],
+            number=known[key].number if key in known else "",
+            quantity=sum((part.slice.quantity for part in own), ZERO),
+            parts=tuple(own),
+            unabsorbed=known[key].unabsorbed if key in known else ZERO,
+        )
+        for key, own in parts.items()
+    )
+
+
+def waiting_reason(*, subscription: Subscription, connection: Connection | None) -> str:
+    """Return why no usage of the subscription can be sent, or nothing."""
+    if connection is None:
+        return "Zuora is not connected: connect it at Settings > Integrations > Apps > Zuora."
+    record = SyncRecord.objects.filter(
+        connection=connection, kind=EntityKind.SUBSCRIPTION, root_id=subscription.pk
+    ).first()
+    if record is not None and record.is_stopped:
+        return "Its sync has stopped: decide on its page what becomes of it in Zuora."
+    if record is None or not record.is_linked:
+        why = record.error if record is not None else ""
+        return f"Usage waits for the subscription, which is not in Zuora yet. {why}".rstrip()
+    return ""
+
+
+def _amounts(subscription: Subscription, connection: Connection | None) -> tuple[Amount, ...]:
+    known = _charges(subscription, connection)
+    quantities: dict[str, Decimal] = defaultdict(Decimal)
+    counts: dict[str, int] = defaultdict(int)
+    units = {key: charge.unit for key, charge in known.items()}
+    for record in _records_of(subscription, connection).pending().select_related("charge"):
+        quantities[record.charge.key] += record.wanted - (record.held or ZERO)
+        counts[record.charge.key] += 1
+    waiting = subscription.slices.filter(quantity__gt=0) & Slice.objects.untaken()
+    for one in waiting.select_related("price__plan", "price__addon", "price__feature"):
+        key = keys.charge_key(keys.package_key(one.price.package), one.price)
+        units.setdefault(key, _unit(one))
+        quantities[key] += one.quantity
+        counts[key] += 1
+    return tuple(
+        Amount(key, units[key], known[key].number if key in known else "", quantities[key], counts[key])
+        for key in sorted(counts)
+    )
+
+
+def _charges(subscription: Subscription, connection: Connection | None) -> dict[str, UsageCharge]:
+    rows = UsageCharge.objects.filter(connection=connection, subscription=subscription)
+    return {one.key: one for one in rows}
+
+
+def _records_of(subscription: Subscription, connection: Connection | None) -> UsageRecordQuerySet:
+    return UsageRecord.objects.filter(connection=connection, charge__subscription=subscription)
+
+
+def _unit(one: Slice) -> str:
+    feature = one.price.feature
+    return (feature.units_plural or feature.units_singular) if feature else ""
