@@ -26,11 +26,14 @@ def may_send(connection: Connection, *, now: datetime) -> bool:
     return bool(mine.update(paused_until=connection.paused_until))
 
 
-def give_back(connection: Connection, *, now: datetime) -> bool:
-    """Let another job be the probe, when the one that `may_send` let go learned nothing; return whether it was one."""
-    if connection.paused_until is None:
+def give_back(connection: Connection, *, probe_until: datetime | None, now: datetime) -> bool:
+    """Let another job be the probe, when this one learned nothing; return whether it was the probe.
+
+    `probe_until` is the pause that `may_send` left in force when it let the job go: None, when all was well.
+    """
+    if probe_until is None:
         return False
-    mine = Connection.objects.filter(pk=connection.pk, paused_until=connection.paused_until)
+    mine = Connection.objects.filter(pk=connection.pk, paused_until=probe_until)
     return bool(mine.update(paused_until=now))
 
 
@@ -45,7 +48,9 @@ def note_error(connection: Connection, error: ZuoraError, *, now: datetime) -> N
 
 
 def note_success(connection: Connection) -> bool:
-    """Note that the tenant answers; return whether it had been down."""
+    """Note that the tenant answers; return whether it had been down when this delivery began."""
+    if connection.down_since is None:
+        return False  # should it have gone down meanwhile, the next probe finds out
     was_down = Connection.objects.filter(pk=connection.pk, down_since__isnull=False)
     return bool(was_down.update(down_since=None, paused_until=None, pause_reason=""))
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db import OperationalError
+from django.db import OperationalError, transaction
 
 from integrations import outbox, request_log
 from integrations.breaker import give_back, may_send, note_error, note_success
@@ -64,7 +64,7 @@ class _Attempt:
 
     job: SyncJob
     delivery: Delivery
-    let_go: Connection  # as it was when it let this attempt go: as one of many, or as the probe
+    probe_until: datetime | None  # set when this attempt is the probe of a tenant that is down
     exchanges: list[Exchange] = field(default_factory=list)
 
 
@@ -75,16 +75,14 @@ def deliver(
 
     Does nothing when the job is not due, somebody else has it, or the tenant is known to be down.
     """
-    due = SyncJob.objects.due(now=clock()).select_related("connection").filter(pk=job_id).first()
-    if due is None or not may_send(due.connection, now=clock()):
-        return Woken()
-    job = outbox.claim(job_id=job_id, worker=worker, now=clock())
+    job = outbox.claim(
+        job_id=job_id, worker=worker, now=clock(), may_go=lambda connection: may_send(connection, now=clock())
+    )
     if job is None:
-        give_back(due.connection, now=clock())
         return Woken()
     track_id = f"job-{job.pk}-{uuid.uuid4().hex[:12]}"
     delivery = Delivery.objects.create(job=job, track_id=track_id, worker=worker, started_at=clock())
-    attempt = _Attempt(job, delivery, let_go=due.connection)
+    attempt = _Attempt(job, delivery, probe_until=job.connection.paused_until)
     with structlog.contextvars.bound_contextvars(track_id=track_id, entity=job.key):
         client = open_client(job.connection).for_delivery(
             track_id=track_id, priority=_PRIORITIES[Priority(job.priority)], on_exchange=attempt.exchanges.append
@@ -102,8 +100,7 @@ def _attempt(attempt: _Attempt, far: Far) -> Woken:
     record.connection = job.connection
     verdict = verdict_on(entity, connection=job.connection)
     if verdict is not None:
-        record.trace = verdict.trace
-        record.save(update_fields=["trace"])
+        record.mark_trace(verdict.trace)
     try:
         if verdict is None or verdict.syncs:
             PUSH[EntityKind(job.kind)](far, entity, record)
@@ -189,15 +186,16 @@ def _end(
     now = far.clock()
     job, delivery = attempt.job, attempt.delivery
     delivery.outcome, delivery.error, delivery.finished_at = outcome, reason, now
-    delivery.save(update_fields=["outcome", "error", "finished_at"])
-    request_log.keep(attempt.exchanges, connection=far.connection, delivery=delivery)
+    with transaction.atomic():
+        delivery.save(update_fields=["outcome", "error", "finished_at"])
+        request_log.keep(attempt.exchanges, connection=far.connection, delivery=delivery)
+        back_up = bool(attempt.exchanges) and outcome is not DeliveryOutcome.RETRY and note_success(far.connection)
+        if back_up:
+            outbox.forget_rings(connection=far.connection)
+        # A probe that had nothing to ask Zuora makes room for the next at once: a backlog of such would take for ever.
+        blank = give_back(far.connection, probe_until=attempt.probe_until, now=now) and not attempt.exchanges
+        woken = outbox.settle(job=job, state=state, now=now, reason=reason, **more)
     log.info("delivered", outcome=outcome.value, calls=len(attempt.exchanges), reason=reason, took=_took(delivery))
-    back_up = bool(attempt.exchanges) and outcome is not DeliveryOutcome.RETRY and note_success(far.connection)
-    if back_up:
-        outbox.forget_rings(connection=far.connection)
-    # A probe that had nothing to ask Zuora makes room for the next at once, or a backlog of such would take for ever.
-    blank = give_back(attempt.let_go, now=now) and not attempt.exchanges
-    woken = outbox.settle(job=job, state=state, now=now, reason=reason, **more)
     return Woken(tuple(woken), sweep=back_up or blank)
 
 

@@ -6,12 +6,12 @@ The row is the truth. A message to a worker is only a wake-up; what was lost is 
 import os
 import socket
 import uuid
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from integrations.entities import Wish
 from integrations.models import (
@@ -130,18 +130,22 @@ def _waiting_of(connection: Connection, wishes: Iterable[Wish]) -> QuerySet[Sync
     return SyncJob.objects.waiting().filter(match, connection=connection)
 
 
-def claim(*, job_id: int, worker: str, now: datetime) -> SyncJob | None:
-    """Take a due job for sending, with the locks of its accounts; None when it is not due or somebody else is at it."""
+def claim(
+    *, job_id: int, worker: str, now: datetime, may_go: Callable[[Connection], bool] = lambda _: True
+) -> SyncJob | None:
+    """Take a due job for sending, with the locks of its accounts.
+
+    None when it is not due, may not go, or somebody else is at it: then nothing has changed.
+    """
     try:
         with transaction.atomic():
-            taken = (
-                SyncJob.objects.due(now=now)
-                .filter(pk=job_id)
-                .update(state=JobState.SENDING, claimed_at=now, claimed_by=worker, attempts=F("attempts") + 1)
-            )
-            if not taken:
+            due = SyncJob.objects.due(now=now).select_related("connection").select_for_update(of=("self",))
+            job = due.filter(pk=job_id).first()
+            if job is None or not may_go(job.connection):
                 return None
-            job = SyncJob.objects.select_related("connection").get(pk=job_id)
+            job.state, job.claimed_at, job.claimed_by = JobState.SENDING, now, worker
+            job.attempts += 1
+            job.save(update_fields=["state", "claimed_at", "claimed_by", "attempts"])
             AccountLock.objects.bulk_create(
                 [AccountLock(connection=job.connection, account=account, job=job) for account in job.accounts]
             )
@@ -158,16 +162,16 @@ def settle(
 
     A job that goes back to waiting gives way to a newer one of the same entity.
     """
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         mine = SyncJob.objects.filter(
             pk=job.pk, state=JobState.SENDING, claimed_by=job.claimed_by, claimed_at=job.claimed_at
         )
-        if not mine.select_for_update().exists():
-            return []
-        AccountLock.objects.filter(job=job).delete()
-        if state == JobState.WAITING and _newer_waits(job):
-            state, reason = JobState.DONE, "a newer wish took its place"
-        mine.update(
+        if state == JobState.WAITING:
+            if not mine.select_for_update().exists():
+                return []
+            if _newer_waits(job):
+                state, reason = JobState.DONE, "a newer wish took its place"
+        ended = mine.update(
             state=state,
             reason=reason,
             waiting_for=waiting_for,
@@ -178,6 +182,9 @@ def settle(
             rung_at=None,
             finished_at=None if state == JobState.WAITING else now,
         )
+        if not ended:
+            return []
+        AccountLock.objects.filter(job=job).delete()
         return _next(job=job, now=now)
 
 
@@ -192,11 +199,11 @@ def _newer_waits(job: SyncJob) -> bool:
 
 
 def _next(*, job: SyncJob, now: datetime) -> list[int]:
-    """Return the jobs that this one held up: of the same entity, and the first of each account."""
-    same = Q(kind=job.kind, entity_id=job.entity_id)
-    others = [Q(account=account) | Q(other_account=account) for account in job.accounts]
+    """Return the jobs that this one held up: the first of each account, or of the same entity where there is none."""
+    accounts = [Q(account=account) | Q(other_account=account) for account in job.accounts]
+    held_up = accounts or [Q(kind=job.kind, entity_id=job.entity_id)]
     waiting = SyncJob.objects.due(now=now).filter(connection=job.connection).order_by("priority", "not_before")
-    ids = [waiting.filter(match).values_list("pk", flat=True).first() for match in [same, *others]]
+    ids = [waiting.filter(match).values_list("pk", flat=True).first() for match in held_up]
     return list(dict.fromkeys(pk for pk in ids if pk is not None))
 
 
@@ -257,7 +264,7 @@ def ring_due(*, now: datetime, most: int) -> list[tuple[int, int]]:
     due = (
         SyncJob.objects.due(now=now)
         .filter(Q(rung_at=None, not_before__lte=now - _UNSEEN) | Q(rung_at__lte=now - _FORGOTTEN))
-        .order_by("priority", "not_before")
+        .order_by("priority", "not_before", "pk")  # parents were wished first
         .values_list("pk", "priority")[:most]
     )
     jobs = list(due)

@@ -6,6 +6,8 @@ from django.db import models
 from integrations.models.connection import Connection
 from integrations.models.kinds import EntityKind, SyncStatus
 
+_PENDING = ["pending_key", "pending_body", "pending_sent", "pending_number", "pending_since"]
+
 
 class SyncRecordQuerySet(models.QuerySet["SyncRecord"]):
     def of(self, *, kind: str, entity_id: int) -> Self:
@@ -99,12 +101,12 @@ class SyncRecord(models.Model):
         self.pending_sent = sent
         self.pending_number = number
         self.pending_since = now
-        self.save(update_fields=["pending_key", "pending_body", "pending_sent", "pending_number", "pending_since"])
+        self.save(update_fields=[*_PENDING, "sequence"])
 
     def mark_refused(self) -> None:
         """Forget the key: an answer came, and it was no."""
         self.clear_pending()
-        self.save(update_fields=["pending_key", "pending_body", "pending_sent", "pending_number", "pending_since"])
+        self.save(update_fields=_PENDING)
 
     def mark_lost_key(self) -> None:
         """Keep that something left, and no key: the next attempt has to look before it sends."""
@@ -122,6 +124,12 @@ class SyncRecord(models.Model):
             self.mark_status(SyncStatus.SUCCESS, now=now, save=False)
         self.synced_at = now
         self.save()
+
+    def mark_trace(self, trace: list[dict[str, Any]]) -> None:
+        """Keep how the rules judged, where they judged otherwise than before."""
+        if trace != self.trace:
+            self.trace = trace
+            self.save(update_fields=["trace"])
 
     def mark_status(self, status: SyncStatus, *, now: datetime, save: bool = True) -> None:
         """Set the public status; `status_since` moves only when it changes."""

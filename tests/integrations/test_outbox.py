@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, connection as database, connections, transaction
+from django.db import IntegrityError, connections, transaction
+from django.db import connection as database
 
 from integrations import outbox
 from integrations.entities import Wish

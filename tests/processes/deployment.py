@@ -32,6 +32,8 @@ START_SECONDS = 60.0
 STOP_SECONDS = 15.0
 _POLL_SECONDS = 0.02
 _TAIL_LINES = 40
+#: As long as Zuora's own: its SDK refuses shorter ones.
+CLIENT_ID, CLIENT_SECRET = "00000000-made-up-for-tests-000000000", "made-up-for-tests-only"
 CUSTOM_FIELDS = {
     "Product": ["stiggEntityUrl__c"],
     "Account": ["stiggEntityUrl__c", "stiggCustomerId__c"],
@@ -86,7 +88,10 @@ class TooLate(AssertionError):  # noqa: N818 - what the test has to say
 class Deployment:
     """Processes around one database; leaving the `with` block ends all of them."""
 
-    def __init__(self, directory: Path, *, database_url: str, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, directory: Path, *, database_url: str, redis_url: str = "", environment: Mapping[str, str] | None = None
+    ) -> None:
+        """Start nothing yet; without a Redis it needs `start_broker` first."""
         self.directory = directory
         directory.mkdir(parents=True, exist_ok=True)
         self.database_url = database_url
@@ -96,7 +101,7 @@ class Deployment:
         self._processes: list[Running] = []
         self._broker = ExitStack()
         self._standin: Running | None = None
-        self.redis_url = ""
+        self.redis_url = redis_url
 
     def __enter__(self) -> Self:
         return self
@@ -158,8 +163,9 @@ class Deployment:
 
     def start_standin(self) -> Running:
         """Start the stand-in with what its data file holds."""
-        command = ["manage.py", "zuora_standin", "--port", self.port, "--data", self.data]
-        process = self._standin = self.start("standin", command)
+        place = ["--port", self.port, "--data", self.data]
+        client = ["--client-id", CLIENT_ID, "--client-secret", CLIENT_SECRET]
+        process = self._standin = self.start("standin", ["manage.py", "zuora_standin", *place, *client])
 
         def answers() -> bool:
             try:
@@ -229,7 +235,7 @@ class Deployment:
     def add_payment_methods(self, count: int) -> list[str]:
         """Register payment methods by reference, as a hosted page would, and return their ids."""
         with requests.Session() as session:
-            form = {"client_id": "demo-client", "client_secret": "demo-secret", "grant_type": "client_credentials"}
+            form = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "grant_type": "client_credentials"}
             token = session.post(f"{self.rest_url}/oauth/token", data=form, timeout=30).json()["access_token"]
             session.headers["Authorization"] = f"Bearer {token}"
             ids = []
@@ -245,8 +251,8 @@ class Deployment:
         return Connection.objects.create(
             rest_url=self.rest_url,
             tenant_id="10042",
-            client_id="demo-client",
-            client_secret="demo-secret",
+            client_id=CLIENT_ID,
+            client_secret=CLIENT_SECRET,
             key_prefix="stigg",
             findings={"custom_fields": CUSTOM_FIELDS},
             connected_at=now,
@@ -274,6 +280,8 @@ class Deployment:
             if dead:
                 raise TooLate(f"Waited for {what}, but {', '.join(dead)} died.\n{self.tails()}")
             if time.monotonic() > deadline:
+                from integrations.models import SyncJob
+                print("OPEN", list(SyncJob.objects.open().values("pk","key","state","rung_at","not_before","claimed_by","attempts","waiting_for")), datetime.now(UTC))
                 raise TooLate(f"Waited {seconds:.0f} s in vain for {what}.\n{self.tails()}")
             time.sleep(poll)
         return found

@@ -1,6 +1,6 @@
 """The records that one push works on."""
 
-from integrations.models import Connection, EntityKind, SyncRecord
+from integrations.models import EntityKind, SyncRecord
 from integrations.zuora.push.far import Far
 
 #: Marks the key of a rate plan that has a successor, and of its charges: `plan:pro/MONTHLY@1`.
@@ -26,11 +26,6 @@ def record_for(far: Far, *, key: str, kind: EntityKind, root: SyncRecord | None 
     )
     record.connection = far.connection
     return record
-
-
-def linked_record(connection: Connection, key: str) -> SyncRecord | None:
-    """Return the record of an object that Zuora holds, or None."""
-    return SyncRecord.objects.filter(connection=connection, key=key).exclude(zuora_id="").first()
 
 
 def retire(record: SyncRecord, charges: list[SyncRecord]) -> None:
