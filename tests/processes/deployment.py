@@ -280,8 +280,6 @@ class Deployment:
             if dead:
                 raise TooLate(f"Waited for {what}, but {', '.join(dead)} died.\n{self.tails()}")
             if time.monotonic() > deadline:
-                from integrations.models import SyncJob
-                print("OPEN", list(SyncJob.objects.open().values("pk","key","state","rung_at","not_before","claimed_by","attempts","waiting_for")), datetime.now(UTC))
                 raise TooLate(f"Waited {seconds:.0f} s in vain for {what}.\n{self.tails()}")
             time.sleep(poll)
         return found
