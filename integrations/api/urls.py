@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path, re_path
 
-from integrations.api import usage
+from integrations.api import subscriptions, usage
 from integrations.api.door import unknown
 
 urlpatterns: list[URLPattern] = [
@@ -10,5 +10,6 @@ urlpatterns: list[URLPattern] = [
     path("v2/usage", usage.report_v2),
     path("v1/events", usage.events),
     path("v1/usage/<str:customer_id>/history/<str:feature_id>", usage.history),
+    path("v1/subscriptions/<str:ref_id>/usage/sync", subscriptions.sync_usage),
     re_path("", unknown),
 ]
