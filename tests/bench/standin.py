@@ -164,10 +164,10 @@ def main() -> None:
     options = parser.parse_args()
     results = run(seconds=options.seconds, connections=options.connections)
     if not options.json:
-        print(f"{'case':<44}{'connections':>12}{'requests':>10}{'per second':>12}{'p99 ms':>9}")  # noqa: T201
+        print(f"{'case':<44}{'connections':>12}{'requests':>10}{'per second':>12}{'p99 ms':>9}")
         for one in results:
-            print(f"{one.case:<44}{one.connections:>12}{one.requests:>10}{one.per_second:>12}{one.p99_ms:>9}")  # noqa: T201
-    print(json.dumps([asdict(one) for one in results]))  # noqa: T201
+            print(f"{one.case:<44}{one.connections:>12}{one.requests:>10}{one.per_second:>12}{one.p99_ms:>9}")
+    print(json.dumps([asdict(one) for one in results]))
 
 
 if __name__ == "__main__":

@@ -99,10 +99,10 @@ def main() -> None:
     if action == "prepare":
         prepare()
     elif action == "copy":
-        print(json.dumps(copy(int(*count))))  # noqa: T201
+        print(json.dumps(copy(int(*count))))
     else:
         fill(int(*count))
-        print(json.dumps(read(int(*count))))  # noqa: T201
+        print(json.dumps(read(int(*count))))
 
 
 if __name__ == "__main__":

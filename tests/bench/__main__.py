@@ -1,0 +1,102 @@
+"""Benchmarks: `python -m tests.bench`; prints tables and writes var/bench.json.
+
+The initial push and the latencies run against real processes: PostgreSQL or SQLite, Redis, workers, beat, the stand-in.
+Beside each push stand the ideal (calls x latency / allowed concurrency) and a sequential script over zuora-sdk, which
+makes a sample of the same objects and is extrapolated to the whole.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tests.bench import standin
+from tests.bench.report import standin_table, sync_table
+from tests.servers import postgres, redis_server
+
+ROOT = Path(__file__).resolve().parents[2]
+RESULTS = ROOT / "var" / "bench.json"
+SECRETS = {
+    "SECRET_KEY": "made-up-for-the-benchmark-and-nothing-else-0123456789",
+    "ENCRYPTION_KEYS": "bWFkZS11cC1mb3ItdGhlLXRlc3RzLW5vdC1zZWNyZXQ=",
+}
+
+
+def options_from(arguments: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--plans", type=int, default=1_000, help="plans, each with 1 period and 1 charge (%(default)s)")
+    parser.add_argument(
+        "--customers", type=int, default=10_000, help="customers, each with 1 subscription (%(default)s)"
+    )
+    parser.add_argument("--latency-ms", type=float, default=50, help="simulated latency of the tenant (%(default)s)")
+    parser.add_argument("--workers", type=int, default=2, help="worker processes (%(default)s)")
+    parser.add_argument("--threads", type=int, default=4, help="threads of each worker (%(default)s)")
+    parser.add_argument("--idle", type=int, default=100, help="saves, one at a time (%(default)s)")
+    parser.add_argument("--rate", type=int, default=50, help="saves a second (%(default)s)")
+    parser.add_argument("--seconds", type=int, default=10, help="for so long (%(default)s)")
+    parser.add_argument(
+        "--sample", type=int, default=20, help="entities that the sequential script makes (%(default)s)"
+    )
+    parser.add_argument(
+        "--database", choices=("postgresql", "sqlite", "both"), default="postgresql", help="(%(default)s)"
+    )
+    parser.add_argument("--no-standin", action="store_true", help="leave out how fast the stand-in itself is")
+    return parser.parse_args(arguments)
+
+
+@contextmanager
+def database(kind: str, directory: Path) -> Iterator[str]:
+    if kind == "sqlite":
+        yield f"sqlite:///{directory / 'bench.sqlite3'}"
+        return
+    with postgres(directory / "postgres") as url:
+        yield url
+
+
+def sync(kind: str, options: argparse.Namespace) -> dict[str, Any]:
+    """Measure the sync on one kind of database, in a process that is set up for it."""
+    with tempfile.TemporaryDirectory(prefix="szb-") as name:
+        directory = Path(name)
+        directory.chmod(0o755)  # PostgreSQL may run as another user
+        with database(kind, directory) as database_url, redis_server(directory / "redis") as redis_url:
+            environment = {
+                **os.environ,
+                **SECRETS,
+                "DJANGO_SETTINGS_MODULE": "stigg_zuora.settings",
+                "DATABASE_URL": database_url,
+                "REDIS_URL": redis_url,
+                "LOG_LEVEL": "WARNING",
+            }
+            migrate = [sys.executable, "manage.py", "migrate", "--verbosity=0"]
+            subprocess.run(migrate, cwd=ROOT, env=environment, check=True)  # noqa: S603 - our own program
+            measures = json.dumps(vars(options) | {"database_url": database_url, "redis_url": redis_url})
+            command = [sys.executable, "-m", "tests.bench.sync", measures]
+            done = subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE)  # noqa: S603
+            found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+            return found
+
+
+def main() -> None:
+    options = options_from()
+    results: dict[str, Any] = {"options": vars(options), "sync": []}
+    if not options.no_standin:
+        results["standin"] = [asdict(one) for one in standin.run()]
+        print(standin_table(results["standin"]), flush=True)
+    for kind in ("postgresql", "sqlite") if options.database == "both" else (options.database,):
+        found = sync(kind, options)
+        results["sync"].append(found)
+        print(sync_table(found), flush=True)
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
+    print(f"Written to {RESULTS.relative_to(ROOT)}.")
+
+
+if __name__ == "__main__":
+    main()

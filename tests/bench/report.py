@@ -1,0 +1,70 @@
+"""The tables that `python -m tests.bench` prints."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return rows under their head, the first column flush left and the others flush right."""
+    lines = [[str(cell) for cell in row] for row in [head, *rows]]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    return "\n".join(
+        "  ".join(
+            [line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))]
+        )
+        for line in lines
+    )
+
+
+def standin_table(results: Iterable[Mapping[str, Any]]) -> str:
+    head = ["The stand-in by itself", "connections", "requests", "per second", "p99 ms"]
+    rows = ([one["case"], one["connections"], one["requests"], one["per_second"], one["p99_ms"]] for one in results)
+    return table(head, rows) + "\n"
+
+
+def sync_table(found: Mapping[str, Any]) -> str:
+    where = f"{found['workers']} x {found['threads']} threads, {found['database']}, {found['cores']} cores"
+    idle, busy = found["latency_idle"], found["latency_busy"]
+    saves = table(
+        [f"From a save's commit to Zuora ({where})", "saves", "p50 ms", "p95 ms", "p99 ms"],
+        [
+            ["idle, one save at a time", *(idle[name] for name in ("saves", "p50_ms", "p95_ms", "p99_ms"))],
+            [
+                f"{busy['saves_per_second']} saves a second",
+                *(busy[name] for name in ("saves", "p50_ms", "p95_ms", "p99_ms")),
+            ],
+        ],
+    )
+    pushes = table(
+        [
+            f"Initial push ({where})",
+            *("calls", "seconds", "calls/s", "at once", "ideal s", "of ideal", "sequential SDK s", "times faster"),
+        ],
+        [_push(f"{found[name]['entities']} {what}", found[name]) for name, what in _PUSHES.items()],
+    )
+    notes = [
+        f"Each save waits {idle['settle_window_ms']} ms for others that would be sent with it; that is in the figures.",
+        *(
+            f"{name}: at most {one['allowed_concurrency']['calls']} calls at once, "
+            f"by {one['allowed_concurrency']['by']}; "
+            f"{one['worker_cpu_ms_per_call']} ms of the workers' processor time a call, "
+            f"{one['standin_cpu_ms_per_call']} ms of the stand-in's; the sequential script made "
+            f"{one['peer']['sample_calls']} calls ({one['peer']['calls_per_second']}/s) and is extrapolated."
+            for name in _PUSHES
+            for one in [found[name]]
+        ),
+        f"A worker's peak memory: {found['worker_peak_mb']} MB.",
+    ]
+    return "\n\n".join([saves, pushes, "\n".join(notes)]) + "\n"
+
+
+_PUSHES = {"plans": "plans (1 period, 1 charge)", "customers": "customers with a subscription"}
+
+
+def _push(name: str, one: Mapping[str, Any]) -> list[object]:
+    sequential = one["peer"]["extrapolated_seconds"]
+    return [
+        name,
+        *(one["calls"], one["seconds"], one["calls_per_second"], one["allowed_concurrency"]["calls"]),
+        *(one["ideal_seconds"], f"{one['share_of_ideal']:.0%}", sequential, f"{sequential / one['seconds']:.1f}"),
+    ]
