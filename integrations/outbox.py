@@ -261,9 +261,10 @@ def is_dead(claimed_by: str) -> bool:
 
 def ring_due(*, now: datetime, most: int) -> list[tuple[int, int]]:
     """Return (job id, priority) of due jobs that nobody was woken for lately, and note that they were rung now."""
+    nobody_rang = Q(priority=Priority.BACKFILL)  # such jobs are stored in bulk, and left to the sweep
     due = (
         SyncJob.objects.due(now=now)
-        .filter(Q(rung_at=None, not_before__lte=now - _UNSEEN) | Q(rung_at__lte=now - _FORGOTTEN))
+        .filter(Q(rung_at=None) & (nobody_rang | Q(not_before__lte=now - _UNSEEN)) | Q(rung_at__lte=now - _FORGOTTEN))
         .order_by("priority", "not_before", "pk")  # parents were wished first
         .values_list("pk", "priority")[:most]
     )

@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any
 
 import structlog
-from celery import shared_task
+from celery import current_app, shared_task
 from django.conf import settings
 from django.utils import timezone
-from kombu.exceptions import KombuError, OperationalError
+from kombu.exceptions import ChannelError, KombuError, OperationalError
 
 from integrations import delivery, outbox, purging, reconcile, usage_delivery, usage_reconcile
 from integrations.breaker import next_probe
@@ -15,7 +17,9 @@ from integrations.models import Connection, Priority
 from integrations.zuora.tenant import client_for
 
 log = structlog.get_logger(__name__)
-_SWEEP_SIZE = 1000
+#: So many messages may lie in the queues at once. A long backlog stays in the database: what lies long is rung again,
+#: and messages that come twice would soon be most of them.
+_QUEUE_ROOM = 1000
 _QUIET_SECONDS = 1.0
 _quiet_until = 0.0
 
@@ -58,12 +62,19 @@ def sweep() -> None:
     for priority, ids in outbox.by_priority(outbox.release_stuck(now=now)):
         ring(ids, priority=priority)
     outbox.release_orphans(now=now)
-    most = _SWEEP_SIZE if (probes := next_probe(now=now)) is None else probes
-    jobs = outbox.ring_due(now=now, most=most)
-    for job_id, priority in jobs:
+    most = _queue_room() if (probes := next_probe(now=now)) is None else probes
+    for job_id, priority in outbox.ring_due(now=now, most=most):
         ring([job_id], priority=priority)
-    if len(jobs) == _SWEEP_SIZE:
-        ring_sweep()
+
+
+def _queue_room() -> int:
+    lying = 0
+    with current_app.connection_for_write() as broker:
+        channel: Any = broker.default_channel  # its types leave most of it out
+        for priority in Priority:
+            with suppress(ChannelError):  # Redis knows no empty queue
+                lying += channel.queue_declare(priority.queue, passive=True).message_count
+    return max(0, _QUEUE_ROOM - lying)
 
 
 @shared_task(name="integrations.reconcile")

@@ -179,6 +179,12 @@ def test_lost_messages_are_swept_up_once_a_minute(connection: Connection) -> Non
     assert outbox.ring_due(now=later + timedelta(seconds=60), most=10) == [(job_id, Priority.CHANGE)]
 
 
+def test_what_was_stored_in_bulk_is_swept_up_at_once_parents_first(connection: Connection) -> None:
+    ids = wish(connection, PLAN, CUSTOMER, priority=Priority.BACKFILL)
+    assert outbox.ring_due(now=NOW, most=1) == [(ids[0], Priority.BACKFILL)]
+    assert outbox.ring_due(now=NOW, most=9) == [(ids[1], Priority.BACKFILL)]
+
+
 def test_the_urgent_are_rung_first(connection: Connection) -> None:
     wish(connection, PLAN, priority=Priority.BACKFILL)
     [click] = wish(connection, CUSTOMER, priority=Priority.CLICK)
