@@ -114,8 +114,7 @@ def judge_subscription(facts: SubscriptionFacts) -> Verdict:
             Rule(
                 "not_ended",
                 not facts.is_ended or facts.in_zuora,
-                ("ended" if facts.is_ended else "not ended")
-                + (", in Zuora" if facts.in_zuora else ", not in Zuora"),
+                ("ended" if facts.is_ended else "not ended") + (", in Zuora" if facts.in_zuora else ", not in Zuora"),
                 "It ended before it was ever in Zuora.",
             ),
             Rule(
