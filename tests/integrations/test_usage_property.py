@@ -12,7 +12,7 @@ __all__ = ["tenant"]
 pytestmark = pytest.mark.django_db
 
 _FROM = int(os.environ.get("CHAOS_FROM", "0"))
-_SEEDS = int(os.environ.get("CHAOS_SEEDS", "200"))
+_SEEDS = int(os.environ.get("CHAOS_SEEDS", "10"))
 
 
 @pytest.mark.parametrize("seed", range(_FROM, _FROM + _SEEDS))

@@ -4,6 +4,7 @@ Every process is ended by its own pid. Whoever waits, waits for a condition, wit
 lines of every log are shown.
 """
 
+import ctypes
 import json
 import os
 import re
@@ -40,6 +41,7 @@ CUSTOM_FIELDS = {
     "Subscription": ["stiggEntityUrl__c", "stiggCustomerId__c", "stiggResourceId__c"],
 }
 
+_PR_SET_PDEATHSIG = 1  # of linux/prctl.h
 _ID = re.compile(r"/[0-9a-f]{32}$")
 _ACCEPTED = range(200, 300)
 
@@ -100,7 +102,8 @@ class Deployment:
         self._more_environment = dict(environment or {})
         self._processes: list[Running] = []
         self._broker = ExitStack()
-        self._standin: Running | None = None
+        self.beat: Running
+        self.standin: Running
         self.redis_url = redis_url
 
     def __enter__(self) -> Self:
@@ -136,8 +139,9 @@ class Deployment:
         """Start a Python process of this deployment: `arguments` are what follows `python`."""
         log = self.directory / f"{name}.log"
         with log.open("ab") as output:
-            popen = subprocess.Popen(  # noqa: S603 - our own programs
+            popen = subprocess.Popen(  # noqa: S603, PLW1509 - our own programs; no thread of ours holds a lock they need
                 [sys.executable, *map(str, arguments)],
+                preexec_fn=die_with_parent,
                 cwd=ROOT,
                 env={**self.environment, **environment},
                 stdin=subprocess.DEVNULL,
@@ -165,7 +169,7 @@ class Deployment:
         """Start the stand-in with what its data file holds."""
         place = ["--port", self.port, "--data", self.data]
         client = ["--client-id", CLIENT_ID, "--client-secret", CLIENT_SECRET]
-        process = self._standin = self.start("standin", ["manage.py", "zuora_standin", *place, *client])
+        process = self.standin = self.start("standin", ["manage.py", "zuora_standin", *place, *client])
 
         def answers() -> bool:
             try:
@@ -183,11 +187,8 @@ class Deployment:
 
     def start_beat(self) -> Running:
         schedule = self.directory / "beat"
-        return self.start("beat", ["-m", "celery", "-A", "stigg_zuora", "beat", "-s", schedule, "--pidfile="])
-
-    def kill_standin(self) -> None:
-        assert self._standin is not None
-        self._standin.kill()
+        self.beat = self.start("beat", ["-m", "celery", "-A", "stigg_zuora", "beat", "-s", schedule, "--pidfile="])
+        return self.beat
 
     # --- The stand-in -----------------------------------------------------------------------------------------------
     def control(self, method: str, verb: str, body: Mapping[str, Any] | None = None, **query: Any) -> Any:
@@ -287,6 +288,12 @@ class Deployment:
     def tails(self) -> str:
         """Return the last lines of every process."""
         return "\n".join(process.tail() for process in self._processes)
+
+
+def die_with_parent() -> None:
+    """Let this process be killed when its parent is: nobody else would end it then."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def worker_arguments(name: str, threads: int) -> list[str]:

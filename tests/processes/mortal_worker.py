@@ -31,7 +31,7 @@ from django.db.backends.signals import connection_created  # noqa: E402 - models
 from integrations import delivery  # noqa: E402
 from integrations.models import SyncJob  # noqa: E402
 from integrations.zuora.client.wire import Wire  # noqa: E402
-from tests.processes.deployment import worker_arguments  # noqa: E402
+from tests.processes.deployment import die_with_parent, worker_arguments  # noqa: E402
 
 DEATHS = "deaths.jsonl"
 STEPS = "steps.jsonl"
@@ -139,6 +139,7 @@ def main() -> int:
     while True:
         child = os.fork()
         if not child:
+            die_with_parent()
             app.worker_main(["worker", *worker_arguments("mortal", 1)])
         (directory / PID).write_text(str(child))
         _, status = os.waitpid(child, 0)

@@ -64,7 +64,7 @@ class Deaths:
     def settle(self) -> None:
         """Wait until nothing is left to do."""
         self.deployment.wait_until(
-            lambda: not SyncJob.objects.open().exists(), "every job to settle", seconds=25, alive=[self.worker]
+            lambda: not SyncJob.objects.open().exists(), "every job to settle", seconds=90, alive=[self.worker]
         )
 
     def kill_now(self) -> None:

@@ -33,7 +33,7 @@ def assert_all_arrived_once(deployment: Deployment, plans: int) -> None:
 
 def test_fifty_saves_while_it_is_down_arrive_by_themselves(deployment: Deployment, connection: Connection) -> None:
     worker = deployment.start_worker(threads=THREADS)
-    deployment.kill_standin()
+    deployment.standin.kill()
 
     publish(PLANS)
     probes = Delivery.objects.filter(outcome=DeliveryOutcome.RETRY)

@@ -1,9 +1,13 @@
 """Several deliveries at once: who waits for whom, and what becomes of them when a worker is stopped."""
 
 import pytest
+import redis
+from django.db import transaction
 
 from customers.models import Customer
+from integrations import tasks
 from integrations.models import Delivery, DeliveryOutcome, JobState, SyncJob, SyncRecord, SyncStatus
+from integrations.receivers import collecting
 from tests.processes.deployment import Deployment
 from tests.processes.sales import add_seats, publish, sell, sign_up, subscribe
 
@@ -81,3 +85,23 @@ def test_worker_that_is_stopped_in_mid_delivery_finishes_it_and_leaves_the_rest(
     deployment.wait_until(arrived, "the rest to arrive", alive=[after])
     assert deployment.writes()["POST /v1/object/product"] == 5
     assert deployment.row_counts()["Product"] == 5
+
+
+def test_sweep_puts_no_more_messages_into_the_queues_than_a_few(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment.beat.kill()
+    with redis.Redis.from_url(deployment.redis_url) as broker:
+        broker.flushdb()
+        monkeypatch.setattr(tasks, "_QUEUE_ROOM", 10)
+        with transaction.atomic(), collecting():
+            publish(f"plan-{number}" for number in range(30))
+        assert (broker.llen("changes"), broker.llen("backfill")) == (1, 0)  # one bell, for a sweep
+        tasks.sweep()
+        assert broker.llen("backfill") == 9
+        tasks.sweep()
+        assert broker.llen("backfill") == 9
+    worker = deployment.start_worker()
+    deployment.start_beat()
+    deployment.wait_until(arrived, "all of them to arrive", alive=[worker])
+    assert deployment.row_counts()["Product"] == 30
