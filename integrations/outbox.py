@@ -150,6 +150,7 @@ def claim(
                 [AccountLock(connection=job.connection, account=account, job=job) for account in job.accounts]
             )
     except IntegrityError:  # the entity or the account is being sent: whoever sends wakes this job when done
+        SyncJob.objects.waiting().filter(pk=job_id).update(rung_at=None)
         return None
     return job
 
@@ -199,10 +200,14 @@ def _newer_waits(job: SyncJob) -> bool:
 
 
 def _next(*, job: SyncJob, now: datetime) -> list[int]:
-    """Return the jobs that this one held up: the first of each account, or of the same entity where there is none."""
+    """Return the jobs that this one held up: the first of each account, or of the same entity where there is none.
+
+    One that was rung and not sent away has a message on its way, and needs no second one.
+    """
     accounts = [Q(account=account) | Q(other_account=account) for account in job.accounts]
     held_up = accounts or [Q(kind=job.kind, entity_id=job.entity_id)]
-    waiting = SyncJob.objects.due(now=now).filter(connection=job.connection).order_by("priority", "not_before")
+    waiting = SyncJob.objects.due(now=now).filter(connection=job.connection, rung_at=None)
+    waiting = waiting.order_by("priority", "not_before")
     ids = [waiting.filter(match).values_list("pk", flat=True).first() for match in held_up]
     return list(dict.fromkeys(pk for pk in ids if pk is not None))
 
@@ -262,8 +267,12 @@ def is_dead(claimed_by: str) -> bool:
 def ring_due(*, now: datetime, most: int) -> list[tuple[int, int]]:
     """Return (job id, priority) of due jobs that nobody was woken for lately, and note that they were rung now."""
     nobody_rang = Q(priority=Priority.BACKFILL)  # such jobs are stored in bulk, and left to the sweep
+    busy = AccountLock.objects.filter(
+        Q(account=OuterRef("account")) | Q(account=OuterRef("other_account")), connection=OuterRef("connection")
+    )
     due = (
         SyncJob.objects.due(now=now)
+        .exclude(Exists(busy))  # whoever is at work there wakes them
         .filter(Q(rung_at=None) & (nobody_rang | Q(not_before__lte=now - _UNSEEN)) | Q(rung_at__lte=now - _FORGOTTEN))
         .order_by("priority", "not_before", "pk")  # parents were wished first
         .values_list("pk", "priority")[:most]

@@ -106,6 +106,19 @@ def test_one_write_in_flight_per_account(connection: Connection, first: Wish, se
     assert AccountLock.objects.count() == len(SyncJob.objects.get(pk=ids[1]).accounts)
 
 
+def test_who_has_a_message_on_its_way_gets_no_second_one(connection: Connection) -> None:
+    first, second = (wish(connection, one, priority=Priority.BACKFILL)[0] for one in (CUSTOMER, SUBSCRIPTION))
+    assert len(outbox.ring_due(now=NOW, most=9)) == 2
+    job = claim(first)
+    assert job is not None
+    assert outbox.settle(job=job, state=JobState.DONE, now=NOW) == []
+    again = claim(wish(connection, CUSTOMER)[0])
+    assert again is not None
+    assert claim(second) is None
+    assert outbox.ring_due(now=NOW, most=9) == [], "whoever is at work there wakes it"
+    assert outbox.settle(job=again, state=JobState.DONE, now=NOW) == [second]
+
+
 def test_a_claim_taken_away_writes_no_outcome(connection: Connection) -> None:
     [job_id] = wish(connection, PLAN)
     slow = claim(job_id, now=NOW)
