@@ -8,6 +8,7 @@ makes a sample of the same objects and is extrapolated to the whole.
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -85,6 +86,7 @@ def sync(kind: str, options: argparse.Namespace) -> dict[str, Any]:
 
 def main() -> None:
     options = options_from()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Stopped."))  # and end what was started
     results: dict[str, Any] = {"options": vars(options), "sync": []}
     if not options.no_standin:
         results["standin"] = [asdict(one) for one in standin.run()]

@@ -139,9 +139,9 @@ class Deployment:
         """Start a Python process of this deployment: `arguments` are what follows `python`."""
         log = self.directory / f"{name}.log"
         with log.open("ab") as output:
-            popen = subprocess.Popen(  # noqa: S603, PLW1509 - our own programs; no thread of ours holds a lock they need
+            popen = subprocess.Popen(  # noqa: S603 - our own programs
                 [sys.executable, *map(str, arguments)],
-                preexec_fn=die_with_parent,
+                preexec_fn=die_with_parent,  # noqa: PLW1509 - it takes no lock that a thread of ours could hold
                 cwd=ROOT,
                 env={**self.environment, **environment},
                 stdin=subprocess.DEVNULL,
