@@ -103,7 +103,7 @@ class Chaos:
             (2, self._die),
             (1, self._click),
             (2, self._wait),
-            (1, self._bill),
+            (2, self._bill),
             (1, self._cancel),
         )
         for _ in range(self.chance.randint(10, 20)):
@@ -134,7 +134,7 @@ class Chaos:
     def _use(self) -> None:
         told = self.chance.choice(self.all)
         newest = min(told.end or self.tenant.now, self.tenant.now)
-        oldest = max(told.subscription.start_date, newest - timedelta(days=self.chance.choice([1, 1, 3, 40])))
+        oldest = max(told.subscription.start_date, newest - timedelta(days=self.chance.choice([1, 1, 3, 40, 40])))
         for _ in range(self.chance.randint(1, 4)):
             span = int((newest - oldest).total_seconds() // 60)
             if span <= 0:
@@ -197,7 +197,9 @@ class Chaos:
         self.tenant.advance(hours=self.chance.choice([2, 25, 24 * 6]))
 
     def _bill(self) -> None:
-        self.billed = self.tenant.bill(self.tenant.now.astimezone(ZoneInfo(self.zone)).date())
+        """Bill what is due today, or, as a finance department may, what is due in a month: the running period too."""
+        today = self.tenant.now.astimezone(ZoneInfo(self.zone)).date()
+        self.billed = self.tenant.bill(today + timedelta(days=self.chance.choice([0, 35])))
 
     def _cancel(self) -> None:
         told = self.chance.choice(self.all)
@@ -224,7 +226,7 @@ class Chaos:
         assert len(keys) == len(set(keys))
         right = {f"stigg--{told.subscription.ref_id}": told.must_be_billed(self.zone) for told in self.all}
         self._reconcile(right, before)
-        after = self.tenant.bill((self.tenant.now + timedelta(days=70)).date())
+        after = self.tenant.bill((self.tenant.now + timedelta(days=110)).date())
         expected = {number: max(total, before.get(number, Decimal(0))) for number, total in right.items()}
         assert {number: after.get(number, Decimal(0)) for number in right} == expected
         too_much = sum((expected[number] - total for number, total in right.items()), Decimal(0))

@@ -168,11 +168,14 @@ def test_workers_that_need_a_token_at_once_ask_for_one(store: TokenStore, clock:
 
 
 def test_redis_holds_neither_token_nor_secret_and_forgets_in_time(redis_client: redis.Redis, clock: Clock) -> None:
-    oauth(RedisTokenStore(redis_client), TokenEndpoint(expires_in=100), clock).token()
+    # Long enough that what is encrypted does not hold it by chance.
+    granted = Answer(200, {}, f'{{"access_token": "made-up-access-token", "expires_in": 100, "scope": "{SCOPE}"}}')
+    token = oauth(RedisTokenStore(redis_client), TokenEndpoint(answer=granted), clock).token()
     [key] = list(redis_client.scan_iter("*"))
     kept = key + redis_client.dump(key)
 
-    assert b"T1" not in kept
+    assert token.access_token == "made-up-access-token"
+    assert b"made-up-access-token" not in kept
     assert b"made-up" not in kept
     assert 0 < int(redis_client.ttl(key)) <= 100
 
