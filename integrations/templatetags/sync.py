@@ -10,6 +10,7 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from integrations.curl import curl_of
 from integrations.links import link_into_tenant
 from integrations.models import (
     Connection,
@@ -112,6 +113,12 @@ def exchange_status(exchange: Request) -> dict[str, str]:
         "colour": "red" if exchange.error else "green",
         "label": label,
     }
+
+
+@register.simple_tag
+def as_curl(exchange: Request, rest_url: str = "") -> str:
+    """Return the exchange as a curl command, with nothing secret in it."""
+    return curl_of(exchange, rest_url=rest_url)
 
 
 @register.simple_tag

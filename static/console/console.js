@@ -36,3 +36,20 @@ document.addEventListener("htmx:beforeSwap", (event) => {
     window.location.reload();
   }
 });
+
+// Copies what an element holds; says on the button that it did. Where the clipboard is closed (plain http), it selects.
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest?.("[data-copy]");
+  if (!button) return;
+  const source = document.getElementById(button.dataset.copy);
+  button.label ??= button.innerHTML;
+  try {
+    await navigator.clipboard.writeText(source.value ?? source.textContent);
+    button.textContent = "Copied";
+  } catch {
+    if (source.select) source.select(); else window.getSelection().selectAllChildren(source);
+    button.textContent = document.execCommand("copy") ? "Copied" : "Selected: press Ctrl+C";
+  }
+  button.setAttribute("role", "status");
+  setTimeout(() => { button.innerHTML = button.label; button.removeAttribute("role"); }, 2500);
+});
