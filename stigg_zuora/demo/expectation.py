@@ -143,7 +143,7 @@ class _Expectation:
             "payer": accountnumber(payer),
             "currency": payer.billing_currency,
             "status": "Cancelled" if row.cancellation_date else "Active",
-            "begins": _day(row.start_date),
+            "begins": _day(row.trial_end_date or row.start_date),
             "ends": _day(row.cancellation_date) or _end_of_term(row),
             "customer": row.customer.ref_id,
             "resource": row.resource_id,

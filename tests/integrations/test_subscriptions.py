@@ -298,6 +298,11 @@ def test_a_trial_that_converts_is_looked_at_again(world: World) -> None:
     subscription.status = SubscriptionStatus.ACTIVE
     subscription.save()
     world.settle()
+    # The trial itself is free: Zuora must not bill the days before it ended.
+    [order] = orders(world)
+    [created] = order["subscriptions"][0]["orderActions"]
+    assert created["createSubscription"]["terms"]["initialTerm"]["startDate"] == "2026-06-01"
+    assert {date["triggerDate"] for date in created["triggerDates"]} == {"2026-06-01"}
     assert set(world.statuses().values()) == {SyncStatus.SUCCESS}
 
 

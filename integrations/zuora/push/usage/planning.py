@@ -121,7 +121,7 @@ class _Desk:
 
     def _place(self, record: UsageRecord, charge: UsageCharge, subscription: Subscription, moment: datetime) -> None:
         """Give the record a time that Zuora bills."""
-        first = charge.starts_on or self.tenant.day(subscription.start_date)
+        first = charge.starts_on or self.tenant.day(subscription.billing_anchor)
         placed = moment_that_is_billed(moment, first=first, end=self._end(charge, subscription), tenant=self.tenant)
         record.starts_at = (placed or moment).replace(microsecond=0)
         record.not_before = self.now
@@ -132,7 +132,7 @@ class _Desk:
     def _end(self, charge: UsageCharge, subscription: Subscription) -> date | None:
         """Return the first day that Zuora does not bill, as the order that ends charge or subscription says it."""
         end = ends_at(subscription)
-        days = [] if end is None else [max(self.tenant.day(end), self.tenant.day(subscription.start_date))]
+        days = [] if end is None else [max(self.tenant.day(end), self.tenant.day(subscription.billing_anchor))]
         return min([*days, charge.ends_on] if charge.ends_on else days, default=None)
 
     def _settle(self, record: UsageRecord) -> None:
