@@ -6,7 +6,10 @@ from django.db import models
 
 
 class AuditEntry(models.Model):
-    """Who did what: written once, never changed, never deleted by us."""
+    """Who did what: written once, never changed, never deleted.
+
+    Triggers in the database hold this too, against `update()` and SQL; only the link to a deleted user may go.
+    """
 
     at = models.DateTimeField(db_index=True)
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")

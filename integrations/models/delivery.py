@@ -53,6 +53,7 @@ class Request(models.Model):
 
     class Meta:
         ordering = ["-pk"]
+        indexes = [models.Index(fields=["track_id"], name="request_track_id")]
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}: {self.status or self.error}"
