@@ -1,29 +1,19 @@
 """The first page: is it working, what waits, what failed and why."""
 
-import re
-from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet
+from django.db.models import Count, Min, Q
 from django.http import HttpRequest, HttpResponse
 
 from integrations.models import Connection, Delivery, JobState, SyncJob, SyncRecord, SyncStatus
+from integrations.problems import causes_of, problems
 from integrations.sections import SECTIONS, Section
 from integrations.views.access import viewers
 from integrations.views.answers import page_or_part
 
 _CAUSES_SHOWN = 8
 _DELIVERIES_SHOWN = 10
-_PARTICULAR = re.compile(r"""'[^']*'|"[^"]*"|“[^”]*”|\w*\d\w*""")
-
-
-@dataclass(frozen=True)
-class Cause:
-    """Failures that only differ in whom they met; `text` names what they share, … stands for the rest."""
-
-    text: str
-    count: int
 
 
 @dataclass(frozen=True)
@@ -41,27 +31,6 @@ class Counts:
 def active_connection() -> Connection | None:
     """Return the connection in use, without its secret: no page needs it."""
     return Connection.objects.active().defer("client_secret").first()
-
-
-def problems(connection: Connection) -> QuerySet[SyncJob]:
-    """Return the failed jobs that nobody has tried again: what needs a person."""
-    later = SyncJob.objects.filter(
-        connection=OuterRef("connection"), kind=OuterRef("kind"), entity_id=OuterRef("entity_id"), pk__gt=OuterRef("pk")
-    )
-    return SyncJob.objects.filter(~Exists(later), connection=connection, state=JobState.FAILED)
-
-
-def cause_of(reason: str) -> str:
-    """Return what is general in a reason: names in quotes and words with digits are particular."""
-    return _PARTICULAR.sub("…", reason)
-
-
-def causes_of(jobs: QuerySet[SyncJob]) -> list[Cause]:
-    """Return the causes of failed jobs, the most frequent first."""
-    counted: Counter[str] = Counter()
-    for reason, count in jobs.order_by().values_list("reason").annotate(count=Count("pk")):
-        counted[cause_of(reason)] += count
-    return [Cause(text, count) for text, count in counted.most_common()]
 
 
 def counts_of(connection: Connection) -> list[Counts]:

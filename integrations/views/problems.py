@@ -13,20 +13,16 @@ from django.utils import timezone
 from integrations import operating
 from integrations.forms import DismissForm
 from integrations.models import Connection, EntityKind, JobState, SyncJob
+from integrations.problems import causes_of, of_cause, problems
 from integrations.views.access import actor, operators, viewers
 from integrations.views.answers import page_or_part
-from integrations.views.overview import active_connection, cause_of, causes_of, problems
+from integrations.views.overview import active_connection
 from integrations.views.paging import page_of
 
 PAGE_SIZE = 50
 #: A job that waits longer than this is shown beside the failed ones.
 LONG = timedelta(minutes=15)
 _AT_ONCE = 1000
-
-
-def _of_cause(jobs: QuerySet[SyncJob], cause: str) -> QuerySet[SyncJob]:
-    reasons = jobs.order_by().values_list("reason", flat=True).distinct()
-    return jobs.filter(reason__in=[reason for reason in reasons if cause_of(reason) == cause])
 
 
 @viewers
@@ -41,7 +37,7 @@ def problem_list(request: HttpRequest) -> HttpResponse:
             failed = failed.filter(kind=kind)
         context["causes"] = causes_of(failed)
         if cause:
-            failed = _of_cause(failed, cause)
+            failed = of_cause(failed, cause)
         context["slice"] = page_of(failed, key="-pk", **_edges(request), size=PAGE_SIZE)
         context["long_waiting"] = _long_waiting(connection)[:PAGE_SIZE]
     return page_or_part(
@@ -69,7 +65,7 @@ def problems_retry(request: HttpRequest) -> HttpResponse:
         return redirect("problems")
     failed = problems(connection)
     if cause := request.POST.get("cause", ""):
-        chosen = list(_of_cause(failed, cause)[:_AT_ONCE])
+        chosen = list(of_cause(failed, cause)[:_AT_ONCE])
         asked = len(chosen)
     else:
         ids = [key for key in request.POST.getlist("job") if key.isdecimal()]

@@ -15,8 +15,9 @@ from integrations.models import (
     SyncRecord,
     SyncStatus,
 )
+from integrations.problems import Cause, cause_of, causes_of, problems
 from integrations.sections import SECTIONS
-from integrations.views.overview import Cause, Counts, cause_of, causes_of, problems
+from integrations.views.overview import Counts
 from tests.browser.scene import people
 from tests.factories.customers import CustomerFactory
 

@@ -1,0 +1,46 @@
+"""What needs a person: failed jobs, and what they have in common."""
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+from django.db.models import Count, Exists, OuterRef, QuerySet
+
+from integrations.models import Connection, JobState, SyncJob
+
+_PARTICULAR = re.compile(r"""'[^']*'|"[^"]*"|“[^”]*”|\w*\d\w*""")
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Failures that only differ in whom they met; `text` names what they share, … stands for the rest."""
+
+    text: str
+    count: int
+
+
+def problems(connection: Connection) -> QuerySet[SyncJob]:
+    """Return the failed jobs that nobody has tried again: what needs a person."""
+    later = SyncJob.objects.filter(
+        connection=OuterRef("connection"), kind=OuterRef("kind"), entity_id=OuterRef("entity_id"), pk__gt=OuterRef("pk")
+    )
+    return SyncJob.objects.filter(~Exists(later), connection=connection, state=JobState.FAILED)
+
+
+def cause_of(reason: str) -> str:
+    """Return what is general in a reason: names in quotes and words with digits are particular."""
+    return _PARTICULAR.sub("…", reason)
+
+
+def causes_of(jobs: QuerySet[SyncJob]) -> list[Cause]:
+    """Return the causes of failed jobs, the most frequent first."""
+    counted: Counter[str] = Counter()
+    for reason, count in jobs.order_by().values_list("reason").annotate(count=Count("pk")):
+        counted[cause_of(reason)] += count
+    return [Cause(text, count) for text, count in counted.most_common()]
+
+
+def of_cause(jobs: QuerySet[SyncJob], cause: str) -> QuerySet[SyncJob]:
+    """Return the jobs that failed by this cause."""
+    reasons = jobs.order_by().values_list("reason", flat=True).distinct()
+    return jobs.filter(reason__in=[reason for reason in reasons if cause_of(reason) == cause])
