@@ -13,7 +13,7 @@ from kombu.exceptions import ChannelError, KombuError, OperationalError
 
 from integrations import delivery, outbox, purging, reconcile, usage_delivery, usage_reconcile
 from integrations.breaker import next_probe
-from integrations.models import Connection, Priority
+from integrations.models import Connection, Priority, UsageReconciliation
 from integrations.zuora.tenant import client_for
 
 log = structlog.get_logger(__name__)
@@ -126,4 +126,22 @@ def usage_sweep() -> None:
 @shared_task(name="integrations.usage_reconcile")
 def usage_reconcile_nightly() -> None:
     """Compare events, slices and Zuora, and keep what was found for the overview."""
-    usage_reconcile.reconcile_and_keep(now=timezone.now(), open_client=client_for)
+    usage_reconcile.reconcile_and_keep(clock=timezone.now, open_client=client_for)
+
+
+@shared_task(name="integrations.usage_compare")
+def usage_compare(reconciliation_id: int) -> None:
+    """Carry out a comparison that somebody asked for."""
+    kept = UsageReconciliation.objects.filter(pk=reconciliation_id).first()
+    if kept is not None:
+        usage_reconcile.carry_out(kept, clock=timezone.now, open_client=client_for)
+
+
+def ring_compare(reconciliation_id: int) -> bool:
+    """Wake a worker for a comparison; return whether the broker took the message."""
+    try:
+        usage_compare.apply_async((reconciliation_id,), queue=Priority.CLICK.queue)
+    except (OperationalError, KombuError, OSError):
+        log.warning("The broker is away: nobody compares.")
+        return False
+    return True

@@ -20,6 +20,7 @@ from integrations.models import (
     SyncRecord,
     SyncStatus,
     UsageCharge,
+    UsageDifference,
     UsageReconciliation,
     UsageRecord,
 )
@@ -35,9 +36,10 @@ from usage.selling import Owner, owner_of
 from usage.windows import Window, ends_at
 
 ZERO = Decimal(0)
+Clock = Callable[[], datetime]
 _FIELDS = "Id, Quantity, StartDateTime, Description, SubscriptionNumber, ChargeNumber, RbeStatus"
 _SUMMED = frozenset({Aggregation.SUM, Aggregation.COUNT})
-_KEPT = 100
+_STEP = 200  # lines after which a comparison says how far it has come
 _SLACK = timedelta(days=2)  # a record may be filed up to a day before its hour, in whichever zone
 
 
@@ -103,21 +105,39 @@ def reconcile_usage(
             yield from _Comparison(connection, client, one, record, upto).lines(periods)
 
 
-def reconcile_and_keep(*, now: datetime, open_client: Callable[[Connection], Client]) -> UsageReconciliation | None:
+def reconcile_and_keep(*, clock: Clock, open_client: Callable[[Connection], Client]) -> UsageReconciliation | None:
     """Compare the current and the last period of everybody, and keep the result; None where nothing is connected."""
-    connection = Connection.objects.active().first()
-    if connection is None:
+    if not Connection.objects.active().exists():
         return None
-    compared, differing, kept, error = 0, 0, list[dict[str, Any]](), ""
+    kept = UsageReconciliation.objects.create(at=clock(), seen_at=clock())
+    carry_out(kept, clock=clock, open_client=open_client)
+    return kept
+
+
+def carry_out(kept: UsageReconciliation, *, clock: Clock, open_client: Callable[[Connection], Client]) -> None:
+    """Compare as `reconcile_and_keep` does, into a row that is there; what is done, or under way, is left alone."""
+    if kept.finished_at is not None or (kept.compared and kept.is_running(now=clock())):
+        return
+    kept.differences.all().delete()
+    compared, differing, error, found = 0, 0, "", list[UsageDifference]()
+    connection = Connection.objects.active().first()
     try:
-        for line in reconcile_usage(connection=connection, client=open_client(connection), now=now):
-            compared += 1
-            if line.differences:
-                differing += 1
-                kept += [line.as_json()] if len(kept) < _KEPT else []
+        if connection is None:
+            error = "Zuora is not connected any more."
+        else:
+            for line in reconcile_usage(connection=connection, client=open_client(connection), now=clock()):
+                compared += 1
+                if line.differences:
+                    differing += 1
+                    found.append(UsageDifference(reconciliation=kept, line=line.as_json()))
+                if not compared % _STEP:
+                    UsageDifference.objects.bulk_create(found)
+                    found.clear()
+                    kept.mark_seen(compared=compared, differing=differing, now=clock())
     except ZuoraError as problem:
         error = problem.message
-    return UsageReconciliation.objects.create(at=now, compared=compared, differing=differing, report=kept, error=error)
+    UsageDifference.objects.bulk_create(found)
+    kept.mark_finished(compared=compared, differing=differing, error=error, now=clock())
 
 
 def _periods(subscription: Subscription, *, upto: datetime, day: date | None, whole: bool) -> list[Period]:

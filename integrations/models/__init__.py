@@ -4,6 +4,7 @@ from integrations.models.connection import Connection
 from integrations.models.delivery import Delivery, DeliveryOutcome, Request
 from integrations.models.job import AccountLock, JobState, SyncJob
 from integrations.models.kinds import EntityKind, Priority, SyncStatus
+from integrations.models.reconciliation import UsageDifference, UsageReconciliation
 from integrations.models.record import SyncRecord
 from integrations.models.secret import EncryptedField
 from integrations.models.usage import (
@@ -11,7 +12,6 @@ from integrations.models.usage import (
     UsageAction,
     UsageBatch,
     UsageCharge,
-    UsageReconciliation,
     UsageRecord,
     UsageState,
 )
@@ -37,6 +37,7 @@ __all__ = [
     "UsageAction",
     "UsageBatch",
     "UsageCharge",
+    "UsageDifference",
     "UsageReconciliation",
     "UsageRecord",
     "UsageState",

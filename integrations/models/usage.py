@@ -161,6 +161,8 @@ class UsageRecord(models.Model):
             models.Index(fields=["charge"], condition=~Q(owed=0), name="usage_record_owed"),
             models.Index(fields=["charge"], condition=Q(taken__gt=0), name="usage_record_taken"),
             models.Index(fields=["zuora_id"], name="usage_record_zuora_id"),
+            # The chart counts by hour and state, and reads nothing else.
+            models.Index(fields=["connection", "starts_at", "state"], name="usage_record_by_hour"),
         ]
 
     def __str__(self) -> str:
@@ -185,19 +187,3 @@ class UsageRecord(models.Model):
             self.state = UsageState.PLANNED
         elif self.state != UsageState.CONFIRMED:
             self.state = UsageState.ACCEPTED
-
-
-class UsageReconciliation(models.Model):
-    """What a comparison of events, slices and Zuora found, as the report has it."""
-
-    at = models.DateTimeField(db_index=True)
-    compared = models.PositiveIntegerField(help_text="Charges and periods.")
-    differing = models.PositiveIntegerField()
-    report = models.JSONField(default=list, help_text="The differences, at most the first hundred.")
-    error = models.TextField(blank=True, help_text="Why it could not be finished.")
-
-    class Meta:
-        ordering = ["-pk"]
-
-    def __str__(self) -> str:
-        return f"{self.at:%Y-%m-%d %H:%M}: {self.differing} of {self.compared} differ"

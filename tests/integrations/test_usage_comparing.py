@@ -1,0 +1,110 @@
+"""What is kept of a comparison, and that a person has one made at a time."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import transaction
+from kombu.exceptions import OperationalError
+
+from integrations import operating, tasks, usage_comparing, usage_reconcile
+from integrations.models import AuditEntry, Connection, UsageDifference, UsageReconciliation, UsageRecord
+from tests.browser.scene import people
+from tests.integrations.usage_world import START, UsageWorld, tenant
+
+__all__ = ["tenant"]
+pytestmark = [pytest.mark.engine, pytest.mark.django_db]
+
+
+@pytest.fixture
+def rung(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int]]:
+    """Return the arguments of the tasks that were rung for; none runs."""
+    calls: list[tuple[int]] = []
+    monkeypatch.setattr(tasks.usage_compare, "apply_async", lambda args, **_: calls.append(args))
+    return calls
+
+
+def compare(tenant: UsageWorld, kept: UsageReconciliation) -> UsageReconciliation:
+    usage_reconcile.carry_out(kept, clock=tenant.world.clock, open_client=lambda _: tenant.world.client)
+    return kept
+
+
+def use_and_lose(tenant: UsageWorld) -> None:
+    """Let Zuora hold less than was used."""
+    acme = tenant.sell()
+    tenant.use(acme, 4, at=START - timedelta(hours=1))
+    tenant.quiet()
+    [row] = tenant.world.rows("Usage")
+    store = tenant.world.app.tenant.store
+    store.put("Usage", {**row, "Quantity": 3})
+
+
+def test_the_night_keeps_what_differs(tenant: UsageWorld) -> None:
+    use_and_lose(tenant)
+    kept = usage_reconcile.reconcile_and_keep(clock=tenant.world.clock, open_client=lambda _: tenant.world.client)
+    assert kept is not None
+    assert (kept.compared, kept.differing, kept.error, kept.asked_by) == (2, 1, "", "")
+    assert (kept.finished_at, kept.proves) == (tenant.now, False)
+    key = UsageRecord.objects.get().external_key
+    assert [one.line["differences"] for one in kept.differences.all()] == [
+        [f"Zuora holds 3 of {key}, 4 is right.", "Slices say 4, moved 0, but Zuora says 3."]
+    ]
+
+
+def test_a_tenant_that_does_not_answer_proves_nothing(tenant: UsageWorld) -> None:
+    use_and_lose(tenant)
+    tenant.control.add_fault("reset", path="/v1/action/query")
+    kept = usage_reconcile.reconcile_and_keep(clock=tenant.world.clock, open_client=lambda _: tenant.world.client)
+    assert kept is not None
+    assert "rest.test.zuora.com" in kept.error
+    assert (kept.finished_at, kept.differing, kept.proves) == (tenant.now, 0, False)
+
+
+def test_a_click_is_carried_out_by_a_worker_once(tenant: UsageWorld, rung: list[tuple[int]]) -> None:
+    use_and_lose(tenant)
+    asked = usage_comparing.compare_now(actor=people()["Operator"], now=tenant.now)
+    assert rung == [(asked.pk,)]
+    assert (asked.asked_by, asked.is_running(now=tenant.now)) == ("operator", True)
+    compare(tenant, asked)
+    compare(tenant, asked)  # the message came twice
+    assert UsageDifference.objects.count() == 1
+    assert AuditEntry.objects.get(action="compare usage").actor_name == "operator"
+
+
+def test_what_broke_off_is_carried_out_from_the_beginning(tenant: UsageWorld) -> None:
+    use_and_lose(tenant)
+    broken = UsageReconciliation.objects.create(at=tenant.now, seen_at=tenant.now)
+    UsageDifference.objects.create(reconciliation=broken, line={})
+    broken.mark_seen(compared=200, differing=1, now=tenant.now)
+    compare(tenant, broken)
+    assert (broken.finished_at, broken.compared) == (None, 200)  # somebody is at it
+    tenant.advance(minutes=5)
+    assert not broken.is_running(now=tenant.now)
+    compare(tenant, broken)
+    assert (broken.compared, broken.differing, broken.differences.count()) == (2, 1, 1)
+
+
+def test_only_one_comparison_is_under_way(tenant: UsageWorld, rung: list[tuple[int]]) -> None:
+    actor = people()["Operator"]
+    usage_comparing.compare_now(actor=actor, now=tenant.now)
+    with pytest.raises(operating.Impossible, match="under way already"):
+        usage_comparing.compare_now(actor=actor, now=tenant.now)
+    assert len(rung) == 1
+    usage_comparing.compare_now(actor=actor, now=tenant.now + timedelta(minutes=5))  # the first one died
+    assert len(rung) == 2
+
+
+def test_without_a_tenant_or_a_broker_it_says_so(tenant: UsageWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    actor = people()["Operator"]
+
+    def away(*_args: Any, **_options: Any) -> None:
+        raise OperationalError
+
+    monkeypatch.setattr(tasks.usage_compare, "apply_async", away)
+    with pytest.raises(operating.Impossible, match="broker does not answer"):
+        usage_comparing.compare_now(actor=actor, now=tenant.now)
+    kept = UsageReconciliation.objects.get()
+    assert (kept.finished_at, kept.proves) == (tenant.now, False)
+    Connection.objects.update(removed_at=tenant.now)
+    with pytest.raises(operating.Impossible, match="not connected"), transaction.atomic():
+        usage_comparing.compare_now(actor=actor, now=tenant.now)
