@@ -47,7 +47,7 @@ LOCK := $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --gen
 lock: dependencies
 	$(LOCK) --all-extras --output-file requirements-dev.lock
 	$(LOCK) --extra embedded --constraint requirements-dev.lock --output-file requirements-demo.lock
-	$(LOCK) --output-file requirements.lock
+	$(LOCK) --constraint requirements-dev.lock --output-file requirements.lock
 
 clean:
 	rm -rf $(VENV) var staticfiles .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -149,6 +149,17 @@ SYNC_CLAIM_SECONDS = env.float("SYNC_CLAIM_SECONDS", default=900.0)
 SYNC_MAX_ATTEMPTS = env.int("SYNC_MAX_ATTEMPTS", default=12)
 REQUEST_LOG_DAYS = env.int("REQUEST_LOG_DAYS", default=30)
 
+# --- The API ------------------------------------------------------------------------------------------------------
+#: Requests a minute that one API key may send, by what it asks (see integrations.api.operation); 0: no limit.
+API_RATE_LIMITS = {
+    "write": env.int("API_LIMIT_WRITE", default=250),
+    "read": env.int("API_LIMIT_READ", default=3000),
+    "list": env.int("API_LIMIT_LIST", default=1500),
+    "coupon": env.int("API_LIMIT_COUPON", default=500),
+    "usage": env.int("API_LIMIT_USAGE", default=3000),
+    "history": env.int("API_LIMIT_HISTORY", default=250),
+}
+
 CELERY_BEAT_SCHEDULE = {
     # Those that nobody took in time are worth nothing: the next one does their work.
     "sweep": {

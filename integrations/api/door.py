@@ -1,25 +1,30 @@
 """The one door of the API: who asks, what with, and an answer in Stigg's shape whatever happens.
 
-Keys are the only way in: no session, and so no CSRF. Behind it nobody holds a transaction but the view itself.
+Keys are the only way in: no session, and so no CSRF. What an operation writes is one transaction with the answer that
+is kept for its `Idempotency-Key`.
 """
 
 import hashlib
-import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from datetime import datetime
-from functools import wraps
 from http import HTTPStatus
 from typing import Any
 
+import pydantic
+import simplejson
 import structlog
 from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, OperationalError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
-from integrations.api.errors import ApiError, bad_input, not_found, refusal
+from integrations.api import limits, shapes
+from integrations.api.errors import ApiError, bad_input, invalid, not_built, not_found, refusal, unreadable
+from integrations.api.operation import Call, Operation
 from integrations.models import ApiAnswer, ApiKey, Scope
 from usage.checking import MAX_TEXT, is_storable
 from usage.reporting import Refused
@@ -29,53 +34,42 @@ log = structlog.get_logger(__name__)
 #: A thousand events with four thousand characters each; Stigg allows more per event, but a batch is held in memory.
 MAX_BODY_BYTES = 4 * 1024 * 1024
 
-#: What a view gives back: a status and a body.
-Answer = tuple[HTTPStatus, dict[str, Any]]
-Action = Callable[..., Answer]
 View = Callable[..., HttpResponse]
 
 
-def door(*, method: str, scope: Scope, holds_transaction: bool = True) -> Callable[[Action], View]:
-    """Make a Django view of `action(request, now, key, ...) -> (status, body)`; it may raise ApiError and Refused.
+def view_of(operations: Mapping[str, Operation]) -> View:
+    """Make the Django view of one path, of its operations by their methods."""
 
-    A key of the scope FULL opens every door, a narrower one only those of its own scope. The answer to a POST with an
-    `Idempotency-Key` is kept in one transaction with what it did; an action that asks Zuora must not hold one, and
-    does by itself nothing twice.
-    """
+    @csrf_exempt
+    @login_not_required
+    @transaction.non_atomic_requests
+    def view(request: HttpRequest, **captured: str) -> HttpResponse:
+        trace_id = uuid.uuid4().hex
+        with structlog.contextvars.bound_contextvars(trace_id=trace_id):
+            headers: dict[str, str] = {}
+            try:
+                status, text = _serve(request, operations, captured, headers)
+            except ApiError as error:
+                return _refuse(error, trace_id, headers)
+            except (OperationalError, IntegrityError) as error:
+                # The database is away, or what we have looked up was deleted meanwhile: nothing is stored.
+                log.warning("api request not stored", error=str(error))
+                return _refuse(_UNAVAILABLE, trace_id, headers)
+            except Exception:  # the caller needs an answer that its SDK can read; the log has the rest
+                log.exception("api request failed")
+                return _refuse(_BROKEN, trace_id, headers)
+            return _response(status, text, trace_id, headers)
 
-    def build(action: Action) -> View:
-        @csrf_exempt
-        @login_not_required
-        @transaction.non_atomic_requests
-        @wraps(action)
-        def view(request: HttpRequest, **captured: str) -> HttpResponse:
-            trace_id = uuid.uuid4().hex
-            with structlog.contextvars.bound_contextvars(trace_id=trace_id):
-                try:
-                    key = _enter(request, method=method, scope=scope)
-                    status, text = _answer(request, action, key, captured, keeps=holds_transaction)
-                except ApiError as error:
-                    return _refuse(error, trace_id)
-                except (OperationalError, IntegrityError) as error:
-                    # The database is away, or what we have looked up was deleted meanwhile: nothing is stored.
-                    log.warning("api request not stored", error=str(error))
-                    return _refuse(_UNAVAILABLE, trace_id)
-                except Exception:  # the caller needs an answer that its SDK can read; the log has the rest
-                    log.exception("api request failed")
-                    return _refuse(_BROKEN, trace_id)
-            return _response(status, text, trace_id)
-
-        return view
-
-    return build
+    return view
 
 
 @csrf_exempt
 @login_not_required
 @transaction.non_atomic_requests
 def unknown(request: HttpRequest) -> HttpResponse:
-    """Answer a request for an operation that is not built."""
-    return _refuse(not_found("NotFound", f"There is no {request.method} {request.path} here."), uuid.uuid4().hex)
+    """Answer a request for an operation that nobody knows."""
+    error = not_found("NotFound", f"There is no {request.method} {request.path} here.")
+    return _refuse(error, uuid.uuid4().hex, {})
 
 
 _UNAVAILABLE = ApiError(
@@ -86,45 +80,81 @@ _BROKEN = ApiError(
 )
 
 
-def _enter(request: HttpRequest, *, method: str, scope: Scope) -> ApiKey:
-    if request.method != method:
+def _serve(
+    request: HttpRequest, operations: Mapping[str, Operation], captured: dict[str, str], headers: dict[str, str]
+) -> tuple[HTTPStatus, str]:
+    """Answer, and fill in the headers that are sent whatever the answer is."""
+    operation = operations.get(request.method or "")
+    if operation is None:
+        allowed = ", ".join(sorted(operations))
         raise ApiError(
-            HTTPStatus.METHOD_NOT_ALLOWED, "MethodNotAllowed", f"Use {method} here.", headers={"Allow": method}
+            HTTPStatus.METHOD_NOT_ALLOWED, "MethodNotAllowed", f"Use {allowed} here.", headers={"Allow": allowed}
         )
-    return _key(request, scope=scope, now=timezone.now())
+    now = timezone.now()
+    key = _key(request, operation=operation, now=now)
+    headers |= limits.spend(key=key, rate=operation.rate, now=now)
+    if operation.not_built:
+        raise not_built(operation.not_built)
+    try:
+        return _answer(request, operation, Call(key=key, now=now), captured)
+    except Refused as refused:
+        raise refusal(refused.problems) from refused
+    except pydantic.ValidationError as error:
+        raise unreadable(error.errors(include_url=False, include_context=False, include_input=False)) from error
+    except ValidationError as error:
+        raise invalid(error) from error
 
 
 def _answer(
-    request: HttpRequest, action: Action, key: ApiKey, captured: dict[str, Any], *, keeps: bool
+    request: HttpRequest, operation: Operation, call: Call, captured: Mapping[str, str]
 ) -> tuple[HTTPStatus, str]:
-    now = timezone.now()
-    try:
-        if request.method != "POST":
-            return _run(action, request, now, key, captured)
-        idempotency_key = _idempotency_key(request)
-        body = _body(request)
-        captured |= {"body": body}
-        if not (keeps and idempotency_key):
-            return _run(action, request, now, key, captured)
-        with transaction.atomic():
-            kept, is_new = _kept(request, key, idempotency_key, body, now)
-            if not is_new:
-                return HTTPStatus(kept.status), kept.body
-            kept.status, kept.body = _run(action, request, now, key, captured)
+    if not operation.writes:
+        return operation.status, _run(operation, call, request, captured, b"")
+    idempotency_key = _idempotency_key(request) if request.method == "POST" else ""
+    body = _body(request)
+    with transaction.atomic() if operation.holds_transaction else nullcontext():
+        if not (operation.holds_transaction and idempotency_key):
+            return operation.status, _run(operation, call, request, captured, body)
+        kept, is_new = _kept(request, call.key, idempotency_key, body, call.now)
+        if is_new:
+            kept.status, kept.body = operation.status, _run(operation, call, request, captured, body)
             kept.save(update_fields=["status", "body"])
-            return HTTPStatus(kept.status), kept.body
-    except Refused as refused:
-        raise refusal(refused.problems) from refused
+        return HTTPStatus(kept.status), kept.body
 
 
-def _run(
-    action: Action, request: HttpRequest, now: datetime, key: ApiKey, captured: dict[str, Any]
-) -> tuple[HTTPStatus, str]:
-    status, body = action(request, now=now, key=key, **captured)
-    return status, json.dumps(body)
+def _run(operation: Operation, call: Call, request: HttpRequest, captured: Mapping[str, str], body: bytes) -> str:
+    asked: dict[str, Any] = dict(captured)
+    if operation.raw:
+        asked["body"] = body
+    elif operation.body is not None:
+        asked["body"] = operation.body.model_validate(shapes.load(body))
+    elif body and shapes.load(body):
+        raise bad_input("Nothing in the body means anything here: send none.")
+    if operation.query is not None:
+        asked["query"] = operation.query.model_validate(_query(request))
+    if operation.action is None:
+        msg = f"{operation.path} is neither built nor said not to be"
+        raise TypeError(msg)
+    return _write(operation.action(call, **asked))
 
 
-def _key(request: HttpRequest, *, scope: Scope, now: datetime) -> ApiKey:
+def _write(answer: Any) -> str:
+    """Write JSON with every digit of a decimal: it must not pass through a float."""
+    plain = answer.model_dump(by_alias=True) if isinstance(answer, pydantic.BaseModel) else answer
+    return simplejson.dumps(plain, use_decimal=True, default=shapes.time)
+
+
+def _query(request: HttpRequest) -> dict[str, str]:
+    for name, values in request.GET.lists():
+        if len(values) > 1:
+            raise bad_input(f"{name[:40]} is given {len(values)} times: write its values with commas between them.")
+    asked = {name: str(value) for name, value in request.GET.items()}
+    if not all(is_storable(text) for text in asked.values()):
+        raise bad_input("The address holds characters that no database does.")
+    return asked
+
+
+def _key(request: HttpRequest, *, operation: Operation, now: datetime) -> ApiKey:
     token = request.headers.get("X-API-KEY", "")
     key = ApiKey.objects.with_token(token) if token.isascii() and token.isprintable() else None
     if not token or key is None:
@@ -133,7 +163,7 @@ def _key(request: HttpRequest, *, scope: Scope, now: datetime) -> ApiKey:
             "Unauthenticated",
             "Send an API key in X-API-KEY: this one is not known, or revoked." if token else "X-API-KEY is missing.",
         )
-    if key.scope not in {Scope.FULL, scope}:
+    if key.scope not in operation.scopes:
         allowed = Scope(key.scope).label
         raise ApiError(HTTPStatus.FORBIDDEN, "AccessDeniedError", f"This API key may do less than that: {allowed}.")
     key.mark_used(now=now)
@@ -184,15 +214,13 @@ def _kept(
     return kept, is_new
 
 
-def _refuse(error: ApiError, trace_id: str) -> HttpResponse:
-    response = _response(error.status, json.dumps(error.body(trace_id=trace_id)), trace_id)
-    for name, value in error.headers.items():
-        response[name] = value
-    return response
+def _refuse(error: ApiError, trace_id: str, headers: Mapping[str, str]) -> HttpResponse:
+    text = simplejson.dumps(error.body(trace_id=trace_id))
+    return _response(error.status, text, trace_id, {**headers, **error.headers})
 
 
-def _response(status: HTTPStatus, text: str, trace_id: str) -> HttpResponse:
-    response = HttpResponse(text, status=status, content_type="application/json")
+def _response(status: HTTPStatus, text: str, trace_id: str, headers: Mapping[str, str]) -> HttpResponse:
+    response = HttpResponse(text, status=status, content_type="application/json", headers=dict(headers))
     response["X-Trace-Id"] = trace_id
     response["Cache-Control"] = "no-store"
     return response

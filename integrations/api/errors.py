@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+
 from usage.checking import Problem, Reason
 
 _STATUS = {
@@ -47,6 +49,42 @@ def bad_input(message: str) -> ApiError:
 def not_found(code: str, message: str) -> ApiError:
     """Return the answer to a request for something that is not there."""
     return ApiError(HTTPStatus.NOT_FOUND, code, message)
+
+
+def conflict(code: str, message: str) -> ApiError:
+    """Return the answer to what the state of things forbids; the SDK would send a 409 twice more, for nothing."""
+    return ApiError(HTTPStatus.CONFLICT, code, message, headers={"x-should-retry": "false"})
+
+
+def not_built(sentence: str) -> ApiError:
+    """Return the answer to what Stigg does and we do not: never a silent success."""
+    return ApiError(HTTPStatus.NOT_IMPLEMENTED, "NotImplemented", sentence, headers={"x-should-retry": "false"})
+
+
+def invalid(error: ValidationError) -> ApiError:
+    """Return the answer to what a rule of the domain forbids."""
+    if not hasattr(error, "error_dict"):
+        return bad_input(" ".join(error.messages))
+    named = {name: messages for name, messages in error.message_dict.items() if name != NON_FIELD_ERRORS}
+    sentences = [*error.message_dict.get(NON_FIELD_ERRORS, []), *(f"{n}: {' '.join(m)}" for n, m in named.items())]
+    return bad_input(" ".join(sentences))
+
+
+def unreadable(problems: Sequence[Mapping[str, Any]]) -> ApiError:
+    """Return the answer to what a schema forbids: `problems` as pydantic tells them, each with its path."""
+    errors = [
+        {"path": ".".join(str(step) for step in one["loc"]), "code": Reason.BAD_INPUT, "message": _sentence(one)}
+        for one in problems
+    ]
+    first = errors[0]
+    place = f"{first['path']}: " if first["path"] else ""
+    rest = f" (and {len(errors) - 1} more, see errors)" if len(errors) > 1 else ""
+    return ApiError(HTTPStatus.BAD_REQUEST, Reason.BAD_INPUT, f"{place}{first['message']}{rest}", errors=errors)
+
+
+def _sentence(problem: Mapping[str, Any]) -> str:
+    known = {"missing": "it is missing", "extra_forbidden": "this name is not known here"}
+    return f"{known.get(problem['type'], problem['msg'].removeprefix('Value error, '))}."
 
 
 def refusal(problems: Sequence[Problem]) -> ApiError:

@@ -1,31 +1,29 @@
 """What an application asks of a subscription (https://docs.stigg.io/api-reference/subscriptions)."""
 
-from datetime import datetime
 from http import HTTPStatus
 
-from django.http import HttpRequest
-
 from integrations import usage_sync
-from integrations.api.door import Answer, door
-from integrations.api.errors import ApiError, not_found
-from integrations.models import ApiKey, Scope
+from integrations.api.errors import ApiError
+from integrations.api.finding import find
+from integrations.api.operation import Call, operation
+from integrations.api.schema import Data
+from integrations.api.usage_schema import Triggered
 from integrations.operating import Impossible
 from subscriptions.models import Subscription
-from usage.checking import is_storable
+
+_TAG = "Subscriptions"
 
 
-@door(method="POST", scope=Scope.FULL, holds_transaction=False)
-def sync_usage(_request: HttpRequest, *, now: datetime, key: ApiKey, body: bytes, ref_id: str) -> Answer:  # noqa: ARG001
-    """`POST /api/v1/subscriptions/{id}/usage/sync`: sends what is not in Zuora yet; pressed twice, nothing twice.
+@operation("POST", "/api/v1/subscriptions/{subscription_id}/usage/sync", tag=_TAG, holds_transaction=False)
+def sync_subscription_usage(call: Call, *, subscription_id: str) -> Data[Triggered]:
+    """Send what was used and is not in Zuora yet.
 
-    `triggered` is false when something could not be sent; the page of the subscription says why.
+    Pressed twice, it sends nothing twice. `triggered` is false when something could not be sent; the page of the
+    subscription says why.
     """
-    found = Subscription.objects.filter(ref_id=ref_id) if is_storable(ref_id) else Subscription.objects.none()
-    subscription = found.select_related("customer").first()
-    if subscription is None:
-        raise not_found("SubscriptionNotFound", f"No subscription has the id {ref_id!r}.")
+    subscription = find(Subscription.objects.select_related("customer"), subscription_id)
     try:
-        sent = usage_sync.sync_now(subscription=subscription, actor=key.created_by, now=now)
+        sent = usage_sync.sync_now(subscription=subscription, actor=call.key.created_by, now=call.now)
     except Impossible as answer:
         raise ApiError(HTTPStatus.BAD_REQUEST, "BillingIntegrationMissing", str(answer)) from answer
-    return HTTPStatus.OK, {"data": {"triggered": not sent.problem}}
+    return Data(data=Triggered(triggered=not sent.problem))

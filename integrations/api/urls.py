@@ -2,14 +2,19 @@
 
 from django.urls import URLPattern, path, re_path
 
-from integrations.api import subscriptions, usage
-from integrations.api.door import unknown
+from integrations.api import openapi
+from integrations.api.door import unknown, view_of
+from integrations.api.registry import by_path
+
+_ROOT = "/api/"
+
+
+def _route(written: str) -> str:
+    return written.removeprefix(_ROOT).replace("{", "<str:").replace("}", ">")
+
 
 urlpatterns: list[URLPattern] = [
-    path("v1/usage", usage.report),
-    path("v2/usage", usage.report_v2),
-    path("v1/events", usage.events),
-    path("v1/usage/<str:customer_id>/history/<str:feature_id>", usage.history),
-    path("v1/subscriptions/<str:ref_id>/usage/sync", subscriptions.sync_usage),
+    path("v1/openapi.json", openapi.document_view, name="openapi"),
+    *(path(_route(written), view_of(operations)) for written, operations in by_path().items()),
     re_path("", unknown),
 ]

@@ -1,93 +1,105 @@
 """Usage in, and its history out (https://docs.stigg.io/api-reference/usage)."""
 
-from datetime import datetime
 from http import HTTPStatus
 from typing import Any
-
-from django.http import HttpRequest
 
 from catalog.models import Feature
 from customers.models import Customer
 from integrations.api import shapes
-from integrations.api.door import Answer, door
-from integrations.api.errors import bad_input, not_found
-from integrations.models import ApiKey, Scope
-from usage.checking import Reason, is_storable
+from integrations.api.errors import bad_input
+from integrations.api.finding import find
+from integrations.api.operation import Call, RateClass, operation
+from integrations.api.usage_schema import (
+    EventsAnswer,
+    EventsIn,
+    HistoryAnswer,
+    HistoryQuery,
+    UsagesAnswer,
+    UsagesAnswerV2,
+    UsagesIn,
+)
+from integrations.models import Scope
 from usage.history import read_history
 from usage.reporting import report_events, report_usage
 
-
-@door(method="POST", scope=Scope.USAGE)
-def report(_request: HttpRequest, *, now: datetime, key: ApiKey, body: bytes) -> Answer:  # noqa: ARG001
-    """`POST /api/v1/usage`, which the SDK calls deprecated and uses."""
-    return HTTPStatus.CREATED, {"data": _report(body, now)}
+_TAG = "Usage"
 
 
-@door(method="POST", scope=Scope.USAGE)
-def report_v2(_request: HttpRequest, *, now: datetime, key: ApiKey, body: bytes) -> Answer:  # noqa: ARG001
-    """`POST /api/v2/usage`: the same, with room for credit balances, which there are none of here."""
-    return HTTPStatus.CREATED, {"data": {"usages": _report(body, now)}}
+@operation(
+    "POST",
+    "/api/v1/usage",
+    tag=_TAG,
+    status=HTTPStatus.CREATED,
+    rate=RateClass.USAGE,
+    also=Scope.USAGE,
+    reads=UsagesIn,
+    answers=UsagesAnswer,
+)
+def report_usage_batch(call: Call, *, body: bytes) -> dict[str, Any]:
+    """Report usage of features.
+
+    The SDK calls this one deprecated, and uses it.
+    """
+    return {"data": _report(call, body)}
 
 
-def _report(body: bytes, now: datetime) -> list[dict[str, Any]]:
+@operation(
+    "POST",
+    "/api/v2/usage",
+    tag=_TAG,
+    status=HTTPStatus.CREATED,
+    rate=RateClass.USAGE,
+    also=Scope.USAGE,
+    reads=UsagesIn,
+    answers=UsagesAnswerV2,
+)
+def report_usage_batch_v2(call: Call, *, body: bytes) -> dict[str, Any]:
+    """Report usage of features, answered with room for credit balances, which there are none of here."""
+    return {"data": {"usages": _report(call, body)}}
+
+
+def _report(call: Call, body: bytes) -> list[dict[str, Any]]:
     reports, malformed = shapes.usage_reports(shapes.load(body))
-    return shapes.measurements(reports, report_usage(reports=reports, now=now, malformed=malformed))
+    return shapes.measurements(reports, report_usage(reports=reports, now=call.now, malformed=malformed))
 
 
-@door(method="POST", scope=Scope.USAGE)
-def events(_request: HttpRequest, *, now: datetime, key: ApiKey, body: bytes) -> Answer:  # noqa: ARG001
-    """`POST /api/v1/events`."""
+@operation(
+    "POST",
+    "/api/v1/events",
+    tag=_TAG,
+    rate=RateClass.USAGE,
+    also=Scope.USAGE,
+    reads=EventsIn,
+    answers=EventsAnswer,
+)
+def report_event_batch(call: Call, *, body: bytes) -> dict[str, Any]:
+    """Report raw events, which meters turn into usage."""
     read, malformed = shapes.raw_events(shapes.load(body))
-    report_events(events=read, now=now, malformed=malformed)
-    return HTTPStatus.OK, {"data": {}}
+    report_events(events=read, now=call.now, malformed=malformed)
+    return {"data": {}}
 
 
-@door(method="GET", scope=Scope.USAGE)
-def history(
-    request: HttpRequest,
-    *,
-    now: datetime,
-    key: ApiKey,  # noqa: ARG001
-    customer_id: str,
-    feature_id: str,
-) -> Answer:
-    """`GET /api/v1/usage/{customerId}/history/{featureId}`."""
-    start = _moment(request, "startDate")
-    if start is None:
-        raise bad_input("startDate is missing.")
-    end = _moment(request, "endDate") or now
-    if end <= start:
+@operation(
+    "GET",
+    "/api/v1/usage/{customer_id}/history/{feature_id}",
+    tag=_TAG,
+    rate=RateClass.HISTORY,
+    also=Scope.USAGE,
+    answers=HistoryAnswer,
+)
+def read_usage_history(call: Call, *, query: HistoryQuery, customer_id: str, feature_id: str) -> dict[str, Any]:
+    """Read how much of a feature a customer used over time."""
+    end = query.end_date or call.now
+    if end <= query.start_date:
         raise bad_input("endDate does not lie after startDate.")
-    customer = Customer.objects.filter(ref_id=_asked(customer_id)).first()
-    if customer is None:
-        raise not_found(Reason.CUSTOMER_NOT_FOUND, f"No customer has the id {customer_id!r}.")
-    feature = Feature.objects.select_related("meter").filter(ref_id=_asked(feature_id)).first()
-    if feature is None:
-        raise not_found(Reason.FEATURE_NOT_FOUND, f"No feature has the id {feature_id!r}.")
+    customer = find(Customer.objects.all(), customer_id)
+    feature = find(Feature.objects.select_related("meter"), feature_id)
     read = read_history(
         customer=customer,
         feature=feature,
-        resource_id=_asked(request.GET.get("resourceId", "")),
-        start=start,
+        resource_id=query.resource_id or "",
+        start=query.start_date,
         end=end,
-        group_by=_asked(request.GET.get("groupBy", "")),
+        group_by=query.group_by or "",
     )
-    return HTTPStatus.OK, {"data": shapes.history(read)}
-
-
-def _asked(text: str) -> str:
-    if not is_storable(text):
-        raise bad_input("The address holds characters that no database does.")
-    return text
-
-
-def _moment(request: HttpRequest, name: str) -> datetime | None:
-    text = request.GET.get(name)
-    if not text:
-        return None
-    at = shapes.moment(text)
-    if at is None or at.utcoffset() is None:
-        raise bad_input(
-            f"{name} is no time in ISO 8601 with an offset, for example 2026-03-10T12:00:00Z: {text[:40]!r}."
-        )
-    return at
+    return {"data": shapes.history(read)}

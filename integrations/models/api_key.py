@@ -16,10 +16,11 @@ _COARSE = timedelta(minutes=10)
 
 
 class Scope(models.TextChoices):
-    """What a key may do: everything, or only report and read usage."""
+    """What a key may do."""
 
-    FULL = "FULL", "Everything"
-    USAGE = "USAGE", "Usage only"
+    READ = "READ", "Read only"
+    WRITE = "WRITE", "Read and write"
+    USAGE = "USAGE", "Report and read usage only"
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
@@ -45,7 +46,7 @@ class ApiKey(models.Model):
     name = models.CharField(max_length=255, help_text="Which application uses it, for example Checkout, production.")
     prefix = models.CharField(max_length=16, editable=False, db_index=True, help_text="How its token begins.")
     digest = models.CharField(max_length=64, unique=True, editable=False)
-    scope = models.CharField(max_length=5, choices=Scope, default=Scope.FULL)
+    scope = models.CharField(max_length=5, choices=Scope, default=Scope.WRITE)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, editable=False, on_delete=models.SET_NULL, related_name="+"
     )

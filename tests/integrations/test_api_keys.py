@@ -45,7 +45,7 @@ class TestAdmin:
             assert token not in text(later)
 
     def test_keys_are_revoked_and_never_deleted_nor_changed(self, browser: Client) -> None:
-        browser.post(url(MODEL, "add"), {"name": "Checkout", "scope": "FULL"})
+        browser.post(url(MODEL, "add"), {"name": "Checkout", "scope": "WRITE"})
         key = ApiKey.objects.get()
 
         answer = act(browser, MODEL, "revoke", key)
@@ -63,7 +63,7 @@ class TestAdmin:
         client = logged_in(user)
 
         assert client.get(url(MODEL, "changelist")).status_code == 403
-        assert client.post(url(MODEL, "add"), {"name": "Checkout", "scope": "FULL"}).status_code == 403
+        assert client.post(url(MODEL, "add"), {"name": "Checkout", "scope": "WRITE"}).status_code == 403
         assert ApiKey.objects.count() == 0
 
 
@@ -87,7 +87,7 @@ class TestCommand:
 
         printed = capsys.readouterr().out
         assert f"Revoked Checkout ({key.prefix}…)." in printed
-        assert re.search(rf"{key.prefix}  FULL   made \d{{4}}-\d\d-\d\d  revoked .*  Checkout", printed)
+        assert re.search(rf"{key.prefix}  WRITE  made \d{{4}}-\d\d-\d\d  revoked .*  Checkout", printed)
         with pytest.raises(CommandError, match="is revoked already"):
             call_command("api_key", "revoke", key.prefix)
 

@@ -23,7 +23,7 @@ class Command(BaseCommand):
         actions = parser.add_subparsers(dest="action", required=True, metavar="create | list | revoke")
         create = actions.add_parser("create", help="make a key; its token is printed this once, alone on its line")
         create.add_argument("name", help="which application uses it")
-        create.add_argument("--scope", choices=Scope.values, default=Scope.FULL, help="what it may do (FULL)")
+        create.add_argument("--scope", choices=Scope.values, default=Scope.WRITE, help="what it may do (WRITE)")
         actions.add_parser("list", help="all keys, the newest first")
         revoke = actions.add_parser("revoke", help="let nobody in by a key any more")
         revoke.add_argument("key", help="how the key begins, as `list` shows it, or its whole token")

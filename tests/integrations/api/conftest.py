@@ -21,7 +21,7 @@ from tests.factories.usage import NOON, MeteredFeatureFactory
 BASE_URL = "http://localhost"
 
 
-def new_key(*, scope: Scope = Scope.FULL, now: datetime = NOON) -> tuple[ApiKey, str]:
+def new_key(*, scope: Scope = Scope.WRITE, now: datetime = NOON) -> tuple[ApiKey, str]:
     return api_keys.create(name="Example application", scope=scope, actor=None, now=now)
 
 

@@ -191,7 +191,7 @@ class TestBodies:
             ("GET", "/api/v1/usage", 405),
             ("PUT", "/api/v1/events", 405),
             ("POST", "/api/v1/usage/acme/history/api-calls", 405),
-            ("GET", "/api/v1/plans", 404),
+            ("GET", "/api/v1/nothing", 404),
             ("POST", "/api/", 404),
         ],
     )

@@ -247,7 +247,7 @@ class TestHistory:
             ({"start_date": "yesterday"}, stigg.BadRequestError, "BadUserInput"),
             ({"start_date": "2026-03-01T00:00:00"}, stigg.BadRequestError, "BadUserInput"),
             ({"end_date": START}, stigg.BadRequestError, "BadUserInput"),
-            ({"customer_id": "a\0b"}, stigg.BadRequestError, "BadUserInput"),
+            ({"customer_id": "a\0b"}, stigg.NotFoundError, "CustomerNotFound"),
         ],
     )
     def test_what_cannot_be_read_is_an_error(
