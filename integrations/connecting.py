@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
 from integrations import operating, usage_delivery
-from integrations.models import Connection, JobState, Priority, SyncJob
+from integrations.models import Connection, JobState, SyncJob
 from integrations.outbox import worker_name
 from integrations.zuora.client import Client
 from integrations.zuora.doctor import Examination, Outcome, Step, examine
@@ -61,7 +61,7 @@ def connect(
         with transaction.atomic():
             connection.save()
             operating.note(actor=actor, action="connect", subject=str(connection), now=now, known=known)
-            operating.sync_everything(connection=connection, actor=actor, now=now, priority=Priority.BACKFILL)
+            operating.sync_everything(actor=actor, now=now, afresh=True)
     except IntegrityError:  # only one may be in use, and somebody else was quicker
         _refuse("Connection", "Another connection was made meanwhile.", "Look at it before you connect again.")
     return connection
@@ -131,7 +131,7 @@ def switch(
             sync_subscriptions=sync_subscriptions,
             time_zone=time_zone,
         )
-        operating.sync_everything(connection=connection, actor=actor, now=now, priority=Priority.BACKFILL)
+        operating.sync_everything(actor=actor, now=now, afresh=True)
 
 
 def remove(

@@ -1,6 +1,6 @@
 """The entities that have jobs of their own: one line each."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,7 +37,7 @@ class Entity:
 
     def load(self, entity_id: int) -> Any:
         """Return the row with all that the mapping reads, or None when it is gone."""
-        rows = self.model._default_manager.select_related(*self.related)  # noqa: SLF001 - Django's public name for it
+        rows = self._all.select_related(*self.related)
         return rows.prefetch_related(*self.prefetched).filter(pk=entity_id).first()
 
     def wish(self, row: Any) -> Wish:
@@ -45,10 +45,25 @@ class Entity:
         account, other = self.accounts(row)
         return Wish(self.kind, row.pk, f"{self.kind.value}:{row.ref_id}", account, other)
 
+    @property
+    def _all(self) -> models.QuerySet[Any]:
+        return self.model._default_manager.all()  # noqa: SLF001 - Django's public name for it
+
+    def rows(self) -> models.QuerySet[Any]:
+        """Return those that are worth a job."""
+        return self._all.filter(self.pushed)
+
     def wishes(self) -> Iterator[Wish]:
         """Return a wish for every row, in chunks from the database."""
-        rows = self.model._default_manager.filter(self.pushed).order_by("pk")  # noqa: SLF001 - Django's public name for it
-        return (self.wish(row) for row in rows.iterator(chunk_size=2000))
+        return (self.wish(row) for row in self.rows().order_by("pk").iterator(chunk_size=2000))
+
+    def wishes_after(self, pk: int, *, most: int) -> list[Wish]:
+        """Return the wishes for the next rows by key, at most so many."""
+        return [self.wish(row) for row in self.rows().filter(pk__gt=pk).order_by("pk")[:most]]
+
+    def wishes_of(self, pks: Collection[int]) -> list[Wish]:
+        """Return the wishes for these rows, where they are worth a job."""
+        return [self.wish(row) for row in self.rows().filter(pk__in=pks).order_by("pk")] if pks else []
 
 
 def _payer_and_owner(subscription: Subscription) -> tuple[str, str]:

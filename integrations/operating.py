@@ -1,20 +1,18 @@
 """What a person does with the sync; each leaves a line in the audit log."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import islice
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from integrations import outbox
-from integrations.entities import ENTITIES, Wish
-from integrations.models import AuditEntry, Connection, EntityKind, JobState, Priority, SyncJob, SyncRecord
-from integrations.tasks import ring, ring_sweep
-
-_CHUNK = 1000
+from integrations import operations, outbox
+from integrations.bulk import backfill, retrying
+from integrations.entities import ENTITIES
+from integrations.models import AuditEntry, Connection, EntityKind, JobState, Operation, Priority, SyncJob, SyncRecord
+from integrations.tasks import ring, ring_operation
 
 
 class Impossible(Exception):  # noqa: N818 - an answer for a person
@@ -46,19 +44,80 @@ def sync_now(*, kind: EntityKind, entity_ids: Sequence[int], actor: User | None,
     return len(jobs)
 
 
-def sync_everything(
-    *, connection: Connection, actor: User | None, now: datetime, priority: Priority = Priority.BACKFILL
-) -> int:
-    """Let every entity be looked at again, parents first; return how many."""
-    count = 0
-    for entity in ENTITIES.values():
-        for wishes in _chunks(entity.wishes()):
-            count += len(
-                outbox.wish(connection=connection, wishes=wishes, now=now, priority=priority, settle=timedelta())
-            )
-    note(actor=actor, action="sync everything", subject=str(connection), now=now, entities=count)
-    transaction.on_commit(ring_sweep, robust=True)
-    return count
+@transaction.atomic
+def sync_everything(*, actor: User | None, now: datetime, afresh: bool = False) -> Operation:
+    """Let every entity be looked at again in the background, parents first.
+
+    `afresh`: the world has changed, so that an earlier one that is under way gives way to this one.
+
+    Raises:
+        Impossible: Zuora is not connected, or one is under way.
+    """
+    connection = _connection()
+    for earlier in Operation.objects.filter(kind=backfill.NAME, finished_at=None) if afresh else ():
+        operations.cancel(operation_id=earlier.pk, now=now)
+    try:
+        operation = backfill.begin(connection=connection, actor=actor, now=now)
+    except operations.AlreadyUnderWay as answer:
+        raise Impossible(str(answer)) from answer
+    note(actor=actor, action="sync everything", subject=str(connection), now=now, entities=operation.total)
+    transaction.on_commit(partial(ring_operation, operation.pk), robust=True)
+    return operation
+
+
+@transaction.atomic
+def retry_cause(*, cause: str, kind: str = "", actor: User | None, now: datetime) -> Operation:
+    """Try all failed jobs of one cause again in the background, or of one kind of entity; empty stands for all.
+
+    Raises:
+        Impossible: nothing failed in that way any more, or Zuora is not connected.
+    """
+    operation = retrying.begin(connection=_connection(), cause=cause, kind=kind, actor=actor, now=now)
+    if operation is None:
+        raise Impossible("Nothing fails in that way any more: it was tried again, or settled, meanwhile.")
+    note(actor=actor, action="retry cause", subject=cause or "every failure", now=now, jobs=operation.total)
+    transaction.on_commit(partial(ring_operation, operation.pk), robust=True)
+    return operation
+
+
+@transaction.atomic
+def pause_operation(*, operation: Operation, actor: User, now: datetime) -> None:
+    """Let work in the background stand where it is.
+
+    Raises:
+        Impossible: it does not run.
+    """
+    if not operations.pause(operation_id=operation.pk):
+        raise Impossible("It does not run any more: there is nothing to pause.")
+    note(actor=actor, action="pause", subject=operation.title, now=now)
+
+
+@transaction.atomic
+def resume_operation(*, operation: Operation, actor: User, now: datetime) -> None:
+    """Let work in the background go on from where it stands.
+
+    Raises:
+        Impossible: it does not stand, or another one took its place.
+    """
+    try:
+        if not operations.resume(operation_id=operation.pk, now=now):
+            raise Impossible("It does not stand: there is nothing to resume.")
+    except operations.AlreadyUnderWay as answer:
+        raise Impossible(str(answer)) from answer
+    note(actor=actor, action="resume", subject=operation.title, now=now)
+    transaction.on_commit(partial(ring_operation, operation.pk), robust=True)
+
+
+@transaction.atomic
+def cancel_operation(*, operation: Operation, actor: User, now: datetime) -> None:
+    """End work in the background where it is; what it did stays done.
+
+    Raises:
+        Impossible: it has ended.
+    """
+    if not operations.cancel(operation_id=operation.pk, now=now):
+        raise Impossible("It has ended already.")
+    note(actor=actor, action="cancel", subject=operation.title, now=now, done=operation.done)
 
 
 @transaction.atomic
@@ -105,9 +164,3 @@ def _connection() -> Connection:
 def _stopped(record: SyncRecord) -> None:
     if not record.is_stopped:
         raise Impossible("Its sync has not stopped: there is nothing to decide.")
-
-
-def _chunks(wishes: Iterable[Wish]) -> Iterator[list[Wish]]:
-    rest = iter(wishes)
-    while chunk := list(islice(rest, _CHUNK)):
-        yield chunk

@@ -11,8 +11,9 @@ from django.conf import settings
 from django.utils import timezone
 from kombu.exceptions import ChannelError, KombuError, OperationalError
 
-from integrations import delivery, outbox, purging, reconcile, usage_delivery, usage_reconcile
+from integrations import delivery, operations, outbox, purging, usage_delivery, usage_reconcile
 from integrations.breaker import next_probe
+from integrations.bulk import KINDS, reconciling
 from integrations.models import Connection, Priority, UsageReconciliation
 from integrations.zuora.tenant import client_for
 
@@ -45,6 +46,24 @@ def ring_sweep() -> None:
         log.warning("The broker is away: the jobs are stored, and swept up when it is back.")
 
 
+def ring_operation(operation_id: int, *, delay: float = 0.0) -> None:
+    """Wake a worker for work in the background; a message that nobody took in time is made up for by the sweep."""
+    try:
+        operate.apply_async((operation_id,), countdown=delay, expires=delay + 60, queue=Priority.CLICK.queue)
+    except (OperationalError, KombuError, OSError):
+        log.warning("The broker is away: the work is stored, and gone on with when it is back.")
+
+
+@shared_task(name="integrations.operate")
+def operate(operation_id: int) -> None:
+    """Go on with work in the background for a moment."""
+    ran = operations.run(operation_id=operation_id, kinds=KINDS, worker=outbox.worker_name(), clock=timezone.now)
+    if ran.ring:
+        ring_sweep()
+    if ran.again is not None:
+        ring_operation(operation_id, delay=ran.again)
+
+
 @shared_task(name="integrations.deliver")
 def deliver(job_id: int) -> None:
     """Push the entity of one job."""
@@ -65,6 +84,8 @@ def sweep() -> None:
     most = _queue_room() if (probes := next_probe(now=now)) is None else probes
     for job_id, priority in outbox.ring_due(now=now, most=most):
         ring([job_id], priority=priority)
+    for operation_id in operations.due(now=now):
+        ring_operation(operation_id)
 
 
 def _queue_room() -> int:
@@ -80,8 +101,10 @@ def _queue_room() -> int:
 @shared_task(name="integrations.reconcile")
 def reconcile_nightly() -> None:
     """Compare digests and enqueue what differs: the net under saves that sent no signal."""
-    reconcile.reconcile(now=timezone.now(), open_client=client_for)
-    ring_sweep()
+    connection = Connection.objects.active().first()
+    if connection is not None:
+        with suppress(operations.AlreadyUnderWay):  # last night's has not ended
+            ring_operation(reconciling.begin(connection=connection, actor=None, now=timezone.now()).pk)
 
 
 @shared_task(name="integrations.purge")

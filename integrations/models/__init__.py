@@ -4,6 +4,7 @@ from integrations.models.connection import Connection
 from integrations.models.delivery import Delivery, DeliveryOutcome, Request
 from integrations.models.job import AccountLock, JobState, SyncJob
 from integrations.models.kinds import EntityKind, Priority, SyncStatus
+from integrations.models.operation import Operation, OperationLine, OperationState
 from integrations.models.reconciliation import UsageDifference, UsageReconciliation
 from integrations.models.record import SyncRecord
 from integrations.models.secret import EncryptedField
@@ -28,6 +29,9 @@ __all__ = [
     "EncryptedField",
     "EntityKind",
     "JobState",
+    "Operation",
+    "OperationLine",
+    "OperationState",
     "Priority",
     "Request",
     "Scope",

@@ -27,7 +27,7 @@ from django.utils import timezone  # noqa: E402
 
 from catalog.models import Plan  # noqa: E402
 from integrations import operating  # noqa: E402
-from integrations.models import Connection, Delivery, JobState, Priority, SyncJob  # noqa: E402
+from integrations.models import Connection, Delivery, JobState, Operation, SyncJob  # noqa: E402
 from integrations.zuora.budget import CallClass, Limits  # noqa: E402
 from integrations.zuora.budget import Priority as Share  # noqa: E402
 from stigg_zuora import celery as program  # noqa: E402
@@ -62,7 +62,7 @@ class Bench:
         """Wait until every job is done; one that failed ends the benchmark."""
 
         def done() -> bool:
-            if SyncJob.objects.open().exists():
+            if Operation.objects.open().exists() or SyncJob.objects.open().exists():
                 return False
             if failed := SyncJob.objects.filter(state=JobState.FAILED).first():
                 raise RuntimeError(f"{failed.key} failed: {failed.reason}")
@@ -91,9 +91,7 @@ class Bench:
         before = cpu_seconds(self.workers), cpu_seconds([self.standin])
         self.deployment.control("DELETE", "requests")
         started = time.perf_counter()
-        operating.sync_everything(
-            connection=self.connection, actor=None, now=timezone.now(), priority=Priority.BACKFILL
-        )
+        operating.sync_everything(actor=None, now=timezone.now())
         self.until_done()
         seconds = time.perf_counter() - started
         counts = self.deployment.control("GET", "counts")

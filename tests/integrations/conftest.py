@@ -10,8 +10,9 @@ from urllib.parse import parse_qsl
 import pytest
 from django.utils import timezone
 
-from integrations import delivery, outbox
-from integrations.models import Connection, EntityKind, SyncJob, SyncRecord
+from integrations import delivery, operations, outbox
+from integrations.bulk import KINDS
+from integrations.models import Connection, EntityKind, Operation, SyncJob, SyncRecord
 from integrations.zuora.auth import Credentials, MemoryTokenStore
 from integrations.zuora.client import Client, new_session
 from integrations.zuora.standin.app import StandIn, create_app
@@ -66,6 +67,17 @@ class World:
             self.now = max(moment for moment in moments if moment is not None)
             self.deliver_due()
         raise AssertionError(f"still waiting: {list(SyncJob.objects.waiting())}")
+
+    def work(self, operation: Operation, rounds: int = 100) -> Operation:
+        """Work in the background until the operation ends or stands; jobs that it stores are delivered."""
+        for _ in range(rounds):
+            operations.run(operation_id=operation.pk, kinds=KINDS, worker="worker", clock=self.clock)
+            operation.refresh_from_db()
+            if not operation.is_open:
+                return operation
+            self.settle()
+            self.now = max(self.now, operation.not_before)
+        raise AssertionError(f"still {operation.state}: {operation.checkpoint}")
 
     def calls(self) -> dict[str, int]:
         """Return how often each endpoint was called since last asked, tokens left out."""

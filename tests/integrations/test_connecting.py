@@ -6,7 +6,7 @@ from django.contrib.auth.models import User
 
 from integrations import connecting
 from integrations.connecting import ConnectionRefused
-from integrations.models import AuditEntry, Connection, EntityKind, JobState, Priority, SyncJob, SyncRecord
+from integrations.models import AuditEntry, Connection, EntityKind, JobState, Operation, SyncJob, SyncRecord
 from integrations.zuora.client import Client
 from integrations.zuora.doctor import Examination, examine
 from integrations.zuora.standin.app import StandIn
@@ -50,7 +50,7 @@ def actions() -> list[str]:
 
 
 def test_connecting_keeps_what_the_examination_found_and_looks_at_everything(actor: User) -> None:
-    plan = PlanFactory.create()
+    PlanFactory.create()
     made = connect(actor, sync_customers=False)
     made.refresh_from_db()
     assert (made.rest_url, made.tenant_id, made.client_id, made.client_secret) == (
@@ -62,7 +62,7 @@ def test_connecting_keeps_what_the_examination_found_and_looks_at_everything(act
     assert (made.key_prefix, made.sync_customers, made.sync_subscriptions) == ("stigg", False, True)
     assert made.findings["custom_fields"] == CUSTOM_FIELDS
     assert (made.connected_at, made.credentials_since) == (NOW, NOW)
-    assert [(job.key, job.priority) for job in SyncJob.objects.all()] == [(f"plan:{plan.ref_id}", Priority.BACKFILL)]
+    assert [(one.title, one.total, one.state) for one in Operation.objects.all()] == [("Sync everything", 1, "WAITING")]
     assert actions() == ["connect", "sync everything"]
 
 
@@ -200,7 +200,6 @@ def test_wrong_new_credentials_leave_the_old_ones(actor: User) -> None:
 def test_a_switch_has_everything_looked_at_again(actor: User) -> None:
     PlanFactory.create()
     made = connect(actor)
-    SyncJob.objects.all().delete()
     connecting.switch(
         connection=made,
         sync_customers=False,
@@ -210,7 +209,9 @@ def test_a_switch_has_everything_looked_at_again(actor: User) -> None:
         now=NOW,
     )
     made.refresh_from_db()
-    assert (made.sync_customers, SyncJob.objects.count()) == (False, 1)
+    assert made.sync_customers is False
+    # What had been looked at under the other switch is looked at again.
+    assert list(Operation.objects.values_list("kind", "state")) == [("backfill", "WAITING"), ("backfill", "CANCELLED")]
     assert AuditEntry.objects.get(action="switch").detail == {
         "sync_customers": False,
         "sync_subscriptions": True,

@@ -5,7 +5,7 @@ import pytest
 from django.test import Client as Browser
 from django.utils import timezone
 
-from integrations.models import AuditEntry, Connection, SyncJob
+from integrations.models import AuditEntry, Connection, Operation, SyncJob
 from integrations.zuora.standin.app import StandIn
 from tests.browser.scene import people
 from tests.factories.catalog import PlanFactory
@@ -88,12 +88,10 @@ def test_an_incomplete_form_names_the_field(browser: Browser) -> None:
 
 @pytest.mark.usefixtures("connection")
 def test_switches_are_saved_and_everything_is_looked_at_again(browser: Browser) -> None:
-    PlanFactory.create(ref_id="pro")
-    SyncJob.objects.all().delete()
     browser.post(f"{ZUORA}switches/", {"sync_subscriptions": "on", "time_zone": "America/New_York"})
     made = Connection.objects.get()
     assert (made.sync_customers, made.sync_subscriptions, made.time_zone) == (False, True, "America/New_York")
-    assert [job.key for job in SyncJob.objects.all()] == ["plan:pro"]
+    assert list(Operation.objects.values_list("kind", "state")) == [("backfill", "WAITING")]
     assert made.client_secret == "demo-secret"
 
 

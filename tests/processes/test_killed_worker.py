@@ -14,7 +14,8 @@ import pytest
 from django.db.models import Q
 
 from integrations import reconcile
-from integrations.models import JobState, SyncJob, SyncRecord, SyncStatus
+from integrations.entities import ENTITIES
+from integrations.models import Connection, JobState, SyncJob, SyncRecord, SyncStatus
 from integrations.zuora.auth import Credentials
 from integrations.zuora.client import Client
 from tests.processes.deployment import CLIENT_ID, CLIENT_SECRET, Deployment, Running
@@ -92,7 +93,9 @@ def assert_in_order(deployment: Deployment) -> None:
     there = {row["Id"] for table in TABLES for row in deployment.rows(table) if row.get("IsLatestVersion", True)}
     assert sorted(SyncRecord.objects.values_list("zuora_id", flat=True)) == sorted(there)
     client = Client(Credentials(deployment.rest_url, CLIENT_ID, CLIENT_SECRET))
-    assert reconcile.reconcile(now=datetime.now(UTC), open_client=lambda _: client).enqueued == 0
+    wishes = [wish for entity in ENTITIES.values() for wish in entity.wishes()]
+    tenant = Connection.objects.get()
+    assert reconcile.differing(connection=tenant, wishes=wishes, client=client, now=datetime.now(UTC)) == []
 
 
 def requests_of(steps: list[str]) -> list[str]:
