@@ -4,9 +4,7 @@ The job is written in the same transaction as the change, so both are stored or 
 commit. `update()` and `bulk_create()` send no signal: the nightly reconcile finds those.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -18,9 +16,10 @@ from django.utils import timezone
 
 from catalog.models import Addon, Coupon, CouponAmount, CouponType, Feature, Plan, Price, PriceAmount, PriceTier
 from integrations import outbox
-from integrations.entities import ENTITIES, Wish, entity_of
+from integrations.collecting import collect
+from integrations.entities import ENTITIES, entity_of
 from integrations.models import Connection, Priority, SyncRecord
-from integrations.tasks import ring, ring_sweep
+from integrations.tasks import ring
 from subscriptions.models import (
     CustomerCoupon,
     PriceOverride,
@@ -83,26 +82,6 @@ ENTITIES_BEHIND: dict[type[models.Model], Callable[[Any], Rows]] = {
     CustomerCoupon: _of_customer_coupon,
 }
 
-_collected: ContextVar[dict[tuple[str, int], Wish] | None] = ContextVar("collected", default=None)
-
-
-@contextmanager
-def collecting() -> Iterator[None]:
-    """Collect the wishes of bulk work: they are stored once at the end of the block, and one bell is rung.
-
-    Use it inside the transaction that the work is done in.
-    """
-    token = _collected.set({})
-    try:
-        yield
-        wishes = _collected.get() or {}
-    finally:
-        _collected.reset(token)
-    connection = Connection.objects.active().first()
-    if connection is not None and wishes:
-        outbox.wish(connection=connection, wishes=list(wishes.values()), now=timezone.now(), priority=Priority.BACKFILL)
-        transaction.on_commit(ring_sweep, robust=True)
-
 
 def wish_for_saved(sender: type[models.Model], instance: models.Model, *, raw: bool = False, **_: Any) -> None:
     """Store the wish to push whatever this row belongs to."""
@@ -143,9 +122,7 @@ def _wish(rows: Rows) -> None:
         for row in rows
         if (entity := entity_of(row)) is not None and getattr(row, "status", "") != "DRAFT"
     ]
-    collected = _collected.get()
-    if collected is not None:
-        collected |= {(wish.kind, wish.entity_id): wish for wish in wishes}
+    if collect(wishes):
         return
     connection = Connection.objects.active().first() if wishes else None
     if connection is None:

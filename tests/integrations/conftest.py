@@ -158,5 +158,4 @@ def world(standin: StandIn, connection: Connection, monkeypatch: pytest.MonkeyPa
     """No message leaves: whoever wants a job delivered calls `settle`."""
     nothing: Callable[..., None] = lambda *_args, **_kwargs: None  # noqa: E731
     monkeypatch.setattr("integrations.receivers.ring", nothing)
-    monkeypatch.setattr("integrations.receivers.ring_sweep", nothing)
     return World(standin, connection, open_client(standin))

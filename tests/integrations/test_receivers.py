@@ -7,10 +7,12 @@ from django.core import serializers
 from django.db import transaction
 from django.db.models import ProtectedError
 from django.db.models.signals import post_delete, post_save, pre_delete
+from django.utils import timezone
 
 from catalog.models import Plan
 from customers.models import Customer
 from integrations import receivers
+from integrations.collecting import collecting
 from integrations.models import Connection, JobState, Priority, SyncJob, SyncRecord
 from subscriptions.models import Subscription
 from tests.factories.catalog import plan_with_prices
@@ -87,17 +89,23 @@ def test_a_loaded_fixture_is_left_to_the_reconcile() -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("world")
-def test_bulk_work_rings_once_at_the_lowest_priority(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bulk_work_is_stored_once_at_the_lowest_priority_and_rings_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     bells: list[str] = []
     monkeypatch.setattr("integrations.receivers.ring", lambda *_a, **_k: bells.append("ring"))
-    monkeypatch.setattr("integrations.receivers.ring_sweep", lambda: bells.append("sweep"))
-    with transaction.atomic(), receivers.collecting():
+    with transaction.atomic(), collecting(now=timezone.now()):
         for number in range(5):
             CustomerFactory.create(ref_id=f"c{number}")
         assert keys() == []
     assert keys() == [f"customer:c{number}" for number in range(5)]
     assert set(SyncJob.objects.values_list("priority", flat=True)) == {Priority.BACKFILL}
-    assert bells == ["sweep"]
+    assert bells == []
+
+
+@pytest.mark.usefixtures("world")
+def test_bulk_work_that_is_only_tried_leaves_nothing(db: None) -> None:  # noqa: ARG001
+    with transaction.atomic(), collecting(now=timezone.now(), keeps=False):
+        CustomerFactory.create(ref_id="c1")
+    assert keys() == []
 
 
 def test_without_a_connection_a_save_is_only_a_save(db: None) -> None:  # noqa: ARG001

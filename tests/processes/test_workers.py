@@ -3,11 +3,12 @@
 import pytest
 import redis
 from django.db import transaction
+from django.utils import timezone
 
 from customers.models import Customer
 from integrations import tasks
+from integrations.collecting import collecting
 from integrations.models import Delivery, DeliveryOutcome, JobState, SyncJob, SyncRecord, SyncStatus
-from integrations.receivers import collecting
 from tests.processes.deployment import Deployment
 from tests.processes.sales import add_seats, publish, sell, sign_up, subscribe
 
@@ -94,8 +95,9 @@ def test_sweep_puts_no_more_messages_into_the_queues_than_a_few(
     with redis.Redis.from_url(deployment.redis_url) as broker:
         broker.flushdb()
         monkeypatch.setattr(tasks, "_QUEUE_ROOM", 10)
-        with transaction.atomic(), collecting():
+        with transaction.atomic(), collecting(now=timezone.now()):
             publish(f"plan-{number}" for number in range(30))
+        tasks.ring_sweep()
         assert (broker.llen("changes"), broker.llen("backfill")) == (1, 0)  # one bell, for a sweep
         tasks.sweep()
         assert broker.llen("backfill") == 9

@@ -1,0 +1,38 @@
+"""Bulk work wishes once: what it saves is collected, and stored as jobs of a backfill at its end."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import datetime
+
+from integrations import outbox
+from integrations.entities import Wish
+from integrations.models import Connection, Priority
+
+_collected: ContextVar[dict[tuple[str, int], Wish] | None] = ContextVar("collected", default=None)
+
+
+@contextmanager
+def collecting(*, now: datetime, keeps: bool = True) -> Iterator[None]:
+    """Collect the wishes of the saves in the block, and store each once at its end; without `keeps` forget them.
+
+    Use it inside the transaction that the work is done in. Nobody is woken: ring once when all of it is committed.
+    """
+    token = _collected.set({})
+    try:
+        yield
+        wishes = _collected.get() or {}
+    finally:
+        _collected.reset(token)
+    connection = Connection.objects.active().first() if keeps and wishes else None
+    if connection is not None:
+        outbox.wish(connection=connection, wishes=list(wishes.values()), now=now, priority=Priority.BACKFILL)
+
+
+def collect(wishes: Iterable[Wish]) -> bool:
+    """Take the wishes where somebody collects them; return whether somebody does."""
+    collected = _collected.get()
+    if collected is None:
+        return False
+    collected |= {(wish.kind, wish.entity_id): wish for wish in wishes}
+    return True
