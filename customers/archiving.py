@@ -3,16 +3,24 @@
 from datetime import datetime
 
 from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.dispatch import Signal
 
 from customers.models import Customer
 
+#: Sent, with `customer` and `now`, in the transaction that archives: customers do not know who depends on them.
+archived = Signal()
 
+
+@transaction.atomic
 def archive(*, customer: Customer, now: datetime) -> None:
-    """Take the customer out of business; raises ValidationError when that has happened already."""
+    """Take the customer out of business, with all that runs; raises ValidationError when that has happened already."""
+    customer.refresh_from_db(from_queryset=Customer.objects.select_for_update())
     if customer.archived_at is not None:
         raise ValidationError(f"{customer} is archived already.")
     customer.archived_at = now
     customer.save(update_fields=["archived_at", "updated_at"])
+    archived.send(sender=Customer, customer=customer, now=now)
 
 
 def unarchive(*, customer: Customer) -> None:

@@ -68,6 +68,11 @@ class Customer(models.Model):
         validators=[validate_metadata],
         help_text='Texts by key, for example {"region": "emea"}.',
     )
+    billing_metadata = models.JSONField(
+        default=dict, blank=True, validators=[validate_metadata], help_text="Texts for the billing system alone."
+    )
+    language = models.CharField(max_length=35, blank=True)
+    timezone = models.CharField(max_length=64, blank=True)
     archived_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)

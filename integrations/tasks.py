@@ -16,6 +16,7 @@ from integrations.breaker import next_probe
 from integrations.bulk import KINDS, reconciling
 from integrations.models import Connection, Priority, UsageReconciliation
 from integrations.zuora.tenant import client_for
+from subscriptions.taking_effect import take_effect
 
 log = structlog.get_logger(__name__)
 #: So many messages may lie in the queues at once. A long backlog stays in the database: what lies long is rung again,
@@ -96,6 +97,12 @@ def _queue_room() -> int:
             with suppress(ChannelError):  # Redis knows no empty queue
                 lying += channel.queue_declare(priority.queue, passive=True).message_count
     return max(0, _QUEUE_ROOM - lying)
+
+
+@shared_task(name="integrations.take_effect")
+def take_effect_by_the_clock() -> None:
+    """Let subscriptions start, change and end whose moment has come."""
+    take_effect(now=timezone.now())
 
 
 @shared_task(name="integrations.reconcile")

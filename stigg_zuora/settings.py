@@ -167,6 +167,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": SYNC_SWEEP_SECONDS,
         "options": {"expires": SYNC_SWEEP_SECONDS, "queue": "click"},
     },
+    "take-effect": {
+        "task": "integrations.take_effect",
+        "schedule": crontab(),  # each minute; what takes effect does so as of its own moment
+        "options": {"expires": 60, "queue": "changes"},
+    },
     "reconcile": {"task": "integrations.reconcile", "schedule": crontab(hour=2, minute=17)},
     "purge": {"task": "integrations.purge", "schedule": crontab(hour=3, minute=43)},
     # A few minutes past the hour: what was used at its end has been reported by then, and later usage is not lost.

@@ -4,9 +4,11 @@ from datetime import datetime
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Q
 
 from catalog.models import BillingPeriod, PricingType
-from subscriptions.models import CancellationTime, Subscription, SubscriptionStatus
+from subscriptions.models import CancellationTime, CancelReason, ScheduledChange, Subscription, SubscriptionStatus
+from subscriptions.models.schedule import OPEN, ScheduleStatus
 from subscriptions.periods import current_period
 
 
@@ -22,18 +24,54 @@ def cancel(*, subscription: Subscription, time: CancellationTime, date: datetime
     subscription.refresh_from_db(from_queryset=Subscription.objects.select_for_update())
     _refuse_the_impossible(subscription, time, date)
     if time == CancellationTime.IMMEDIATE:
-        end = max(now, subscription.start_date)
-        subscription.status = SubscriptionStatus.CANCELED
-        subscription.effective_end_date = end
-    elif time == CancellationTime.END_OF_BILLING_PERIOD:
+        end_at(subscription=subscription, moment=now, reason=CancelReason.IMMEDIATE, now=now)
+        return
+    if time == CancellationTime.END_OF_BILLING_PERIOD:
         end = _end_of_period(subscription, now)
     else:
         end = _checked_date(subscription, date, now)
     subscription.cancellation_time = time
     subscription.cancellation_date = end
+    subscription.save(update_fields=["cancellation_time", "cancellation_date", "updated_at"])
+
+
+@transaction.atomic
+def keep(*, subscription: Subscription) -> None:
+    """Take a cancellation back that has not come to pass; without one nothing happens."""
+    subscription.refresh_from_db(from_queryset=Subscription.objects.select_for_update())
+    if subscription.is_ended:
+        raise ValidationError(f"{subscription} has ended already.")
+    if subscription.cancellation_date is None and not subscription.cancellation_time:
+        return
+    subscription.cancellation_date, subscription.cancellation_time = None, ""
+    subscription.save(update_fields=["cancellation_time", "cancellation_date", "updated_at"])
+
+
+@transaction.atomic
+def end_at(*, subscription: Subscription, moment: datetime, reason: CancelReason, now: datetime) -> None:
+    """End the subscription, which the caller has locked, as of a moment, and not before it began.
+
+    What was to change in it will not; whose plan it was to replace keeps its own.
+    """
+    end = max(moment, subscription.start_date)
+    if subscription.cancellation_date is None or end < subscription.cancellation_date:
+        subscription.cancellation_date = end
+        subscription.cancellation_time = CancellationTime.IMMEDIATE
+    subscription.status = SubscriptionStatus.CANCELED
+    subscription.effective_end_date = end
+    subscription.cancel_reason = reason
     subscription.save(
-        update_fields=["status", "cancellation_time", "cancellation_date", "effective_end_date", "updated_at"]
+        update_fields=[
+            "status",
+            "cancellation_time",
+            "cancellation_date",
+            "effective_end_date",
+            "cancel_reason",
+            "updated_at",
+        ]
     )
+    pending = ScheduledChange.objects.filter(Q(subscription=subscription) | Q(successor=subscription), status__in=OPEN)
+    pending.update(status=ScheduleStatus.CANCELED, settled_at=now)
 
 
 def _refuse_the_impossible(subscription: Subscription, time: CancellationTime, date: datetime | None) -> None:

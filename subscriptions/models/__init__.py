@@ -5,15 +5,34 @@ from subscriptions.models.content import (
     SubscriptionAddon,
     SubscriptionQuantity,
 )
-from subscriptions.models.subscription import CancellationTime, Subscription, SubscriptionStatus
+from subscriptions.models.past import PastTerms
+from subscriptions.models.schedule import OPEN, ChangeType, ScheduledChange, ScheduleStatus
+from subscriptions.models.subscription import (
+    CancellationTime,
+    CancelReason,
+    PaymentCollection,
+    PaymentCollectionMethod,
+    Subscription,
+    SubscriptionStatus,
+    TrialEndBehavior,
+)
 
 __all__ = [
+    "OPEN",
+    "CancelReason",
     "CancellationTime",
+    "ChangeType",
     "CustomerCoupon",
+    "PastTerms",
+    "PaymentCollection",
+    "PaymentCollectionMethod",
     "PriceOverride",
     "PriceOverrideTier",
+    "ScheduleStatus",
+    "ScheduledChange",
     "Subscription",
     "SubscriptionAddon",
     "SubscriptionQuantity",
     "SubscriptionStatus",
+    "TrialEndBehavior",
 ]

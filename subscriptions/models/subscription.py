@@ -30,6 +30,40 @@ class CancellationTime(models.TextChoices):
     SPECIFIC_DATE = "SPECIFIC_DATE"
 
 
+class CancelReason(models.TextChoices):
+    """Why it ended, as Stigg's REST API spells it."""
+
+    UPGRADE_OR_DOWNGRADE = "UPGRADE_OR_DOWNGRADE", "Upgrade or downgrade"
+    CANCELLED_BY_BILLING = "CANCELLED_BY_BILLING", "Cancelled in the billing system"
+    EXPIRED = "EXPIRED", "Expired"
+    DETACH_BILLING = "DETACH_BILLING", "Billing was detached"
+    TRIAL_ENDED = "TRIAL_ENDED", "The trial ended"
+    TRIAL_CONVERTED = "TRIAL_CONVERTED", "The trial was converted"
+    PENDING_PAYMENT_EXPIRED = "PENDING_PAYMENT_EXPIRED", "The payment never came"
+    IMMEDIATE = "Immediate", "Cancelled at once"
+    SCHEDULED = "ScheduledCancellation", "Cancelled for that date"
+    CUSTOMER_ARCHIVED = "CustomerArchived", "The customer was archived"
+    AUTO_RULE = "AutoCancellationRule", "By a rule"
+
+
+class TrialEndBehavior(models.TextChoices):
+    CONVERT_TO_PAID = "CONVERT_TO_PAID", "Becomes paid"
+    CANCEL_SUBSCRIPTION = "CANCEL_SUBSCRIPTION", "Ends"
+
+
+class PaymentCollection(models.TextChoices):
+    NOT_REQUIRED = "NOT_REQUIRED", "Not required"
+    PROCESSING = "PROCESSING", "Processing"
+    ACTION_REQUIRED = "ACTION_REQUIRED", "Action required"
+    FAILED = "FAILED", "Failed"
+
+
+class PaymentCollectionMethod(models.TextChoices):
+    CHARGE = "CHARGE", "Charge"
+    INVOICE = "INVOICE", "Invoice"
+    NONE = "NONE", "None"
+
+
 def validate_object(value: Any) -> None:
     """Refuse, with ValidationError, what is not a JSON object."""
     if not isinstance(value, dict):
@@ -61,9 +95,20 @@ class Subscription(models.Model):
     status = models.CharField(max_length=15, choices=SubscriptionStatus, default=SubscriptionStatus.ACTIVE)
     start_date = models.DateTimeField()
     trial_end_date = models.DateTimeField(null=True, blank=True)
+    trial_end_behavior = models.CharField(
+        "at the trial's end", max_length=19, choices=TrialEndBehavior, default=TrialEndBehavior.CONVERT_TO_PAID
+    )
     cancellation_date = models.DateTimeField(null=True, blank=True)
     cancellation_time = models.CharField(max_length=21, choices=CancellationTime, blank=True)
+    cancel_reason = models.CharField(max_length=23, choices=CancelReason, blank=True)
     effective_end_date = models.DateTimeField(null=True, blank=True)
+    effective_from = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When what it holds now took effect; empty: at its start."
+    )
+    payment_collection = models.CharField(
+        max_length=15, choices=PaymentCollection, default=PaymentCollection.NOT_REQUIRED
+    )
+    payment_collection_method = models.CharField(max_length=7, choices=PaymentCollectionMethod, blank=True)
     resource_id = models.CharField(
         max_length=255, blank=True, help_text="The workspace, site or other scope it is for."
     )
@@ -101,6 +146,16 @@ class Subscription(models.Model):
                 violation_error_message="Cancelling at a specific date needs the date: fill in the cancellation date.",
             ),
         ]
+        # What the clock looks for each minute, among however many subscriptions that stay as they are.
+        indexes = [
+            models.Index(fields=["start_date"], condition=Q(status="NOT_STARTED"), name="subscription_to_start"),
+            models.Index(fields=["trial_end_date"], condition=Q(status="IN_TRIAL"), name="subscription_trial_to_end"),
+            models.Index(
+                fields=["cancellation_date"],
+                condition=Q(cancellation_date__isnull=False) & ~Q(status__in=["CANCELED", "EXPIRED"]),
+                name="subscription_to_end",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.ref_id
@@ -117,6 +172,11 @@ class Subscription(models.Model):
     @property
     def is_ended(self) -> bool:
         return self.status in {SubscriptionStatus.CANCELED, SubscriptionStatus.EXPIRED}
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its customer has it now: paid, free, or in trial."""
+        return self.status in {SubscriptionStatus.ACTIVE, SubscriptionStatus.IN_TRIAL}
 
     @property
     def is_trial(self) -> bool:
