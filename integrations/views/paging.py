@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from django.db.models import Model, QuerySet
+from django.http import HttpRequest
 
 M = TypeVar("M", bound=Model)
 
@@ -32,3 +33,8 @@ def page_of(rows: QuerySet[M], *, key: str, after: str = "", before: str = "", s
     keys = [str(getattr(row, name)) for row in (found[:1] + found[-1:])]
     earlier, later = (more, True) if backwards else (bool(after), more)
     return Page(found, keys[0] if keys and earlier else "", keys[-1] if keys and later else "")
+
+
+def edges_of(request: HttpRequest) -> dict[str, str]:
+    """Return the keys that an address pages by, where the key is a number: anything else is left out."""
+    return {name: key for name in ("after", "before") if (key := request.GET.get(name, "")).isdecimal()}
