@@ -79,6 +79,7 @@ class Customer(models.Model):
 
     class Meta:
         ordering = ["ref_id"]
+        indexes = [models.Index(fields=["name", "ref_id"], name="customer_by_name")]
         constraints = [
             models.CheckConstraint(
                 condition=Q(billing_currency="") | Q(billing_currency__regex=r"^[A-Z]{3}$"),

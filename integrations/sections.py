@@ -1,10 +1,14 @@
 """The console's parts, one for each kind of entity that has jobs: what `integrations.entities` lists, these show."""
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from django.db.models import Model, Q, QuerySet
+from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import BooleanField, F, Func, Model, Q, QuerySet, Value
+from django.db.models.sql.compiler import SQLCompiler
 from django.http import Http404
 from django.urls import NoReverseMatch, reverse
 
@@ -12,6 +16,23 @@ from integrations.entities import ENTITIES, Entity
 from integrations.models import EntityKind
 
 _SEARCHED = ("ref_id", "display_name", "name", "email")
+#: Of these there may be a million.
+_INDEXED = {EntityKind.CUSTOMER, EntityKind.SUBSCRIPTION}
+#: What stands between words: everything in ASCII but letters and digits.
+_BETWEEN = r"[\x00-\x2f:-@\[-`{-\x7f]"
+_LOOKS_LIKE_AN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:|+-]*")
+
+
+class _HaveWords(Func):
+    """Whether a row's `words` fit: a column that migrations add on PostgreSQL, beside `ref_id`."""
+
+    output_field = BooleanField()
+
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **_: Any) -> tuple[str, Any]:  # type: ignore[override]  # a column, not a call
+        del connection
+        ref_id, wanted = self.get_source_expressions()
+        sql, params = compiler.compile(wanted)
+        return f'({compiler.quote_name_unless_alias(ref_id.alias)}."words" @@ {sql}::tsquery)', params
 
 
 @dataclass(frozen=True)
@@ -44,14 +65,39 @@ class Section:
     def rows(self) -> QuerySet[Any]:
         return self.model._default_manager.all()  # noqa: SLF001
 
+    @cached_property
+    def name_field(self) -> str:
+        """The field that holds its name, or nothing where it has only an id."""
+        return next((name for name in ("display_name", "name") if name in self._fields), "")
+
+    @cached_property
+    def _fields(self) -> set[str]:
+        return {field.name for field in self.model._meta.get_fields()}  # noqa: SLF001
+
     def search(self, text: str) -> Q:
-        """Return the condition for rows that hold the text in their id, name or e-mail address."""
-        fields = {field.name for field in self.model._meta.get_fields()}  # noqa: SLF001
+        """Return the condition for rows with words in their id, name or e-mail address that begin with those given.
+
+        A text that looks like an id, and with which ids begin, finds these alone: it is sought along the ids.
+        """
+        if self._is_beginning_of_an_id(text):
+            return Q(ref_id__startswith=text, ref_id__gte=text)
+        words = [word for word in re.split(_BETWEEN, text.lower()) if word]
+        if not words:
+            return Q(pk__in=[])
+        if self.kind in _INDEXED and connection.vendor == "postgresql":
+            wanted = " & ".join(f"'{word}':*" for word in words)
+            return Q(_HaveWords(F("ref_id"), Value(wanted)))
         found = Q()
-        for name in _SEARCHED:
-            if name in fields:
-                found |= Q(**{f"{name}__icontains": text})
+        names = [name for name in _SEARCHED if name in self._fields]
+        for word in words:
+            pattern = f"(^|{_BETWEEN}){re.escape(word)}"
+            found &= Q(*((f"{name}__iregex", pattern) for name in names), _connector=Q.OR)
         return found
+
+    def _is_beginning_of_an_id(self, text: str) -> bool:
+        if not _LOOKS_LIKE_AN_ID.fullmatch(text) or text.isalpha():
+            return False
+        return self.rows.filter(ref_id__startswith=text, ref_id__gte=text).exists()
 
     def get(self, ref_id: str) -> Any:
         """Return the entity with this Stigg id.

@@ -3,7 +3,7 @@ from integrations.models.audit import AuditEntry
 from integrations.models.connection import Connection
 from integrations.models.delivery import Delivery, DeliveryOutcome, Request
 from integrations.models.job import AccountLock, JobState, SyncJob
-from integrations.models.kinds import EntityKind, Priority, SyncStatus
+from integrations.models.kinds import EntityKind, Priority, Standing, SyncStatus
 from integrations.models.operation import Operation, OperationLine, OperationState
 from integrations.models.reconciliation import UsageDifference, UsageReconciliation
 from integrations.models.record import SyncRecord
@@ -35,6 +35,7 @@ __all__ = [
     "Priority",
     "Request",
     "Scope",
+    "Standing",
     "SyncJob",
     "SyncRecord",
     "SyncStatus",

@@ -23,6 +23,16 @@ class SyncStatus(models.TextChoices):
     NO_SYNC_REQUIRED = "NO_SYNC_REQUIRED", "Will not be synced"
 
 
+class Standing(models.TextChoices):
+    """Where an entity stands, as lists and counts tell it: the status, and whether what is not synced is in Zuora."""
+
+    FAILED = "failed", "Failed"
+    NOT_SYNCED = "not-synced", "Will not be synced"
+    PENDING = "pending", "Pending"
+    STOPPED = "stopped", "Linked, sync stopped"
+    SYNCED = "synced", "Synced"
+
+
 class Priority(models.IntegerChoices):
     """A click goes before usage, usage before changes, changes before a backfill."""
 

@@ -1,53 +1,26 @@
 """Lists and pages of what is synced, and what a person may do with one of them."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.utils import timezone
 
 from integrations import operating
-from integrations.models import Connection, Request, SyncJob, SyncRecord, SyncStatus
+from integrations.models import Connection, Request, SyncJob, SyncRecord
 from integrations.sections import Section
 from integrations.views.access import actor, operators, viewers
 from integrations.views.answers import page_or_part
 from integrations.views.contents import contents_of
+from integrations.views.exports import as_csv
+from integrations.views.listing import COLUMNS, FILTERS, SORTS, Column, Listing, cells
 from integrations.views.overview import active_connection
-from integrations.views.paging import page_of
 
 PAGE_SIZE = 50
 _REQUESTS_SHOWN = 20
-#: What a list can be filtered by, in the order of the choice.
-FILTERS = {
-    "pending": ("Pending", Q(status=SyncStatus.PENDING)),
-    "synced": ("Synced", Q(status=SyncStatus.SUCCESS)),
-    "failed": ("Failed", Q(status=SyncStatus.ERROR)),
-    "not-synced": ("Will not be synced", Q(status=SyncStatus.NO_SYNC_REQUIRED, zuora_id="")),
-    "stopped": ("Linked, sync stopped", Q(status=SyncStatus.NO_SYNC_REQUIRED) & ~Q(zuora_id="")),
-    "none": ("Not in Zuora", Q()),
-}
-
-
-@dataclass(frozen=True)
-class Row:
-    """An entity with what we know of its far side."""
-
-    entity: Any
-    record: SyncRecord | None
-    url: str
-
-
-def _with_status(rows: QuerySet[Any], *, section: Section, connection: Connection | None, status: str) -> QuerySet[Any]:
-    if status not in FILTERS:
-        return rows
-    records = SyncRecord.objects.filter(connection=connection, kind=section.kind, root_id=OuterRef("pk"))
-    if status == "none":
-        return rows.filter(~Exists(records))
-    return rows.filter(Exists(records.filter(FILTERS[status][1])))
 
 
 def _records(connection: Connection | None, *, kind: str, ids: Iterable[int]) -> list[SyncRecord]:
@@ -62,28 +35,27 @@ def _records(connection: Connection | None, *, kind: str, ids: Iterable[int]) ->
 
 @viewers
 def entity_list(request: HttpRequest, section: Section) -> HttpResponse:
-    connection = active_connection()
-    text, status = request.GET.get("q", "").strip(), request.GET.get("status", "")
-    rows = section.rows.filter(section.search(text)) if text else section.rows
-    page = page_of(
-        _with_status(rows, section=section, connection=connection, status=status),
-        key="ref_id",
-        after=request.GET.get("after", ""),
-        before=request.GET.get("before", ""),
-        size=PAGE_SIZE,
-    )
-    records = _roots(connection, section=section, ids=[row.pk for row in page.rows])
+    listing = Listing.asked_for(section, active_connection(), request.GET)
+    rows, page = listing.page(after=request.GET.get("after", ""), before=request.GET.get("before", ""), size=PAGE_SIZE)
     context = {
         "section": section,
         "page": section.slug,
-        "rows": [Row(row, records.get(row.pk), section.url(row.ref_id)) for row in page.rows],
+        "listing": listing,
+        "rows": rows,
         "slice": page,
-        "query": {"q": text, "status": status},
-        "filters": [(slug, label) for slug, (label, _) in FILTERS.items()],
+        "columns": [Column.of(listing, name) for name in SORTS if section.name_field or name != "name"],
+        "filters": FILTERS.items(),
     }
     return page_or_part(
         request, page="integrations/entity_list.html", part="integrations/entity_rows.html", context=context
     )
+
+
+@viewers
+def entity_export(request: HttpRequest, section: Section) -> HttpResponseBase:
+    """Answer with the whole list as it is filtered and sorted."""
+    listing = Listing.asked_for(section, active_connection(), request.GET)
+    return as_csv(map(cells, listing.rows()), name=f"{section.slug}.csv", header=COLUMNS)
 
 
 def _roots(connection: Connection | None, *, section: Section, ids: list[int]) -> dict[int, SyncRecord]:

@@ -6,11 +6,12 @@ from datetime import datetime
 from django.db.models import Count, Min, Q
 from django.http import HttpRequest, HttpResponse
 
-from integrations.models import Connection, Delivery, JobState, SyncJob, SyncRecord, SyncStatus
+from integrations.models import Connection, Delivery, JobState, SyncJob, SyncRecord
 from integrations.problems import causes_of, problems
 from integrations.sections import SECTIONS, Section
 from integrations.views.access import viewers
 from integrations.views.answers import page_or_part
+from integrations.views.remembering import remembered
 
 _CAUSES_SHOWN = 8
 _DELIVERIES_SHOWN = 10
@@ -35,33 +36,12 @@ def active_connection() -> Connection | None:
 
 def counts_of(connection: Connection) -> list[Counts]:
     """Return the counts of every section, in one query."""
-    stopped = Q(status=SyncStatus.NO_SYNC_REQUIRED) & ~Q(zuora_id="")
-    rows = (
-        SyncRecord.objects.filter(connection=connection)
-        .roots()
-        .order_by()
-        .values("kind", "status")
-        .annotate(count=Count("pk"), stopped=Count("pk", filter=stopped))
-    )
-    found = {(row["kind"], row["status"]): (row["count"], row["stopped"]) for row in rows}
-
-    def of(section: Section, status: SyncStatus) -> tuple[int, int]:
-        return found.get((section.kind.value, status.value), (0, 0))
-
-    counts = []
-    for section in SECTIONS.values():
-        not_synced, stopped_there = of(section, SyncStatus.NO_SYNC_REQUIRED)
-        counts.append(
-            Counts(
-                section,
-                pending=of(section, SyncStatus.PENDING)[0],
-                synced=of(section, SyncStatus.SUCCESS)[0],
-                failed=of(section, SyncStatus.ERROR)[0],
-                not_synced=not_synced - stopped_there,
-                stopped=stopped_there,
-            )
-        )
-    return counts
+    kinds = [section.kind for section in SECTIONS.values()]
+    rows = SyncRecord.objects.filter(connection=connection, kind__in=kinds).order_by().values_list("kind", "standing")
+    found: dict[str, dict[str, int]] = {}
+    for kind, standing, count in rows.annotate(count=Count("*")):
+        found.setdefault(kind, {})[standing.replace("-", "_")] = count
+    return [Counts(section, **found.get(section.kind.value, {})) for section in SECTIONS.values()]
 
 
 def _backlog(connection: Connection) -> dict[str, int | datetime | None]:
@@ -83,11 +63,13 @@ def overview(request: HttpRequest) -> HttpResponse:
     context: dict[str, object] = {"connection": connection, "page": "overview"}
     if connection:
         causes = causes_of(problems(connection))
+        counts = remembered(f"counts-{connection.pk}", lambda: counts_of(connection))
         context |= {
             "backlog": _backlog(connection),
             "causes": causes[:_CAUSES_SHOWN],
             "failed": sum(cause.count for cause in causes),
-            "counts": counts_of(connection),
+            "counts": counts.value,
+            "counted_at": counts.counted_at,
             "deliveries": Delivery.objects.filter(job__connection=connection).select_related("job")[:_DELIVERIES_SHOWN],
         }
     return page_or_part(

@@ -18,8 +18,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tests.bench import standin
-from tests.bench.report import standin_table, sync_table
+from tests.bench import pages, standin
+from tests.bench.report import pages_table, standin_table, sync_table
 from tests.servers import postgres, redis_server
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,6 +49,9 @@ def options_from(arguments: list[str] | None = None) -> argparse.Namespace:
         "--database", choices=("postgresql", "sqlite", "both"), default="postgresql", help="(%(default)s)"
     )
     parser.add_argument("--no-standin", action="store_true", help="leave out how fast the stand-in itself is")
+    parser.add_argument(
+        "--rows", type=int, default=1_000_000, help="customers on the console's pages; 0 leaves them out (%(default)s)"
+    )
     return parser.parse_args(arguments)
 
 
@@ -95,6 +98,9 @@ def main() -> None:
         found = sync(kind, options)
         results["sync"].append(found)
         print(sync_table(found), flush=True)
+    if options.rows:
+        results["pages"] = pages.run(customers=options.rows)
+        print(pages_table(results["pages"]), flush=True)
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(results, indent=2) + "\n")
     print(f"Written to {RESULTS.relative_to(ROOT)}.")

@@ -22,6 +22,12 @@ def standin_table(results: Iterable[Mapping[str, Any]]) -> str:
     return table(head, rows) + "\n"
 
 
+def pages_table(found: Mapping[str, Any]) -> str:
+    head = [f"The server's time of a page, {found['customers']:,} customers and records", "best ms", "p50 ms", "p95 ms"]
+    rows = ([name, one["best_ms"], one["p50_ms"], one["p95_ms"]] for name, one in found["pages"].items())
+    return table(head, rows) + f"\n\nThe database was filled in {found['fill_seconds']} seconds.\n"
+
+
 def sync_table(found: Mapping[str, Any]) -> str:
     where = f"{found['workers']} x {found['threads']} threads, {found['database']}, {found['cores']} cores"
     idle, busy = found["latency_idle"], found["latency_busy"]

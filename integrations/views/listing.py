@@ -1,0 +1,189 @@
+"""What a list shows: the entities of a section that are searched for, filtered by status, in an order.
+
+An order by id or name runs along the entities, an order by status or by since when along the records. So does a filter
+by status: those that failed last may be the last of a million by id. What nobody has asked to sync has no record: a
+filter of its own lists it, and orders by what only a record knows leave it out.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Exists, OuterRef, QuerySet
+
+from integrations.links import link_into_tenant
+from integrations.models import Connection, Standing, SyncRecord
+from integrations.sections import Section
+from integrations.views.paging import Page, page_of
+
+NONE = "none"
+#: What a list can be filtered by, in the order of the choice.
+FILTERS: dict[str, str] = {
+    **{
+        standing.value: str(standing.label)
+        for standing in (Standing.PENDING, Standing.SYNCED, Standing.FAILED, Standing.NOT_SYNCED, Standing.STOPPED)
+    },
+    NONE: "Not in Zuora",
+}
+#: What a list can be sorted by, and its words as a column's head.
+SORTS = {"name": "Name", "id": "Stigg id", "status": "Sync status", "since": "Since"}
+_EXPORTED_AT_ONCE = 1000
+
+
+@dataclass(frozen=True)
+class Row:
+    """An entity with what we know of its far side."""
+
+    entity: Any
+    record: SyncRecord | None
+    url: str
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A list as its address asks for it; a word that makes no sense asks for nothing."""
+
+    section: Section
+    connection: Connection | None
+    text: str = ""
+    status: str = ""
+    sort: str = "id"
+
+    @classmethod
+    def asked_for(cls, section: Section, connection: Connection | None, words: Any) -> "Listing":
+        """Return the list that the words of an address (`q`, `status`, `sort`) ask for."""
+        status, sort = words.get("status", ""), words.get("sort", "")
+        sorts = [name for name in SORTS if section.name_field or name != "name"]
+        return cls(
+            section,
+            connection,
+            words.get("q", "").strip(),
+            status if status in FILTERS else "",
+            sort if sort.removeprefix("-") in sorts else "id",
+        )
+
+    @property
+    def column(self) -> str:
+        """The name of what it is sorted by."""
+        return self.sort.removeprefix("-")
+
+    @property
+    def leaves_out(self) -> bool:
+        """Whether its order leaves out what nobody has asked to sync, although no filter does."""
+        return self._along_records and not self.status
+
+    @property
+    def _along_records(self) -> bool:
+        if self.connection is None or self.status == NONE:
+            return False
+        return self.column in {"status", "since"} or (bool(self.status) and self.column == "id")
+
+    def page(self, *, after: str = "", before: str = "", size: int) -> tuple[list[Row], Page[Any]]:
+        """Return a page of the list: three queries, and one more where an id is searched for."""
+        rows = self._records() if self._along_records else self._entities()
+        page: Page[Any] = page_of(rows, key=self._key(), after=after, before=before, size=size)
+        return self._rows(page.rows), page
+
+    def rows(self) -> Iterator[Row]:
+        """Return the whole list, read a part at a time."""
+        after = ""
+        while True:
+            rows, page = self.page(after=after, size=_EXPORTED_AT_ONCE)
+            yield from rows
+            after = page.after
+            if not after:
+                return
+
+    def _key(self) -> Sequence[str]:
+        fields = {
+            "id": ["key" if self._along_records else "ref_id"],
+            "name": [self.section.name_field, "ref_id"],
+            "status": ["standing", "key"] if self._along_records else ["ref_id"],
+            "since": ["status_since", "id"] if self._along_records else ["ref_id"],
+        }[self.column]
+        return [f"-{field}" for field in fields] if self.sort.startswith("-") else fields
+
+    def _found(self) -> QuerySet[Any]:
+        rows = self.section.rows
+        return rows.filter(self.section.search(self.text)) if self.text else rows
+
+    def _roots(self) -> QuerySet[SyncRecord]:
+        return SyncRecord.objects.filter(connection=self.connection, kind=self.section.kind)
+
+    def _records(self) -> QuerySet[SyncRecord]:
+        records = self._roots().filter(standing=self.status) if self.status else self._roots()
+        # One whose entity was deleted is no row of the list.
+        return records.filter(Exists(self._found().filter(pk=OuterRef("root_id"))))
+
+    def _entities(self) -> QuerySet[Any]:
+        rows = self._found()
+        if not self.status:
+            return rows
+        records = self._roots().filter(root_kind=self.section.kind, root_id=OuterRef("pk"))
+        if self.status == NONE:
+            return rows.filter(~Exists(records))
+        return rows.filter(Exists(records.filter(standing=self.status)))
+
+    def _rows(self, found: list[Any]) -> list[Row]:
+        """Bring the entities and their records together, in the order of those that were found."""
+        if self._along_records:
+            records = {record.root_id: record for record in found}
+            entities = self.section.rows.in_bulk(list(records))
+            order = [root_id for root_id in records if root_id in entities]
+        else:
+            entities = {row.pk: row for row in found}
+            ids = list(entities)
+            records = {one.root_id: one for one in self._roots().filter(root_kind=self.section.kind, root_id__in=ids)}
+            order = ids
+        for record in records.values():
+            record.connection = self.connection
+        return [Row(entities[pk], records.get(pk), self.section.url(entities[pk].ref_id)) for pk in order]
+
+
+@dataclass(frozen=True)
+class Column:
+    """The head of a column by which a list can be sorted; `order` is what `aria-sort` calls its present one."""
+
+    label: str
+    order: str
+    sort: str
+
+    @classmethod
+    def of(cls, listing: Listing, name: str) -> "Column":
+        """Return the head: choosing it sorts by it, and choosing it again turns the order around."""
+        if listing.column != name:
+            return cls(SORTS[name], "none", name)
+        descends = listing.sort.startswith("-")
+        return cls(SORTS[name], "descending" if descends else "ascending", name if descends else f"-{name}")
+
+
+#: The columns of an export.
+COLUMNS = (
+    "Stigg id",
+    "Name",
+    "Sync status",
+    "Since (UTC)",
+    "Billing ID",
+    "Zuora ID",
+    "Link into Zuora",
+    "What happened",
+    "What to do",
+)
+
+
+def cells(row: Row) -> list[str]:
+    """Return what an export says of a row, column by column."""
+    record = row.record
+    if record is None:
+        return [row.entity.ref_id, str(row.entity), FILTERS[NONE], "", "", "", "", "", ""]
+    return [
+        row.entity.ref_id,
+        str(row.entity),
+        FILTERS[record.standing],
+        f"{record.status_since:%Y-%m-%d %H:%M:%S}",
+        record.zuora_number or record.zuora_id,
+        record.zuora_id,
+        link_into_tenant(record),
+        record.error,
+        record.cure,
+    ]

@@ -1,0 +1,78 @@
+"""How long the console's pages take with a million customers: `python -m tests.bench.pages`.
+
+Fills a PostgreSQL of its own with customers, a record of each, and jobs as a deployment has them that failed a while
+ago, then asks for each page many times over, in the process: what is measured is the server's time, from the request
+to the last byte, without a network. `--explain` prints PostgreSQL's plans of what took longest.
+"""
+
+import argparse
+import json
+import os
+import secrets
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.servers import postgres
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(*, customers: int, repeats: int = 20, explain: bool = False) -> dict[str, Any]:
+    """Fill a database of its own, and measure every page; milliseconds."""
+    with tempfile.TemporaryDirectory(prefix="szp-") as name:
+        directory = Path(name)
+        directory.chmod(0o755)  # PostgreSQL may run as another user
+        with postgres(directory / "postgres") as database_url:
+            environment = {
+                **os.environ,
+                "DATABASE_URL": database_url,
+                "DJANGO_SETTINGS_MODULE": "stigg_zuora.settings",
+                "ENCRYPTION_KEYS": "bWFkZS11cC1mb3ItdGhlLXRlc3RzLW5vdC1zZWNyZXQ=",
+                "LOG_LEVEL": "ERROR",
+                "SECRET_KEY": secrets.token_urlsafe(64),
+                "VAR_DIR": name,
+            }
+            migrate = [sys.executable, "manage.py", "migrate", "--verbosity=0"]
+            subprocess.run(migrate, cwd=ROOT, env=environment, check=True)  # noqa: S603 - our own program
+            options = json.dumps({"customers": customers, "repeats": repeats, "explain": explain})
+            command = [sys.executable, "-m", "tests.bench.pages_asked", options]
+            done = subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE)  # noqa: S603
+            found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+            return found
+
+
+@contextmanager
+def stopwatch(seconds: list[float]) -> Iterator[None]:
+    started = time.perf_counter()
+    yield
+    seconds.append(time.perf_counter() - started)
+
+
+def figures(seconds: list[float]) -> dict[str, float]:
+    """Return the fastest, the median and the slowest twentieth, in milliseconds."""
+    p95 = statistics.quantiles(seconds, n=20, method="inclusive")[-1] if len(seconds) > 1 else seconds[0]
+    return {
+        "best_ms": round(min(seconds) * 1000, 1),
+        "p50_ms": round(statistics.median(seconds) * 1000, 1),
+        "p95_ms": round(p95 * 1000, 1),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.pages", description=__doc__)
+    parser.add_argument("--customers", type=int, default=1_000_000, help="and as many records (%(default)s)")
+    parser.add_argument("--repeats", type=int, default=20, help="requests of each page (%(default)s)")
+    parser.add_argument("--explain", action="store_true", help="print the plans of the slowest pages' queries")
+    options = parser.parse_args()
+    print(json.dumps(run(**vars(options)), indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,263 @@
+"""Lists of entities: every order and filter, to the end and back, and as a file."""
+
+import csv
+import io
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from pytest_django.fixtures import DjangoAssertNumQueries
+
+from customers.models import Customer
+from integrations.models import Connection, EntityKind, SyncRecord, SyncStatus
+from integrations.sections import SECTIONS
+from integrations.views import listing
+from integrations.views.listing import FILTERS, Listing
+from tests.browser.scene import people
+from tests.factories.catalog import PlanFactory
+from tests.factories.customers import CustomerFactory
+from tests.factories.subscriptions import SubscriptionFactory
+
+pytestmark = [pytest.mark.engine, pytest.mark.django_db]
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+STATES = [
+    (SyncStatus.PENDING, ""),
+    (SyncStatus.SUCCESS, "a" * 32),
+    (SyncStatus.ERROR, ""),
+    (SyncStatus.NO_SYNC_REQUIRED, ""),
+    (SyncStatus.NO_SYNC_REQUIRED, "b" * 32),
+]
+SORTS = ["id", "name", "status", "since"]
+ORDERS: dict[str, Callable[[Customer, SyncRecord], Any]] = {
+    "id": lambda row, _: row.ref_id,
+    "name": lambda row, _: (row.name, row.ref_id),
+    "status": lambda _, record: (record.standing, record.key),
+    "since": lambda _, record: (record.status_since, record.pk),
+}
+
+
+@pytest.fixture
+def browser(connection: Connection) -> Client:
+    del connection
+    logged_in = Client()
+    logged_in.force_login(people()["Viewer"])
+    return logged_in
+
+
+def record_of(connection: Connection, customer: Customer, number: int, **values: Any) -> SyncRecord:
+    status, zuora_id = STATES[number % 5]
+    kinds = {"kind": EntityKind.CUSTOMER, "root_kind": EntityKind.CUSTOMER}
+    record = SyncRecord(
+        connection=connection, key=f"customer:{customer.ref_id}", root_id=customer.pk, status=status, zuora_id=zuora_id,
+        status_since=NOW - timedelta(hours=number // 4), **kinds, **values,
+    )  # fmt: skip
+    record.save()
+    return record
+
+
+@pytest.fixture
+def customers(connection: Connection) -> list[tuple[Customer, SyncRecord | None]]:
+    """Twelve customers: every status more than once, names and moments with ties; nobody asked for the last two."""
+    made = Customer.objects.bulk_create(
+        Customer(ref_id=f"c{number * 7 % 12:02}", name=("Birch", "Aurora", "")[number % 3]) for number in range(12)
+    )
+    for number, customer in enumerate(made[:-2]):
+        record_of(connection, customer, number)
+    # What was deleted without anybody hearing of it, and what another tenant had, is not listed.
+    record_of(connection, Customer(pk=999_999, ref_id="gone"), 1)
+    records = {record.root_id: record for record in SyncRecord.objects.all()}
+    return [(customer, records.get(customer.pk)) for customer in made]
+
+
+@pytest.mark.parametrize("status", ["", *FILTERS])
+@pytest.mark.parametrize("sort", [*SORTS, *(f"-{name}" for name in SORTS)])
+def test_every_order_under_every_filter_is_whole_forwards_and_backwards(
+    connection: Connection, customers: list[tuple[Customer, SyncRecord | None]], sort: str, status: str
+) -> None:
+    asked = Listing(SECTIONS["customers"], connection, status=status, sort=sort)
+    column = sort.strip("-")
+    if status == "none":
+        rows = [(row, record) for row, record in customers if not record]
+        column = "name" if column == "name" else "id"
+    else:
+        rows = [
+            (row, record)
+            for row, record in customers
+            if (record is None and not status and column in {"id", "name"})
+            or (record is not None and status in {"", record.standing})
+        ]
+    whole = [row for row, _ in sorted(rows, key=lambda pair: ORDERS[column](*pair), reverse=sort[0] == "-")]  # type: ignore[arg-type]  # orders along records have them
+
+    there, page = asked.page(size=2)
+    seen, last = list(there), there
+    while page.after:
+        last, page = asked.page(after=page.after, size=2)
+        seen += last
+    assert [row.entity for row in seen] == whole
+    assert [row.record for row in seen] == [dict(customers)[row.entity] for row in seen]
+    back = last
+    while page.before:
+        there, page = asked.page(before=page.before, size=2)
+        back = there + back
+    assert [row.entity for row in back] == whole
+    assert [row.entity for row in asked.rows()] == whole
+
+
+def test_a_row_that_goes_between_two_pages_takes_no_other_with_it(
+    connection: Connection, customers: list[tuple[Customer, SyncRecord | None]]
+) -> None:
+    asked = Listing(SECTIONS["customers"], connection, sort="-since")
+    first, page = asked.page(size=3)
+    SyncRecord.objects.filter(pk=first[2].record.pk).update(status_since=NOW + timedelta(days=1))  # type: ignore[union-attr]  # along records
+    rest, _ = asked.page(after=page.after, size=100)
+    assert len(customers) == 12
+    assert {row.entity.pk for row in [*first, *rest]} == {row.pk for row, record in customers if record is not None}
+
+
+@pytest.mark.parametrize("edge", ["nonsense", "[1]", '["x","y"]', '["2026-01-01T00:00:00Z","9e99"]', "a\0b", "{}"])
+@pytest.mark.parametrize("sort", ["id", "name", "since"])
+def test_a_mistyped_edge_is_answered(browser: Client, sort: str, edge: str) -> None:
+    CustomerFactory.create(ref_id="ada")
+    assert browser.get("/customers/", {"sort": sort, "after": edge}).status_code == 200
+    assert browser.get("/customers/", {"sort": "mistyped"}).context["listing"].sort == "id"
+
+
+def test_the_address_of_the_next_page_keeps_search_filter_and_order(
+    browser: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("integrations.views.entities.PAGE_SIZE", 1)
+    for name in ("Aurora", "Aurora & Sons"):
+        CustomerFactory.create(name=name)
+    shown = browser.get("/customers/?q=aurora&status=pending&sort=-name").content.decode()
+    assert 'rel="next" href="?q=aurora&amp;status=pending&amp;sort=-name&amp;after=' in shown
+
+
+def test_a_columns_head_says_how_it_is_sorted_and_turns_the_order(browser: Client) -> None:
+    CustomerFactory.create()
+    heads = [(one.label, one.order, one.sort) for one in browser.get("/customers/?sort=-since").context["columns"]]
+    assert heads == [
+        ("Name", "none", "name"),
+        ("Stigg id", "none", "id"),
+        ("Sync status", "none", "status"),
+        ("Since", "descending", "since"),
+    ]
+    assert browser.get("/customers/").context["columns"][1].sort == "-id"
+    assert [one.label for one in browser.get("/subscriptions/").context["columns"]] == [
+        "Stigg id",
+        "Sync status",
+        "Since",
+    ]
+
+
+def test_an_order_that_leaves_some_out_says_so_at_its_end(browser: Client) -> None:
+    CustomerFactory.create()
+    said = "have no status to sort by"
+    assert said in browser.get("/customers/?sort=status").content.decode()
+    assert said not in browser.get("/customers/?sort=name").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("bak", ["cus_1"]),
+        ("AURORA bak", ["cus_1"]),
+        ("akery", []),
+        ("billing@aurora", ["cus_1"]),
+        ("example", ["cus_1", "cus_2"]),
+        ("cus_", ["cus_1", "cus_2"]),
+        ("cus_2", ["cus_2"]),
+        ("cus", ["cus_1", "cus_2", "x-3"]),
+        ("crème", ["x-3"]),
+        ("o'n", ["x-3"]),
+        ("' & !x:* | \\", ["x-3"]),
+        ("&", []),
+        ("3", ["x-3"]),
+        ("%", []),
+        ("ros_", []),
+    ],
+)
+def test_a_search_finds_the_beginnings_of_words_on_every_database(
+    connection: Connection, text: str, found: list[str]
+) -> None:
+    CustomerFactory.create(ref_id="cus_1", name="Aurora Bakery", email="billing@aurora.example")
+    CustomerFactory.create(ref_id="cus_2", name="Birch", email="office@birch.example")
+    CustomerFactory.create(ref_id="x-3", name="Crème O'Neill (cus)", email="")
+    rows, _ = Listing(SECTIONS["customers"], connection, text=text).page(size=10)
+    assert [row.entity.ref_id for row in rows] == found
+
+
+def test_each_kind_can_be_searched(connection: Connection) -> None:
+    SubscriptionFactory.create(ref_id="sub-first")
+    PlanFactory.create(ref_id="gold", display_name="Golden years")
+    for slug, text, found in (("subscriptions", "first", "sub-first"), ("plans", "year", "gold")):
+        rows, _ = Listing(SECTIONS[slug], connection, text=text).page(size=10)
+        assert [row.entity.ref_id for row in rows] == [found]
+
+
+def test_an_export_holds_what_the_list_is_filtered_by_and_no_formula(
+    browser: Client, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "_EXPORTED_AT_ONCE", 2)
+    for number in range(5):
+        CustomerFactory.create(ref_id=f"c{number}", name=f"=HYPERLINK({number})")
+    told = {"error": "No such currency.", "cure": "Activate it.", "status": SyncStatus.ERROR, "zuora_id": "f" * 32}
+    SyncRecord.objects.exclude(key="customer:c0").update(status_since=NOW, zuora_number="stigg--c", **told)
+    response = browser.get("/customers.csv?status=failed&sort=-id&q=hyperlink")
+    body = b"".join(response.streaming_content).decode()  # type: ignore[attr-defined]
+    link = f"https://test.zuora.com/apps/CustomerAccount.do?method=view&id={'f' * 32}"
+    assert response["Content-Disposition"] == 'attachment; filename="customers.csv"'
+    assert list(csv.reader(io.StringIO(body))) == [
+        list(listing.COLUMNS),
+        *(
+            [f"c{number}", f"'=HYPERLINK({number})", "Failed", "2026-03-01 12:00:00", "stigg--c", "f" * 32, link,
+             "No such currency.", "Activate it."]
+            for number in (4, 3, 2, 1)
+        ),
+    ]  # fmt: skip
+    assert connection.pk
+
+
+def test_an_export_says_of_what_nobody_asked_for_that_it_is_not_in_zuora(browser: Client) -> None:
+    PlanFactory.create(ref_id="next-year", display_name="Next year", status="DRAFT")
+    body = b"".join(browser.get("/plans.csv").streaming_content).decode()  # type: ignore[attr-defined]
+    assert body.splitlines()[1] == "next-year,Next year,Not in Zuora,,,,,,"
+
+
+def test_an_export_reads_a_part_at_a_time(
+    connection: Connection, django_assert_num_queries: DjangoAssertNumQueries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "_EXPORTED_AT_ONCE", 2)
+    CustomerFactory.create_batch(6)
+    rows = Listing(SECTIONS["customers"], connection).rows()
+    with django_assert_num_queries(2):
+        next(rows)
+        next(rows)
+    with django_assert_num_queries(2):
+        next(rows)
+
+
+def many(connection: Connection, rows: int) -> None:
+    made = Customer.objects.bulk_create(Customer(ref_id=f"c{n:03}", name="Aurora") for n in range(rows))
+    SyncRecord.objects.bulk_create(
+        SyncRecord(
+            connection=connection, key=f"customer:{one.ref_id}", kind=EntityKind.CUSTOMER, root_id=one.pk,
+            root_kind=EntityKind.CUSTOMER, status=SyncStatus.SUCCESS, zuora_id="a" * 32, status_since=NOW,
+        )
+        for one in made
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "query", ["", "q=aurora", "status=synced", "sort=-name", "sort=status", "sort=since&q=aurora", "status=none"]
+)
+@pytest.mark.parametrize("rows", [3, 300])
+def test_a_list_takes_eight_queries_with_3_and_with_300_rows(
+    browser: Client, connection: Connection, django_assert_num_queries: DjangoAssertNumQueries, rows: int, query: str
+) -> None:
+    many(connection, rows)
+    browser.get(f"/customers/?{query}")
+    # session, user, two for permissions, connection, rows, records or entities (none for no rows), connection again
+    with django_assert_num_queries(7 if query == "status=none" else 8):
+        browser.get(f"/customers/?{query}")
