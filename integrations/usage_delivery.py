@@ -25,6 +25,7 @@ from integrations.zuora.push import usage as push
 from integrations.zuora.push.far import Far
 from integrations.zuora.tenant import tenant_of
 from subscriptions.models import Subscription
+from subscriptions.taking_effect import take_effect
 from usage.closing import Closed, close
 from usage.models import Slice
 
@@ -38,7 +39,11 @@ _ROUNDS = 5
 
 
 def close_hours(*, now: datetime) -> Closed:
-    """Turn every full hour with new events into slices, also when no tenant is connected."""
+    """Turn every full hour with new events into slices, also when no tenant is connected.
+
+    What was to change in that time changes first, as of its own moment.
+    """
+    take_effect(now=now)
     connection = Connection.objects.active().first()
     zone = tenant_of(connection).time_zone if connection else UTC
     return close(upto=now.replace(minute=0, second=0, microsecond=0), now=now, zone=zone)

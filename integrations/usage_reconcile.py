@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import QuerySet, Sum
+from django.db.models import Q, QuerySet, Sum
 
 from catalog.models import BillingPeriod, Price
 from integrations.models import (
@@ -32,7 +32,7 @@ from subscriptions.models import Subscription
 from subscriptions.periods import Period, current_period
 from usage.counting import Source, used
 from usage.models import Aggregation, DirtyHour, Meter, Slice
-from usage.selling import Owner, owner_of
+from usage.selling import Owner, owner_of, stretches_of
 from usage.windows import Window, ends_at
 
 ZERO = Decimal(0)
@@ -96,7 +96,7 @@ def reconcile_usage(
     rows = Subscription.objects.filter(pk__in=Slice.objects.order_by().values("subscription")).order_by("ref_id")
     if subscription is not None:
         rows = Subscription.objects.filter(pk=subscription.pk)
-    for one in rows.prefetch_related("addons").iterator(chunk_size=200):
+    for one in rows.prefetch_related("addons", "past_terms").iterator(chunk_size=200):
         record = SyncRecord.objects.filter(connection=connection, kind=EntityKind.SUBSCRIPTION, root_id=one.pk).first()
         if record is None or (record.status == SyncStatus.NO_SYNC_REQUIRED and not record.is_linked):
             continue
@@ -249,24 +249,33 @@ class _Comparison:
         return own + list(corrections.order_by("starts_at"))
 
     def _events(self, price: Price, mine: QuerySet[Slice], period: Period) -> Decimal:
-        start = max(period.start, self._subscription.billing_anchor)
+        begin = max(period.start, self._subscription.billing_anchor)
         end = min(period.end, self._upto, ends_at(self._subscription) or self._upto)
         meter = Meter.objects.filter(feature=price.feature_id).first()
-        source = Source(self._subscription.customer_id, price.feature_id or 0, self._subscription.resource_id, meter)
-        if meter is not None and meter.aggregation not in _SUMMED:
-            windows = [Window(one.starts_at, one.ends_at) for one in mine.order_by("starts_at").iterator()]
-            return sum((used(source, window).change for window in windows), ZERO)
-        return used(source, Window(start, end)).change if start < end else ZERO
+        total = ZERO
+        for held in stretches_of(self._subscription, price):
+            source = Source(held.terms.customer_id, price.feature_id or 0, held.terms.resource_id, meter)
+            whole = Window(max(begin, held.start), min(end, held.end or end))
+            if whole.start >= whole.end:
+                continue
+            windows = [whole]
+            if meter is not None and meter.aggregation not in _SUMMED:
+                within = mine.filter(starts_at__gte=whole.start, starts_at__lt=whole.end).order_by("starts_at")
+                windows = [Window(one.starts_at, one.ends_at) for one in within.iterator()]
+            total += sum((used(source, window).change for window in windows), ZERO)
+        return total
 
     def _unclosed(self, price: Price, period: Period) -> list[datetime]:
+        whose = Q()
+        for held in stretches_of(self._subscription, price):
+            whose |= Q(customer=held.terms.customer_id, resource_id=held.terms.resource_id)
         dirty = DirtyHour.objects.filter(
-            customer=self._subscription.customer_id,
+            whose,
             feature=price.feature_id,
-            resource_id=self._subscription.resource_id,
             hour__gt=period.start - timedelta(hours=1),
             hour__lt=min(period.end, self._upto),
         )
-        return list(dirty.order_by("hour").values_list("hour", flat=True))
+        return list(dirty.order_by("hour").values_list("hour", flat=True)) if whose else []
 
     def _waits(self) -> str:
         if not self._record.is_linked:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
-from itertools import zip_longest
+from itertools import product, zip_longest
 
 import structlog
 from django.db import transaction
@@ -18,7 +18,8 @@ from django.db.models.functions import Coalesce
 
 from catalog.models import Price
 from customers.models import Customer
-from subscriptions.models import Subscription, SubscriptionStatus
+from subscriptions.models import PastTerms, Subscription, SubscriptionStatus
+from subscriptions.tenure import Stretch, stretches
 from usage.carrying import Draft, carry_through
 from usage.counting import Source, Used, next_set, used
 from usage.models import DirtyHour, Meter, Slice, UnattributedUsage
@@ -60,7 +61,7 @@ def close(*, upto: datetime, now: datetime, zone: tzinfo = UTC, subscription: Su
     _reopen(now=now, subscription=subscription)
     dirty = DirtyHour.objects.filter(hour__lt=upto)
     if subscription is not None:
-        dirty = dirty.filter(customer_id=subscription.customer_id, resource_id=subscription.resource_id)
+        dirty = dirty.filter(_had(subscription))
     done, closed = 0, Closed()
     most = dirty.aggregate(most=Max("pk"))["most"] or 0
     while done < most:
@@ -103,7 +104,8 @@ class _Closer:
 
     def __init__(self, source: Source, sold: Sold, *, zone: tzinfo, now: datetime) -> None:
         self._source, self._sold, self._zone, self._now = source, sold, zone, now
-        self._subscriptions = sold.subscriptions.get((source.customer_id, source.resource_id), [])
+        self._tenures = sold.tenures.get((source.customer_id, source.resource_id), [])
+        self._subscriptions = {one.subscription.pk: one.subscription for one in self._tenures}
         self._slices = Slice.objects.filter(
             subscription__in=self._subscriptions, price__feature_id=source.feature_id
         ).select_related("price")
@@ -132,25 +134,46 @@ class _Closer:
                 yield moment.replace(minute=0, second=0, microsecond=0), False
 
     def _drafts(self, hour: datetime, stored: Sequence[Slice]) -> Iterable[Draft]:
-        left = {(one.subscription_id, owner_of(one.price), one.starts_at): one for one in stored}
+        left = {
+            (one.subscription_id, owner_of(one.price), one.starts_at): one
+            for one in stored
+            if not self._is_another_holders(one)
+        }
         counted: dict[Window, Used] = {}
-        for subscription in self._subscriptions:
-            prices = self._prices(subscription, stored)
-            windows = charged_windows(subscription, hour=hour, zone=self._zone) if prices else []
-            for window in windows:
+        for stretch in self._tenures:
+            subscription = stretch.subscription
+            for window, price in self._charged(stretch, hour, stored):
                 if window not in counted:
                     counted[window] = self._count(window)
-                for price in prices:
-                    found = left.pop((subscription.pk, owner_of(price), window.start), None)
-                    if found is not None or counted[window].events:
-                        yield self._draft(found or self._new(subscription, price, window), window, counted[window])
+                found = left.pop((subscription.pk, owner_of(price), window.start), None)
+                if found is not None or counted[window].events:
+                    yield self._draft(found or self._new(subscription, price, window), window, counted[window])
         for one in left.values():  # its subscription no longer reaches here
             yield self._draft(one, Window(one.starts_at, one.ends_at), Used())
 
-    def _prices(self, subscription: Subscription, stored: Iterable[Slice]) -> list[Price]:
-        """Return what is charged: an hour that was counted before keeps its charges, whatever was sold since."""
-        before = {owner_of(one.price): one.price for one in stored if one.subscription_id == subscription.pk}
-        return list(before.values()) or self._sold.of(subscription, feature_id=self._source.feature_id)
+    def _charged(self, stretch: Stretch, hour: datetime, stored: Iterable[Slice]) -> Iterable[tuple[Window, Price]]:
+        """Yield the parts of the hour that are charged, each with every price that was sold then.
+
+        Where nothing is known of a change, an hour that was counted before keeps its charges.
+        """
+        prices = self._sold.of(stretch.terms, feature_id=self._source.feature_id)
+        if not stretch.subscription.past_terms.all():
+            before = {
+                owner_of(one.price): one.price for one in stored if one.subscription_id == stretch.subscription.pk
+            }
+            prices = list(before.values()) or prices
+        windows = charged_windows(stretch, hour=hour, zone=self._zone) if prices else []
+        return product(windows, prices)
+
+    def _is_another_holders(self, one: Slice) -> bool:
+        """Whether another customer, or another resource, had the subscription at the time of the slice."""
+        at = one.starts_at
+        holders = [
+            (held.terms.customer_id, held.terms.resource_id)
+            for held in stretches(self._subscriptions[one.subscription_id])
+            if held.start <= at and (held.end is None or at < held.end)
+        ]
+        return bool(holders) and (self._source.customer_id, self._source.resource_id) not in holders
 
     def _count(self, window: Window) -> Used:
         counted = used(self._source, window)
@@ -179,7 +202,7 @@ class _Closer:
             resource_id=self._source.resource_id,
         )
         found = []
-        for window in uncovered_windows(self._subscriptions, hour=hour):
+        for window in uncovered_windows(self._tenures, hour=hour):
             counted = self._count(window)
             if counted.events:
                 found.append(
@@ -222,25 +245,29 @@ def _reopen(*, now: datetime, subscription: Subscription | None) -> None:
         .exclude(change=0)
     )
     reached = UnattributedUsage.objects.filter(Exists(_reaching()))
-    if subscription is not None:
-        beyond = beyond.filter(subscription=subscription)
-        reached = reached.filter(customer_id=subscription.customer_id, resource_id=subscription.resource_id)
-    hours: set[tuple[int, int, str, datetime]] = set(
-        beyond.values_list(
-            "subscription__customer_id", "price__feature_id", "subscription__resource_id", "starts_at"
-        ).order_by()
+    # A change that was noticed when its hour had been counted: what was before it and after it are counted apart.
+    cut = PastTerms.objects.filter(ends_at__gt=now - _HINDSIGHT, ends_at__lt=now).filter(
+        subscription__slices__starts_at__lt=F("ends_at"), subscription__slices__ends_at__gt=F("ends_at")
     )
-    hours |= set(reached.values_list("customer_id", "feature_id", "resource_id", "starts_at"))
+    if subscription is not None:
+        beyond, cut = beyond.filter(subscription=subscription), cut.filter(subscription=subscription)
+        reached = reached.filter(_had(subscription))
+    feature, start = "price__feature_id", "starts_at"
+    hours: set[tuple[int, str, int, datetime]] = set(reached.values_list(*_whose(""), "feature_id", start))
+    hours |= set(beyond.order_by().values_list(*_whose("subscription__"), feature, start))
+    for prefix in ("", "subscription__"):
+        slices = "subscription__slices__"
+        hours |= set(cut.order_by().values_list(*_whose(prefix), slices + feature, slices + start))
     DirtyHour.objects.bulk_create(
         [
             DirtyHour(
                 customer_id=customer,
-                feature_id=feature,
+                feature_id=feature_id,
                 resource_id=resource,
-                hour=start.replace(minute=0, second=0, microsecond=0),
+                hour=begin.replace(minute=0, second=0, microsecond=0),
                 since=now,
             )
-            for customer, feature, resource, start in sorted(hours)
+            for customer, resource, feature_id, begin in sorted(hours)
         ],
         ignore_conflicts=True,
     )
@@ -260,3 +287,15 @@ def _reaching() -> QuerySet[Subscription]:
         customer_id=OuterRef("customer_id"), resource_id=OuterRef("resource_id"), start_date__lt=OuterRef("ends_at")
     )
     return rows.filter(~_ended() | Q(end__gt=OuterRef("starts_at")))
+
+
+def _had(subscription: Subscription) -> Q:
+    """Whoever has or had the subscription, for whichever resource."""
+    mine = Q()
+    for one in stretches(subscription):
+        mine |= Q(customer_id=one.terms.customer_id, resource_id=one.terms.resource_id)
+    return mine
+
+
+def _whose(prefix: str) -> tuple[str, str]:
+    return f"{prefix}customer_id", f"{prefix}resource_id"

@@ -1,8 +1,9 @@
 """Which part of an hour is charged apart: pure.
 
 Windows are anchored to the schedule, never to when somebody looked: an hour of UTC, cut where something ends that is
-billed apart. That is the start of a subscription's charging, its end, the end of its billing period, and midnight where
-the bills are made: billing systems bill by days, and in Kolkata a day ends in the middle of an hour of UTC.
+billed apart. That is the start of a subscription's charging, its end, a change of what it is sold, the end of its
+billing period, and midnight where the bills are made: billing systems bill by days, and in Kolkata a day ends in the
+middle of an hour of UTC.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,8 +14,10 @@ from itertools import pairwise
 from catalog.models import BillingPeriod
 from subscriptions.models import Subscription
 from subscriptions.periods import current_period
+from subscriptions.tenure import Stretch
 
 HOUR = timedelta(hours=1)
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,25 +35,26 @@ def ends_at(subscription: Subscription) -> datetime | None:
     return subscription.effective_end_date if subscription.is_ended else None
 
 
-def charged_windows(subscription: Subscription, *, hour: datetime, zone: tzinfo) -> list[Window]:
+def charged_windows(stretch: Stretch, *, hour: datetime, zone: tzinfo) -> list[Window]:
     """Return the parts of the hour in which the subscription is charged for usage, each of which is billed apart.
 
     A trial is not charged; it begins with the billing anchor. `zone` is that in which the bills' days begin.
     """
-    start = max(hour, subscription.billing_anchor)
-    end = min(hour + HOUR, ends_at(subscription) or datetime.max.replace(tzinfo=UTC))
+    subscription = stretch.subscription
+    start = max(hour, subscription.billing_anchor, stretch.start)
+    end = min(hour + HOUR, *(moment for moment in (ends_at(subscription), stretch.end) if moment), _NEVER)
     if start >= end:
         return []
     cuts = {start, end, *(edge for edge in _edges(subscription, hour, zone) if start < edge < end)}
     return _between(sorted(cuts))
 
 
-def uncovered_windows(subscriptions: Iterable[Subscription], *, hour: datetime) -> list[Window]:
+def uncovered_windows(tenures: Iterable[Stretch], *, hour: datetime) -> list[Window]:
     """Return the parts of the hour in which there is none of these subscriptions, charged or not."""
     free = [Window(hour, hour + HOUR)]
-    for one in subscriptions:
-        start, end = one.start_date, ends_at(one)
-        free = [rest for window in free for rest in _without(window, start, end)]
+    for one in tenures:
+        end = min((moment for moment in (ends_at(one.subscription), one.end) if moment), default=None)
+        free = [rest for window in free for rest in _without(window, one.start, end)]
     return free
 
 

@@ -9,6 +9,7 @@ from catalog.admin.entity import EntityAdmin
 from subscriptions.admin.content import AddonInline, OverrideInline, QuantityInline
 from subscriptions.cancelling import cancel
 from subscriptions.models import CancellationTime, Subscription
+from subscriptions.tenure import keep_past, present_terms
 
 
 @admin.register(Subscription)
@@ -41,6 +42,16 @@ class SubscriptionAdmin(EntityAdmin[Subscription]):
         # Which prices can be overridden is known once there is a plan.
         inlines = super().get_inlines(request, obj)
         return inlines if obj else [inline for inline in inlines if inline is not OverrideInline]
+
+    def save_model(self, request: HttpRequest, obj: Subscription, form: Any, change: Any) -> None:
+        before = Subscription.objects.filter(pk=obj.pk).first() if change else None
+        form.terms_before = present_terms(before) if before else None
+        super().save_model(request, obj, form, change)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: Any) -> None:
+        super().save_related(request, form, formsets, change)
+        if form.terms_before is not None:
+            keep_past(form.instance, before=form.terms_before, at=timezone.now())
 
     @admin.action(description="Cancel now", permissions=["change"])
     def cancel_now(self, request: HttpRequest, queryset: QuerySet[Subscription]) -> None:

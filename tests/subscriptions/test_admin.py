@@ -102,6 +102,16 @@ def test_seats_of_an_addon_leave_with_it(admin_client: Client) -> None:
     assert (row.addons.count(), row.quantities.count()) == (0, 0)
 
 
+def test_what_was_sold_before_a_change_is_kept(admin_client: Client) -> None:
+    row, addon = SubscriptionFactory.create(), addon_with_prices()
+    SubscriptionAddonFactory.create(subscription=row, addon=addon)
+    change(admin_client, row, metadata='{"a": "b"}')
+    assert not row.past_terms.exists()
+    change(admin_client, row, addons__0__DELETE="on")
+    past = row.past_terms.get()
+    assert (past.plan, past.starts_at, past.addons) == (row.plan, row.start_date, [[addon.pk, 1]])
+
+
 def test_rows_are_checked_against_the_plan_that_is_posted(admin_client: Client) -> None:
     row = SubscriptionFactory.create(plan=plan_with_prices(display_name="Basic"))
     override = PriceOverrideFactory.create(subscription=row)

@@ -47,6 +47,10 @@ class Metered:
     def close(self, upto: datetime = LATER, *, zone: tzinfo = UTC) -> Closed:
         return close(upto=upto, now=LATER, zone=zone)
 
+    def close_at(self, moment: datetime) -> Closed:
+        """Close what is whole at that moment, as the beat does then."""
+        return close(upto=moment, now=moment)
+
     def slices(self) -> list[tuple[str, int]]:
         """Return begin and quantity of every slice, in order."""
         rows = Slice.objects.filter(subscription=self.subscription).order_by("starts_at")

@@ -56,6 +56,8 @@ def cancel_in_zuora(far: Far, subscription: Subscription, record: SyncRecord) ->
 
 def _change(far: Far, record: SyncRecord, wanted: Contract, endpoints: Endpoints, subscription: Subscription) -> None:
     if record.digest == digest(wanted):
+        if not far.dry:
+            usage.keep_charges(far, subscription, kept=_charges(wanted))
         confirm(far, record)
         return
     sent = cast("Contract", record.sent)
@@ -78,10 +80,13 @@ def _change(far: Far, record: SyncRecord, wanted: Contract, endpoints: Endpoints
 
 def _send_last_usage(far: Far, subscription: Subscription, wanted: Contract) -> None:
     """Send the usage of charges that the order ends, the running hour included, before it goes."""
-    kept = [charge["id"] for plan in wanted["ratePlans"] for charge in plan["charges"]]
-    ends = usage.end_charges(far, subscription, kept=kept, on=far.tenant.day(far.clock()))
+    ends = usage.end_charges(far, subscription, kept=_charges(wanted), on=far.tenant.day(far.clock()))
     if ends or wanted["cancellation"]:
         usage.flush(far, subscription)
+
+
+def _charges(wanted: Contract) -> list[str]:
+    return [charge["id"] for plan in wanted["ratePlans"] for charge in plan["charges"]]
 
 
 def _endpoints(far: Far, record: SyncRecord, subscription: Subscription) -> Endpoints:

@@ -3,11 +3,12 @@
 from collections.abc import Collection
 from datetime import date
 
+from catalog.models import BillingModel
 from integrations.models import UsageBatch, UsageCharge, UsageState
 from integrations.outbox import worker_name
 from integrations.zuora.push.far import Far
 from integrations.zuora.push.usage.batches import claim, form
-from integrations.zuora.push.usage.charges import read_missing_numbers
+from integrations.zuora.push.usage.charges import linked_records, placed_charges, read_missing_numbers, read_numbers
 from integrations.zuora.push.usage.planning import plan
 from integrations.zuora.push.usage.sending import send
 from subscriptions.models import Subscription
@@ -15,15 +16,34 @@ from usage.closing import close
 
 #: What was billed meanwhile is made up for in the second round, and so on.
 _ROUNDS = 3
+#: What the key of a charge by usage holds.
+USAGE = f"/{BillingModel.USAGE_BASED}/"
 
 
 def end_charges(far: Far, subscription: Subscription, *, kept: Collection[str], on: date) -> bool:
     """Note the day on which charges end that an order takes away; return whether there are any.
 
-    `kept` are the catalog ids of the charges that stay.
+    `kept` are the catalog ids of the charges that stay. What was never read is read now: it still shows its number.
+
+    Raises:
+        ZuoraError: it could not be read; whoever called tries again.
     """
     rows = UsageCharge.objects.filter(connection=far.connection, subscription=subscription)
-    return bool(rows.exclude(catalog_id__in=kept).filter(ends_on=None).update(ends_on=on))
+    record = linked_records(far.connection, {subscription.pk}).get(subscription.pk)
+    placed = placed_charges(record) if record else {}
+    going = {key for key, catalog_id in placed.items() if catalog_id not in kept and USAGE in key}
+    if record and going - {one.key for one in rows}:
+        read_numbers(far, record)
+    keep_charges(far, subscription, kept=kept)
+    ending = rows.exclude(catalog_id__in=kept)
+    ending.filter(ends_on=None).update(ends_on=on)
+    return ending.filter(ends_on=on).exists()
+
+
+def keep_charges(far: Far, subscription: Subscription, *, kept: Collection[str]) -> None:
+    """Forget an end that was noted for an order that is no longer wanted."""
+    rows = UsageCharge.objects.filter(connection=far.connection, subscription=subscription, catalog_id__in=kept)
+    rows.exclude(ends_on=None).update(ends_on=None)
 
 
 def flush(far: Far, subscription: Subscription) -> None:

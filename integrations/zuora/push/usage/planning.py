@@ -18,6 +18,7 @@ from integrations.zuora.mapping.usage import Open, Shares, correction_key, momen
 from integrations.zuora.push.usage.charges import keys_of_prices
 from subscriptions.models import Subscription
 from usage.models import Slice
+from usage.selling import ended_at
 from usage.windows import ends_at
 
 ZERO = Decimal(0)
@@ -39,10 +40,12 @@ def plan(*, connection: Connection, tenant: Tenant, subscription_ids: Collection
         with transaction.atomic():
             rows = UsageCharge.objects.filter(connection=connection, subscription__in=subscription_ids)
             charges = {one.pk: one for one in rows.select_for_update(of=("self",)).order_by("pk")}
-            subscriptions = Subscription.objects.in_bulk({one.subscription_id for one in charges.values()})
+            held = Subscription.objects.prefetch_related("addons", "past_terms")
+            subscriptions = held.in_bulk({one.subscription_id for one in charges.values()})
             slices = list(
                 Slice.objects.untaken()
                 .filter(subscription__in=subscription_ids, pk__gt=done)
+                .select_related("price")
                 .select_for_update(skip_locked=True, of=("self",), no_key=True)
                 .order_by("pk")[:_CHUNK]
             )
@@ -102,7 +105,7 @@ class _Desk:
         record.taken = min(record.taken, one.quantity)
         record.wanted = one.quantity - record.taken
         if record.state == UsageState.FAILED:
-            self._place(record, charge, subscription, one.starts_at)
+            self._place(record, charge, subscription, one)
         else:
             self._settle(record)
         return record
@@ -116,23 +119,33 @@ class _Desk:
             charge_number=charge.number,
             wanted=one.quantity,
         )
-        self._place(record, charge, subscription, one.starts_at)
+        self._place(record, charge, subscription, one)
         return record
 
-    def _place(self, record: UsageRecord, charge: UsageCharge, subscription: Subscription, moment: datetime) -> None:
-        """Give the record a time that Zuora bills."""
-        first = charge.starts_on or self.tenant.day(subscription.billing_anchor)
-        placed = moment_that_is_billed(moment, first=first, end=self._end(charge, subscription), tenant=self.tenant)
+    def _place(
+        self, record: UsageRecord, charge: UsageCharge, subscription: Subscription, what: Slice | datetime
+    ) -> None:
+        """Give the record a time that Zuora bills, at the price that was sold then: its slice's, or that moment."""
+        moment = what if isinstance(what, datetime) else what.starts_at
+        changed = None if isinstance(what, datetime) else ended_at(subscription, what.price)
+        first = charge.starts_on or self.tenant.day(subscription.start_date)
+        end = self._end(charge, subscription, changed)
+        placed = moment_that_is_billed(moment, first=first, end=end, tenant=self.tenant)
         record.starts_at = (placed or moment).replace(microsecond=0)
         record.not_before = self.now
         self._settle(record)
         if placed is None:
             record.state, record.reason, record.cure = UsageState.FAILED, _NEVER_BILLED, _NEVER_BILLED_CURE
 
-    def _end(self, charge: UsageCharge, subscription: Subscription) -> date | None:
-        """Return the first day that Zuora does not bill, as the order that ends charge or subscription says it."""
-        end = ends_at(subscription)
-        days = [] if end is None else [max(self.tenant.day(end), self.tenant.day(subscription.billing_anchor))]
+    def _end(self, charge: UsageCharge, subscription: Subscription, changed: datetime | None = None) -> date | None:
+        """Return the first day that Zuora does not bill, as the order that ends charge, price or subscription says it.
+
+        `changed` is when another price was sold: orders take effect with a day, and what was used earlier on that day
+        at the old price is filed under the day before.
+        """
+        begin = self.tenant.day(subscription.start_date)
+        moments = [moment for moment in (ends_at(subscription), changed) if moment]
+        days = [max(self.tenant.day(moment), begin) for moment in moments]
         return min([*days, charge.ends_on] if charge.ends_on else days, default=None)
 
     def _settle(self, record: UsageRecord) -> None:
@@ -143,18 +156,26 @@ class _Desk:
             record.attempts, record.not_before, record.reason, record.cure = 0, self.now, "", ""
 
     def move_before_the_end(self, charge: UsageCharge, subscription: Subscription) -> None:
-        """Move what was filed under the day on which the charge ends: that day is not billed."""
-        end = self._end(charge, subscription)
-        if end is None:
+        """Move what was filed under the day on which the charge ends, or its price: that day is not billed for it."""
+        end, late = self._end(charge, subscription), Q()
+        if end is not None:
+            late |= Q(starts_at__gte=self._midnight(end))
+        for past in subscription.past_terms.all():
+            day = self.tenant.day(past.ends_at)
+            late |= Q(starts_at__gte=self._midnight(day), slice__starts_at__lt=past.ends_at)
+        if not late:
             return
-        midnight = datetime.combine(end, time(), tzinfo=self.tenant.time_zone)
-        late = charge.records.filter(
-            is_billed=False, wanted__gt=0, starts_at__gte=midnight, charge_number=charge.number
-        )
-        moved = list(late.exclude(state=UsageState.FAILED))
-        for one in moved:
-            self._place(one, charge, subscription, one.starts_at)
+        rows = charge.records.filter(late, is_billed=False, wanted__gt=0, charge_number=charge.number)
+        moved = []
+        for one in rows.exclude(state=UsageState.FAILED).select_related("slice__price"):
+            before = one.starts_at
+            self._place(one, charge, subscription, one.slice or one.starts_at)
+            if one.starts_at != before or one.state == UsageState.FAILED:
+                moved.append(one)
         UsageRecord.objects.bulk_update(moved, _PLANNED_FIELDS, batch_size=_CHUNK)
+
+    def _midnight(self, day: date) -> datetime:
+        return datetime.combine(day, time(), tzinfo=self.tenant.time_zone)
 
     def make_up(self, charge: UsageCharge, subscription: Subscription) -> None:
         """Share out anew what the charge's billed records owe."""

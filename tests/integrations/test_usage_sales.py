@@ -1,0 +1,108 @@
+"""What is sold changes while it is used: each unit is billed at the price at which it was used, and once."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+
+from catalog.models import BillingModel, Plan
+from integrations import usage_reconcile
+from subscriptions.models import Subscription
+from subscriptions.tenure import keep_past, present_terms
+from tests.factories.catalog import PlanFactory, addon_with_prices, price
+from tests.integrations.usage_world import START, UsageWorld, tenant
+
+__all__ = ["tenant"]
+pytestmark = [pytest.mark.engine, pytest.mark.django_db]
+
+
+def amounts(tenant: UsageWorld, day: date) -> list[tuple[Decimal, Decimal]]:
+    """Bill all that is due by a day; return quantity and unit price of what was used, dearest last."""
+    tenant.bill(day)
+    rows = [row for row in tenant.world.rows("InvoiceItem") if row.get("Usage")]
+    return sorted((row["Quantity"], row["ChargeAmount"]) for row in rows)
+
+
+def dear_plan(tenant: UsageWorld) -> Plan:
+    plan: Plan = PlanFactory.create(ref_id="dear")
+    price(plan, billing_model=BillingModel.USAGE_BASED, feature=tenant.feature, amounts={"EUR": 10})
+    tenant.settle()
+    return plan
+
+
+@contextmanager
+def changed(tenant: UsageWorld, acme: Subscription) -> Iterator[Subscription]:
+    """Give the subscription, to be changed as of now."""
+    one = Subscription.objects.get(pk=acme.pk)
+    before = present_terms(one)
+    yield one
+    one.save()
+    keep_past(one, before=before, at=tenant.now)
+
+
+def differences(tenant: UsageWorld) -> list[str]:
+    lines = usage_reconcile.reconcile_usage(
+        connection=tenant.world.connection, client=tenant.world.client, now=tenant.now, whole=True
+    )
+    return [one for line in lines for one in line.differences]
+
+
+def test_a_change_of_plan_bills_both_at_their_own_price(tenant: UsageWorld) -> None:
+    acme, dear = tenant.sell(), dear_plan(tenant)
+    tenant.use(acme, 1, at=START - timedelta(days=1))
+    tenant.quiet()
+    tenant.advance(minutes=20)
+    tenant.use(acme, 2)
+    tenant.advance(minutes=10)
+    with changed(tenant, acme) as one:
+        one.plan = dear
+    tenant.settle()
+    tenant.advance(minutes=10)
+    tenant.use(acme, 4)
+    tenant.use(acme, 8, at=START - timedelta(hours=5))
+    tenant.next_hour()
+    tenant.settle()
+    tenant.quiet()
+    assert differences(tenant) == []
+    assert amounts(tenant, date(2026, 5, 10)) == [(Decimal(4), Decimal(40)), (Decimal(11), Decimal(11))]
+
+
+def test_a_new_version_bills_what_was_used_before_it_at_the_old_price(tenant: UsageWorld) -> None:
+    acme = tenant.sell()
+    tenant.use(acme, 1, at=START - timedelta(days=1))
+    tenant.use(acme, 2, at=START - timedelta(hours=5))
+    tenant.quiet()
+    tenant.plan.version_number = 2
+    tenant.plan.save()
+    price(tenant.plan, billing_model=BillingModel.USAGE_BASED, feature=tenant.feature, amounts={"EUR": 10})
+    tenant.settle()
+    tenant.advance(minutes=30)
+    tenant.use(acme, 4, at=START + timedelta(minutes=29))
+    with changed(tenant, acme) as one:
+        one.plan_version_number = 2
+    tenant.settle()
+    tenant.use(acme, 8)
+    tenant.next_hour()
+    tenant.quiet()
+    assert differences(tenant) == []
+    assert amounts(tenant, date(2026, 5, 10)) == [(Decimal(7), Decimal(7)), (Decimal(8), Decimal(80))]
+
+
+def test_an_add_on_that_goes_is_billed_for_the_hours_that_were_not_closed_yet(tenant: UsageWorld) -> None:
+    addon = addon_with_prices(ref_id="extra")
+    price(addon, billing_model=BillingModel.USAGE_BASED, feature=tenant.feature, amounts={"EUR": 10})
+    acme = tenant.sell()
+    acme.addons.create(addon=addon)
+    tenant.settle()
+    tenant.advance(days=1)
+    tenant.use(acme, 3, at=tenant.now - timedelta(minutes=10))
+    with changed(tenant, acme) as one:
+        one.addons.all().delete()
+    tenant.settle()
+    tenant.use(acme, 4)
+    tenant.next_hour()
+    tenant.quiet()
+    assert differences(tenant) == []
+    assert amounts(tenant, date(2026, 5, 10)) == [(Decimal(3), Decimal(30)), (Decimal(7), Decimal(7))]
