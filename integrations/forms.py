@@ -4,8 +4,10 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from django import forms
+from django.contrib.auth.models import User
 
-from integrations.models import Connection
+from integrations.models import ApiKey, Connection
+from integrations.people import Role
 
 _TEXT = {"class": "form-control", "autocomplete": "off", "spellcheck": "false"}
 _SWITCH = {"class": "form-check-input", "role": "switch"}
@@ -94,3 +96,28 @@ class RemoveForm(forms.Form):
 
 class DismissForm(forms.Form):
     reason = forms.CharField(label="Why nothing needs to be done", max_length=500, widget=forms.TextInput(_TEXT))
+
+
+class ApiKeyForm(forms.ModelForm[ApiKey]):
+    class Meta:
+        model = ApiKey
+        fields = ["name", "scope"]
+        widgets = {"name": forms.TextInput(_TEXT), "scope": forms.Select({"class": "form-select"})}
+
+
+class RoleForm(forms.Form):
+    role = forms.ChoiceField(choices=Role.choices, widget=forms.Select({"class": "form-select"}))
+
+
+class InviteForm(forms.ModelForm[User]):
+    """Somebody who gets an account; they choose their password themselves."""
+
+    role = forms.TypedChoiceField(
+        choices=Role.choices, coerce=Role, initial=Role.VIEWER, widget=forms.Select({"class": "form-select"})
+    )
+
+    class Meta:
+        model = User
+        fields = ["username", "email"]
+        widgets = {"username": forms.TextInput(_TEXT), "email": forms.EmailInput(_TEXT)}
+        help_texts = {"username": "Letters, digits and @ . + - _"}

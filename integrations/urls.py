@@ -4,7 +4,7 @@ from django.contrib.auth.views import LogoutView
 from django.urls import URLPattern, URLResolver, include, path, register_converter
 
 from integrations.sections import SectionConverter
-from integrations.views import connection, entities, login, overview, problems
+from integrations.views import account, api_keys, connection, entities, login, logs, overview, people, problems
 
 register_converter(SectionConverter, "section")
 
@@ -23,6 +23,19 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/integrations/apps/zuora/credentials/", connection.credentials, name="zuora_credentials"),
     path("settings/integrations/apps/zuora/test/", connection.test, name="zuora_test"),
     path("settings/integrations/apps/zuora/remove/", connection.remove, name="zuora_remove"),
+    path("settings/api-keys/", api_keys.api_keys, name="api_keys"),
+    path("settings/api-keys/<int:key_id>/revoke/", api_keys.api_key_revoke, name="api_key_revoke"),
+    path("settings/people/", people.people, name="people"),
+    path("settings/people/<int:user_id>/", people.person, name="person"),
+    path("settings/people/<int:user_id>/deactivate/", people.person_deactivate, name="person_deactivate"),
+    path("settings/people/<int:user_id>/activate/", people.person_activate, name="person_activate"),
+    path("settings/people/<int:user_id>/link/", people.person_link, name="person_link"),
+    path("settings/audit-log/", logs.audit_log, name="audit_log"),
+    path("settings/audit-log.csv", logs.audit_export, name="audit_export"),
+    path("settings/requests/", logs.request_log, name="request_log"),
+    path("settings/requests/<int:request_id>/", logs.request_page, name="request"),
+    path("settings/account/", account.account, name="account"),
+    path("login/<str:uidb64>/<str:token>/", account.ChoosePassword.as_view(), name="choose_password"),
     path("<section:section>/", entities.entity_list, name="entities"),
     path("<section:section>.csv", entities.entity_export, name="entities_export"),
     path("<section:section>/<str:ref_id>/", entities.entity_page, name="entity"),

@@ -111,38 +111,6 @@ _SENTENCES: dict[str, tuple[str, ...]] = {
         "POST /api/v1/subscriptions/{subscription_id}/usage/charge",
         "DELETE /api/v1/subscriptions/{subscription_id}/future-update/pending-payment",
         "DELETE /api/v1/subscriptions/{subscription_id}/future-update/schedule",
-        "GET /api/v1/products",
-        "POST /api/v1/products",
-        "PATCH /api/v1/products/{product_id}",
-        "POST /api/v1/products/{product_id}/archive",
-        "POST /api/v1/products/{product_id}/unarchive",
-        "POST /api/v1/products/{product_id}/duplicate",
-        "GET /api/v1/features",
-        "POST /api/v1/features",
-        "GET /api/v1/features/{feature_id}",
-        "PATCH /api/v1/features/{feature_id}",
-        "POST /api/v1/features/{feature_id}/archive",
-        "POST /api/v1/features/{feature_id}/unarchive",
-        "GET /api/v1/coupons",
-        "POST /api/v1/coupons",
-        "GET /api/v1/coupons/{coupon_id}",
-        "PATCH /api/v1/coupons/{coupon_id}",
-        "POST /api/v1/coupons/{coupon_id}/archive",
-        *(
-            f"{method} /api/v1/{packages}{rest}"
-            for packages, one in (("plans", "{plan_id}"), ("addons", "{addon_id}"))
-            for method, rest in (
-                ("POST", ""),
-                ("GET", ""),
-                ("GET", f"/{one}"),
-                ("PATCH", f"/{one}"),
-                ("POST", f"/{one}/archive"),
-                ("POST", f"/{one}/draft"),
-                ("DELETE", f"/{one}/draft"),
-                ("GET", f"/{one}/charges"),
-                ("POST", f"/{one}/publish"),
-            )
-        ),
     ),
 }
 

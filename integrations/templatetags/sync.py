@@ -140,6 +140,12 @@ def in_words(code: str) -> str:
 
 
 @register.filter
+def listed(value: Any) -> str:
+    """Return a list as `a, b, c`; nothing for what is no list."""
+    return ", ".join(map(str, value)) if isinstance(value, list) else ""
+
+
+@register.filter
 def money(amount: Decimal) -> str:
     """Return an amount of money: two decimals at least, no more than it has."""
     places = -int(amount.normalize().as_tuple().exponent)

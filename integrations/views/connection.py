@@ -20,7 +20,9 @@ _REFUSED = 422
 
 @viewers
 def apps(request: HttpRequest) -> HttpResponse:
-    return render(request, "integrations/apps.html", {"connection": active_connection(), "page": "settings"})
+    return render(
+        request, "integrations/apps.html", {"connection": active_connection(), "page": "settings", "tab": "apps"}
+    )
 
 
 @administrators
@@ -45,7 +47,7 @@ def zuora(request: HttpRequest) -> HttpResponse:
 def _unconnected(
     request: HttpRequest, form: ConnectForm, *, steps: tuple[Step, ...] = (), status: int = 200
 ) -> HttpResponse:
-    context = {"page": "settings", "form": form, "steps": steps, "data_centres": DATA_CENTRES}
+    context = {"page": "settings", "tab": "apps", "form": form, "steps": steps, "data_centres": DATA_CENTRES}
     return render(request, "integrations/connect.html", context, status=status)
 
 
@@ -59,6 +61,7 @@ def _connected(
 ) -> HttpResponse:
     context = {
         "page": "settings",
+        "tab": "apps",
         "connection": connection,
         "ui_url": ui_base(connection.rest_url),
         "switches": SwitchesForm(instance=connection),
@@ -124,6 +127,7 @@ def remove(request: HttpRequest) -> HttpResponse:
         return redirect("zuora")
     context = {
         "page": "settings",
+        "tab": "apps",
         "connection": connection,
         "form": form,
         "host": host,

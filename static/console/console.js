@@ -53,3 +53,12 @@ document.addEventListener("click", async (event) => {
   button.setAttribute("role", "status");
   setTimeout(() => { button.innerHTML = button.label; button.removeAttribute("role"); }, 2500);
 });
+
+// A question opens over the page; without script its link leads to a page that asks the same.
+document.addEventListener("click", (event) => {
+  const opener = event.target.closest?.("[data-dialog]");
+  const dialog = opener && document.getElementById(opener.dataset.dialog);
+  if (!dialog?.showModal || event.ctrlKey || event.metaKey) return;
+  event.preventDefault();
+  dialog.showModal();
+});

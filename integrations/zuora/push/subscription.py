@@ -10,7 +10,7 @@ from integrations.zuora.digest import digest, plain
 from integrations.zuora.errors import NotFound
 from integrations.zuora.mapping import keys
 from integrations.zuora.mapping.contract import Contract, PlacedCharge, PlacedRatePlan
-from integrations.zuora.mapping.order import change_order, create_order, custom_fields_update
+from integrations.zuora.mapping.order import change_order, create_order, custom_fields_update, day_of_change
 from integrations.zuora.mapping.policy import DEFAULT_POLICY
 from integrations.zuora.push import usage
 from integrations.zuora.push.far import Far, Mismatch, Waits
@@ -71,16 +71,17 @@ def _change(far: Far, record: SyncRecord, wanted: Contract, endpoints: Endpoints
     body = change_order(sent, wanted, order_number=order, order_date=far.tenant.day(far.clock()))
     if body is not None:
         if not far.dry:
-            _send_last_usage(far, subscription, wanted)
+            _send_last_usage(far, subscription, sent, wanted)
         leave(far, record, Wanted(body, order, compared=dict(wanted)), endpoints)
         return
     far.before_write()
     adopt(far, record, Held(record.zuora_id, record.zuora_number), sent=plain(wanted))
 
 
-def _send_last_usage(far: Far, subscription: Subscription, wanted: Contract) -> None:
+def _send_last_usage(far: Far, subscription: Subscription, sent: Contract, wanted: Contract) -> None:
     """Send the usage of charges that the order ends, the running hour included, before it goes."""
-    ends = usage.end_charges(far, subscription, kept=_charges(wanted), on=far.tenant.day(far.clock()))
+    on = day_of_change(sent, wanted, today=far.tenant.day(far.clock()))
+    ends = usage.end_charges(far, subscription, kept=_charges(wanted), on=on)
     if ends or wanted["cancellation"]:
         usage.flush(far, subscription)
 
