@@ -12,11 +12,22 @@ from integrations.zuora.client import field
 from integrations.zuora.digest import plain
 from integrations.zuora.mapping.nodes import Body, ChargeNode, ProductNode, RatePlanNode
 from integrations.zuora.mapping.policy import DEFAULT_POLICY
+from integrations.zuora.push.adopting import adopt_charge, adopt_rate_plan
 from integrations.zuora.push.far import Far, Mismatch
 from integrations.zuora.push.link import link_by_billing_id
-from integrations.zuora.push.place import Endpoints, Held, Wanted, confirm, place
+from integrations.zuora.push.place import Endpoints, Held, Wanted, adopt, confirm, place
 from integrations.zuora.push.records import RETIRED, record_for, retire
 from integrations.zuora.push.unit import place_unit
+
+#: What a PUT of a charge has to name, and its prices.
+_LEAST = {
+    "BillCycleType",
+    "BillingPeriod",
+    "ChargeModel",
+    "ProductRatePlanChargeTierData",
+    "TriggerEvent",
+    "UseDiscountSpecificAccountingCode",
+}
 
 
 def push_package(far: Far, package: Plan | Addon, record: SyncRecord) -> None:
@@ -88,6 +99,7 @@ def _place_product(far: Far, record: SyncRecord, node: ProductNode) -> None:
 
 def _place_rate_plan(far: Far, root: SyncRecord, node: RatePlanNode) -> None:
     record = record_for(far, key=node.key, kind=EntityKind.BILLING_PERIOD, root=root)
+    adopt_rate_plan(far, record, node, product_id=root.zuora_id)
     body = {**node.body, "ProductId": root.zuora_id}
     endpoints = Endpoints(
         create=lambda raw, key: far.client.create_rate_plan(raw, idempotency_key=key),
@@ -111,12 +123,21 @@ def _place_charge(far: Far, root: SyncRecord, rate_plan: SyncRecord, node: Charg
         row = far.client.find_charge(rate_plan_id=rate_plan.zuora_id, number=node.number)
         return _found(_checked_shape(row, node), node.number)
 
+    if (theirs := adopt_charge(far, record, node, rate_plan=rate_plan)) is not None:
+        _checked_shape(theirs, node)
+        far.before_write()
+        number = str(field(theirs, "productRatePlanChargeNumber") or node.number)
+        adopt(far, record, Held(str(field(theirs, "id")), number), sent={})
+        record.linked_by_hand = True
+        record.save(update_fields=["linked_by_hand"])
+    # Of a charge that somebody else made, and sells, nothing but the price is ours to change.
+    update = {name: value for name, value in node.update.items() if name in _LEAST or not record.linked_by_hand}
     endpoints = Endpoints(
         create=lambda raw, key: far.client.create_charge(raw, idempotency_key=key),
         held=_held,
         find=find,
         update=lambda charge_id: far.client.update_charge(
-            charge_id, {**node.update, "ProductRatePlanId": rate_plan.zuora_id}
+            charge_id, {**update, "ProductRatePlanId": rate_plan.zuora_id}
         ),
     )
     place(far, record, Wanted(body, node.number), endpoints)
