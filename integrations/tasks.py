@@ -14,7 +14,8 @@ from kombu.exceptions import ChannelError, KombuError, OperationalError
 from integrations import delivery, operations, outbox, purging, usage_delivery, usage_reconcile
 from integrations.breaker import next_probe
 from integrations.bulk import KINDS, reconciling
-from integrations.models import Connection, Priority, UsageReconciliation
+from integrations.models import Connection, Priority, StiggEvent, UsageReconciliation
+from integrations.stigg import events
 from integrations.zuora.tenant import client_for
 from subscriptions.taking_effect import take_effect
 
@@ -65,6 +66,22 @@ def operate(operation_id: int) -> None:
         ring_operation(operation_id, delay=ran.again)
 
 
+def ring_stigg_event(event_id: int) -> None:
+    """Wake a worker for an event of Stigg's; a message that nobody took in time is made up for by the sweep."""
+    try:
+        stigg_event.apply_async((event_id,), expires=60, queue=Priority.CHANGE.queue)
+    except (OperationalError, KombuError, OSError):
+        log.warning("The broker is away: the event is stored, and looked at when it is back.")
+
+
+@shared_task(name="integrations.stigg_event")
+def stigg_event(event_id: int) -> None:
+    """Do what an event of Stigg's asks for."""
+    event = StiggEvent.objects.due(now=timezone.now()).select_related("account").filter(pk=event_id).first()
+    if event is not None:
+        events.process(event, now=timezone.now())
+
+
 @shared_task(name="integrations.deliver")
 def deliver(job_id: int) -> None:
     """Push the entity of one job."""
@@ -87,6 +104,8 @@ def sweep() -> None:
         ring([job_id], priority=priority)
     for operation_id in operations.due(now=now):
         ring_operation(operation_id)
+    for event_id in events.due(now=now):
+        ring_stigg_event(event_id)
 
 
 def _queue_room() -> int:

@@ -3,6 +3,7 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import URLPattern, URLResolver, include, path, register_converter
 
+from integrations import webhooks
 from integrations.sections import SectionConverter
 from integrations.views import account, api_keys, connection, entities, login, logs, overview, people, problems
 
@@ -10,6 +11,7 @@ register_converter(SectionConverter, "section")
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/", include("integrations.api.urls")),
+    path("webhooks/stigg/<str:hook_path>", webhooks.stigg, name="stigg_webhook"),
     path("", overview.overview, name="overview"),
     path("login/", login.Login.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),

@@ -8,6 +8,7 @@ from integrations.models.operation import Operation, OperationLine, OperationSta
 from integrations.models.reconciliation import UsageDifference, UsageReconciliation
 from integrations.models.record import SyncRecord
 from integrations.models.secret import EncryptedField
+from integrations.models.stigg import StiggAccount, StiggEvent, StiggEventState
 from integrations.models.usage import (
     BatchState,
     UsageAction,
@@ -36,6 +37,9 @@ __all__ = [
     "Request",
     "Scope",
     "Standing",
+    "StiggAccount",
+    "StiggEvent",
+    "StiggEventState",
     "SyncJob",
     "SyncRecord",
     "SyncStatus",
