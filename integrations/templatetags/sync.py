@@ -146,6 +146,13 @@ def listed(value: Any) -> str:
 
 
 @register.filter
+def first_figure(text: str) -> str:
+    """Return the first figure of a limit's header, which is that of the window nearest to its end."""
+    figure = re.split("[,;]", text, maxsplit=1)[0].strip()
+    return f"{int(figure):,}" if figure.isdecimal() else figure or "\N{EN DASH}"
+
+
+@register.filter
 def money(amount: Decimal) -> str:
     """Return an amount of money: two decimals at least, no more than it has."""
     places = -int(amount.normalize().as_tuple().exponent)

@@ -15,7 +15,7 @@ document.addEventListener("change", (event) => {
 // A slow form is sent once, and says that it works.
 document.addEventListener("submit", (event) => {
   const button = event.submitter;
-  if (!button?.dataset.busy) return;
+  if (!button?.dataset.busy || event.defaultPrevented) return;
   button.textContent = button.dataset.busy;
   button.setAttribute("aria-busy", "true");
   button.disabled = true;
@@ -62,3 +62,52 @@ document.addEventListener("click", (event) => {
   event.preventDefault();
   dialog.showModal();
 });
+
+// A test of the tenant is watched: its steps appear as they end. Whatever goes wrong, the form is sent as any other.
+const watch = async (form, panel) => {
+  const list = panel.querySelector("[data-steps-list]"), end = panel.querySelector("[data-steps-end]");
+  const button = form.querySelector("button:not([type=button])"), label = button.textContent;
+  const next = document.createElement("li");
+  next.dataset.stepsNext = "";
+  const body = new URLSearchParams(new FormData(form));
+  button.disabled = true;
+  const answer = await fetch(form.action, { method: "POST", body, headers: { Accept: "application/x-ndjson" } });
+  if (!answer.headers.get("Content-Type")?.startsWith("application/x-ndjson")) return form.submit();
+  button.textContent = button.dataset.busy;
+  panel.hidden = false;
+  panel.removeAttribute("role");
+  panel.querySelector("h2").textContent = "Testing the tenant";
+  panel.querySelector("h2").focus();
+  end.replaceChildren();
+  list.replaceChildren(next);
+  let rest = "";
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    const lines = (rest + part.value).split("\n");
+    rest = lines.pop();
+    for (const line of lines.map(JSON.parse)) {
+      if (line.step) next.insertAdjacentHTML("beforebegin", line.step);
+      if (line.end) end.innerHTML = line.end;
+      next.innerHTML = "<span></span>";
+      next.append(line.next ? `${line.next}: being tried…` : "");
+      next.hidden = !line.next;
+    }
+  }
+  next.remove();
+  for (const secret of form.querySelectorAll("input[type=password]")) secret.value = "";
+  button.disabled = false;
+  button.textContent = label;
+  const worked = end.querySelector("a");
+  panel.querySelector("h2").textContent = worked ? "Tested" : "Not connected, and nothing was saved";
+  if (worked && form.classList.contains("card")) form.hidden = true;
+  worked?.focus();
+  if (!end.firstChild) throw new Error("The answer ended early.");
+};
+document.addEventListener("submit", (event) => {
+  const panel = event.target.dataset.steps && document.getElementById(event.target.dataset.steps);
+  if (!panel || !window.TextDecoderStream) return;
+  event.preventDefault();
+  watch(event.target, panel).catch(() => {
+    panel.querySelector("[data-steps-end]").textContent = "The connection to this page broke: load it again to see what became of it.";
+  });
+}, true);

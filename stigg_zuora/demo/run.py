@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from integrations.connecting import connect
 from integrations.models import Connection
+from integrations.zuora.doctor import drained
 from stigg_zuora.celery import app
 from stigg_zuora.demo import load, tenant
 from stigg_zuora.demo.examination import calls_to, examine
@@ -98,14 +99,16 @@ def _start_program(processes: Processes, surroundings: Surroundings) -> None:
 
 
 def _connect(surroundings: Surroundings) -> None:
-    connect(
-        tenant_url=surroundings.zuora_address,
-        client_id=tenant.CLIENT_ID,
-        client_secret=tenant.CLIENT_SECRET,
-        sync_customers=True,
-        sync_subscriptions=True,
-        actor=None,
-        now=timezone.now(),
+    drained(
+        connect(
+            tenant_url=surroundings.zuora_address,
+            client_id=tenant.CLIENT_ID,
+            client_secret=tenant.CLIENT_SECRET,
+            sync_customers=True,
+            sync_subscriptions=True,
+            actor=None,
+            now=timezone.now(),
+        )
     )
 
 
