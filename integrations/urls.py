@@ -5,7 +5,18 @@ from django.urls import URLPattern, URLResolver, include, path, register_convert
 
 from integrations import webhooks
 from integrations.sections import SectionConverter
-from integrations.views import account, api_keys, connection, entities, login, logs, overview, people, problems
+from integrations.views import (
+    account,
+    api_keys,
+    background,
+    connection,
+    entities,
+    login,
+    logs,
+    overview,
+    people,
+    problems,
+)
 
 register_converter(SectionConverter, "section")
 
@@ -19,6 +30,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("problems/retry/", problems.problems_retry, name="problems_retry"),
     path("problems/<int:job_id>/dismiss/", problems.problem_dismiss, name="problem_dismiss"),
     path("activity/", problems.activity, name="activity"),
+    path("background/", background.operation_list, name="background"),
+    path("background/sync-everything/", background.sync_everything, name="sync_everything"),
+    path("background/<int:operation_id>/", background.operation_page, name="operation"),
+    path("background/<int:operation_id>/report.csv", background.operation_csv, name="operation_csv"),
+    path("background/<int:operation_id>/pause/", background.operation_pause, name="operation_pause"),
+    path("background/<int:operation_id>/resume/", background.operation_resume, name="operation_resume"),
+    path("background/<int:operation_id>/cancel/", background.operation_cancel, name="operation_cancel"),
     path("settings/integrations/apps/", connection.apps, name="apps"),
     path("settings/integrations/apps/zuora/", connection.zuora, name="zuora"),
     path("settings/integrations/apps/zuora/switches/", connection.switches, name="zuora_switches"),

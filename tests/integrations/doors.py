@@ -10,7 +10,17 @@ from datetime import UTC, datetime
 from django.contrib.auth.models import User
 
 from integrations import api_keys
-from integrations.models import ApiKey, Connection, EntityKind, Scope, SyncJob, SyncRecord, SyncStatus
+from integrations.models import (
+    ApiKey,
+    Connection,
+    EntityKind,
+    Operation,
+    OperationState,
+    Scope,
+    SyncJob,
+    SyncRecord,
+    SyncStatus,
+)
 from integrations.sections import SECTIONS
 from subscriptions.models import Subscription
 
@@ -47,6 +57,9 @@ PAGES = {
     "request_log": "Viewer",
     "request": "Viewer",
     "account": "Viewer",
+    "background": "Viewer",
+    "operation": "Viewer",
+    "operation_csv": "Viewer",
     "zuora": "Administrator",
     "zuora_remove": "Administrator",
     "api_keys": "Administrator",
@@ -100,6 +113,16 @@ def unconnected() -> None:
     Connection.objects.update(removed_at=NOW)
 
 
+def operation() -> list[object]:
+    at = {"created_at": NOW, "not_before": NOW}
+    return [Operation.objects.get_or_create(kind="made-up", defaults={"title": "made up", **at})[0].pk]
+
+
+def paused() -> None:
+    operation()
+    Operation.objects.update(state=OperationState.PAUSED)
+
+
 _TENANT = {"client_id": "demo-client", "client_secret": "demo-secret"}
 FORMS = {
     "entity_sync": Form("Operator", "sync", "is on its way", arguments=pro),
@@ -120,6 +143,10 @@ FORMS = {
         arguments=lambda: [SyncJob.objects.get(state="FAILED").pk],
         prepare=failed,
     ),
+    "sync_everything": Form("Operator", "sync everything", "Everything is being looked at."),
+    "operation_pause": Form("Operator", "pause", "It stands.", arguments=operation),
+    "operation_resume": Form("Operator", "resume", "It goes on", arguments=operation, prepare=paused),
+    "operation_cancel": Form("Operator", "cancel", "It is cancelled.", arguments=operation),
     "zuora": Form(
         "Administrator",
         "connect",

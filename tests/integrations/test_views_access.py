@@ -14,13 +14,13 @@ from integrations.zuora.standin.app import StandIn
 from tests.browser.scene import PASSWORD, people
 from tests.factories.catalog import PlanFactory
 from tests.factories.subscriptions import SubscriptionFactory
-from tests.integrations.doors import FORMS, LEADING_BACK, NOW, PAGES, PUBLIC, key, pro, viewer
+from tests.integrations.doors import FORMS, LEADING_BACK, NOW, PAGES, PUBLIC, key, operation, pro, viewer
 from tests.tenant import put_behind_forms
 
 pytestmark = pytest.mark.django_db
 PLANS = SECTIONS["plans"]
 ZUORA = "/settings/integrations/apps/zuora/"
-READS = ["/", "/plans/", "/plans/pro/", "/problems/", "/activity/", "/settings/integrations/apps/"]
+READS = ["/", "/plans/", "/plans/pro/", "/problems/", "/activity/", "/background/", "/settings/integrations/apps/"]
 ROLES = ["Anonymous", "None", "Viewer", "Operator", "Administrator"]
 #: Doors of their own, tested where they are: keys instead of roles, Django's own pages, and numbers for a machine.
 ELSEWHERE = ("api/", "admin/", "metrics")
@@ -61,6 +61,8 @@ def arguments_of(name: str) -> list[object]:
         "entities_export": lambda: [PLANS],
         "entity": pro,
         "request": lambda: [Request.objects.get().pk],
+        "operation": operation,
+        "operation_csv": operation,
         "api_key_revoke": key,
         "person": viewer,
     }
