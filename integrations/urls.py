@@ -16,6 +16,11 @@ from integrations.views import (
     overview,
     people,
     problems,
+    reconciliations,
+    usage,
+    usage_of_subscription,
+    usage_overview,
+    usage_record,
 )
 
 register_converter(SectionConverter, "section")
@@ -37,6 +42,25 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("background/<int:operation_id>/pause/", background.operation_pause, name="operation_pause"),
     path("background/<int:operation_id>/resume/", background.operation_resume, name="operation_resume"),
     path("background/<int:operation_id>/cancel/", background.operation_cancel, name="operation_cancel"),
+    path("usage/", usage.usage_list, name="usage"),
+    path("usage/export/", usage.usage_export, name="usage_export"),
+    path("usage/retry/", usage.usage_retry, name="usage_retry"),
+    path("usage/overview/", usage_overview.usage_overview, name="usage_overview"),
+    path("usage/<int:record_id>/", usage_record.usage_record, name="usage_record"),
+    path("usage/slices/<int:slice_id>/", usage_record.usage_slice, name="usage_slice"),
+    path("usage/reconciliations/", reconciliations.reconciliation_list, name="reconciliations"),
+    path("usage/reconciliations/compare/", reconciliations.reconciliation_compare, name="reconciliation_compare"),
+    path("usage/reconciliations/<int:report_id>/", reconciliations.reconciliation, name="reconciliation"),
+    path(
+        "usage/reconciliations/<int:report_id>/export/",
+        reconciliations.reconciliation_export,
+        name="reconciliation_export",
+    ),
+    path(
+        "subscriptions/<str:ref_id>/usage/", usage_of_subscription.usage_of_subscription, name="usage_of_subscription"
+    ),
+    path("subscriptions/<str:ref_id>/usage/preview/", usage_of_subscription.usage_preview, name="usage_preview"),
+    path("subscriptions/<str:ref_id>/usage/sync/", usage_of_subscription.usage_sync_now, name="usage_sync_now"),
     path("settings/integrations/apps/", connection.apps, name="apps"),
     path("settings/integrations/apps/zuora/", connection.zuora, name="zuora"),
     path("settings/integrations/apps/zuora/switches/", connection.switches, name="zuora_switches"),

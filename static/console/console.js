@@ -9,7 +9,8 @@ menu?.addEventListener("click", () => {
 // A table's first box ticks all of them.
 document.addEventListener("change", (event) => {
   if (!event.target.matches("[data-tick-all]")) return;
-  for (const box of event.target.form.querySelectorAll("input[type=checkbox][name=job]")) box.checked = event.target.checked;
+  const name = event.target.dataset.tickAll || "job";
+  for (const box of event.target.form.querySelectorAll(`input[type=checkbox][name=${name}]`)) box.checked = event.target.checked;
 });
 
 // A slow form is sent once, and says that it works.

@@ -19,6 +19,7 @@ from integrations.models import (
     SyncStatus,
 )
 from tests.browser.scene import Company, company, connection
+from tests.browser.usage_scene import build_usage
 
 TRACE = [
     {
@@ -53,6 +54,7 @@ def build(now: datetime) -> Connection:
     _records(now, tenant, made)
     _jobs(now, tenant, made)
     _background(now, tenant)
+    build_usage(now, tenant)
     return tenant
 
 

@@ -3,8 +3,6 @@
 Whoever adds an address adds a line here; `test_views_access` fails without, and proves each line.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from django.contrib.auth.models import User
@@ -23,24 +21,11 @@ from integrations.models import (
 )
 from integrations.sections import SECTIONS
 from subscriptions.models import Subscription
+from tests.integrations import usage_doors
+from tests.integrations.door import Form
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PLANS, SUBSCRIPTIONS = SECTIONS["plans"], SECTIONS["subscriptions"]
-
-
-@dataclass(frozen=True)
-class Form:
-    """A form as somebody sends it: the least role that may, the line it leaves and a part of what is said.
-
-    `arguments` are the address's; `prepare` makes what the form is about.
-    """
-
-    role: str
-    action: str
-    said: str
-    sent: Mapping[str, str] = field(default_factory=dict)
-    arguments: Callable[[], list[object]] = list
-    prepare: Callable[[], object] = lambda: None
 
 
 #: The least role for each page; arguments are made by `arguments_of`.
@@ -66,6 +51,7 @@ PAGES = {
     "api_key_revoke": "Administrator",
     "people": "Administrator",
     "person": "Administrator",
+    **usage_doors.PAGES,
 }
 #: Addresses of forms that lead back to their page when somebody opens or reloads them: a refused form stands there.
 LEADING_BACK = {
@@ -179,4 +165,5 @@ FORMS = {
             "new_password2": "another-made-up-password",
         },
     ),
+    **usage_doors.FORMS,
 }

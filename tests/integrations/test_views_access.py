@@ -14,6 +14,7 @@ from integrations.zuora.standin.app import StandIn
 from tests.browser.scene import PASSWORD, people
 from tests.factories.catalog import PlanFactory
 from tests.factories.subscriptions import SubscriptionFactory
+from tests.integrations import usage_doors
 from tests.integrations.doors import FORMS, LEADING_BACK, NOW, PAGES, PUBLIC, key, operation, pro, viewer
 from tests.tenant import put_behind_forms
 
@@ -21,6 +22,7 @@ pytestmark = pytest.mark.django_db
 PLANS = SECTIONS["plans"]
 ZUORA = "/settings/integrations/apps/zuora/"
 READS = ["/", "/plans/", "/plans/pro/", "/problems/", "/activity/", "/background/", "/settings/integrations/apps/"]
+USAGE = [name for name in usage_doors.PAGES if not name.endswith("_export")]
 ROLES = ["Anonymous", "None", "Viewer", "Operator", "Administrator"]
 #: Doors of their own, tested where they are: keys instead of roles, Django's own pages, and numbers for a machine.
 ELSEWHERE = ("api/", "admin/", "metrics")
@@ -65,6 +67,7 @@ def arguments_of(name: str) -> list[object]:
         "operation_csv": operation,
         "api_key_revoke": key,
         "person": viewer,
+        **usage_doors.ARGUMENTS,
     }
     return made[name]() if name in made else []
 
@@ -173,9 +176,9 @@ def test_a_viewer_is_shown_nothing_that_a_viewer_may_not_do(as_role: dict[str, C
         connection=connection, kind=EntityKind.PLAN, entity_id=plan.pk, key="plan:pro", state="FAILED",
         not_before=connection.connected_at, created_at=connection.connected_at,
     )  # fmt: skip
-    for address in READS:
+    for address in [*READS, *(reverse(name, args=arguments_of(name)) for name in USAGE)]:
         forms = [form.split('"')[0] for form in as_role["Viewer"].get(address).content.decode().split('action="')[1:]]
-        assert [form for form in forms if form.rstrip("/") not in {"/logout", "/problems", "/activity", "/plans"}] == []
+        assert {form.rstrip("/") for form in forms} <= {"/logout", "/problems", "/activity", "/plans", "/usage"}
 
 
 def test_what_was_done_is_in_the_audit_log_with_who_did_it(as_role: dict[str, Client]) -> None:
@@ -211,7 +214,7 @@ def test_five_wrong_passwords_lock_a_name_with_a_sentence(client: Client) -> Non
 
 
 def test_pages_allow_no_foreign_and_no_inline_code(as_role: dict[str, Client]) -> None:
-    for address in [*READS, ZUORA]:
+    for address in [*READS, ZUORA, *(reverse(name, args=arguments_of(name)) for name in USAGE)]:
         response = as_role["Administrator"].get(address)
         policy = response.headers["Content-Security-Policy"]
         assert "script-src 'self'" in policy
