@@ -26,6 +26,16 @@ def _client_secret() -> forms.CharField:
     )
 
 
+def _hook_secret() -> forms.CharField:
+    return forms.CharField(
+        label="Webhook secret",
+        max_length=1000,
+        required=False,
+        widget=forms.PasswordInput({**_TEXT, "autocomplete": "new-password"}),
+        help_text="Stigg shows it when the webhook is made there. Without it nothing is taken from a webhook.",
+    )
+
+
 def _time_zone() -> forms.ChoiceField:
     # No API of Zuora's tells it, and dates are meant in it.
     return forms.ChoiceField(
@@ -121,3 +131,28 @@ class InviteForm(forms.ModelForm[User]):
         fields = ["username", "email"]
         widgets = {"username": forms.TextInput(_TEXT), "email": forms.EmailInput(_TEXT)}
         help_texts = {"username": "Letters, digits and @ . + - _"}
+
+
+class StiggForm(forms.Form):
+    """A Stigg environment that is to be read."""
+
+    base_url = forms.CharField(
+        label="API address",
+        max_length=255,
+        initial="https://api.stigg.io",
+        widget=forms.TextInput({**_TEXT, "inputmode": "url"}),
+        help_text="Stigg's own, unless you import from another deployment of this program.",
+    )
+    api_key = forms.CharField(
+        label="API key",
+        max_length=1000,
+        widget=forms.PasswordInput({**_TEXT, "autocomplete": "new-password"}),
+        help_text="A server key of the environment with read access. Stored encrypted, and never shown again.",
+    )
+    hook_secret = _hook_secret()
+
+
+class StiggSecretForm(forms.Form):
+    """The secret by which Stigg proves itself to our webhook."""
+
+    hook_secret = _hook_secret()

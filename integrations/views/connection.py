@@ -12,7 +12,7 @@ from django.utils import timezone
 from integrations import connecting
 from integrations.connecting import ByStep
 from integrations.forms import ConnectForm, CredentialsForm, RemoveForm, SwitchesForm
-from integrations.models import Connection, SyncJob, SyncRecord, UsageRecord
+from integrations.models import Connection, StiggAccount, SyncJob, SyncRecord, UsageRecord
 from integrations.views.access import actor, administrators, viewers
 from integrations.views.overview import active_connection
 from integrations.views.steps import is_watched, watched
@@ -25,9 +25,13 @@ _REFUSED = 422
 
 @viewers
 def apps(request: HttpRequest) -> HttpResponse:
-    return render(
-        request, "integrations/apps.html", {"connection": active_connection(), "page": "settings", "tab": "apps"}
-    )
+    context = {
+        "connection": active_connection(),
+        "stigg": StiggAccount.objects.active().exists(),
+        "page": "settings",
+        "tab": "apps",
+    }
+    return render(request, "integrations/apps.html", context)
 
 
 @administrators

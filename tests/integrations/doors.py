@@ -15,6 +15,8 @@ from integrations.models import (
     Operation,
     OperationState,
     Scope,
+    StiggAccount,
+    StiggEvent,
     SyncJob,
     SyncRecord,
     SyncStatus,
@@ -47,6 +49,8 @@ PAGES = {
     "operation_csv": "Viewer",
     "zuora": "Administrator",
     "zuora_remove": "Administrator",
+    "stigg": "Administrator",
+    "stigg_remove": "Administrator",
     "api_keys": "Administrator",
     "api_key_revoke": "Administrator",
     "people": "Administrator",
@@ -61,6 +65,9 @@ LEADING_BACK = {
     "person_deactivate",
     "person_activate",
     "person_link",
+    "stigg_import",
+    "stigg_secret",
+    "stigg_replay",
 }
 #: What opens for everybody: the way in, and out. Their forms have tests of their own.
 PUBLIC = {"login", "logout", "choose_password"}
@@ -109,6 +116,21 @@ def paused() -> None:
     Operation.objects.update(state=OperationState.PAUSED)
 
 
+def stigg() -> StiggAccount:
+    values = {"base_url": "https://api.stigg.io", "api_key": "made-up", "connected_at": NOW}
+    return StiggAccount.objects.get_or_create(hook_path="made-up", defaults=values)[0]
+
+
+def with_stigg() -> list[object]:
+    stigg()
+    return []
+
+
+def stigg_event() -> list[object]:
+    values = {"type": "customer.updated", "body": "{}", "received_at": NOW, "not_before": NOW}
+    return [StiggEvent.objects.get_or_create(account=stigg(), message_id="m1", defaults=values)[0].pk]
+
+
 _TENANT = {"client_id": "demo-client", "client_secret": "demo-secret"}
 FORMS = {
     "entity_sync": Form("Operator", "sync", "is on its way", arguments=pro),
@@ -146,6 +168,15 @@ FORMS = {
     "zuora_remove": Form(
         "Administrator", "remove", "test.zuora.com is no longer connected.", {"host": "test.zuora.com"}
     ),
+    "stigg": Form(
+        "Administrator", "connect Stigg", "Stigg is connected.", {"base_url": "https://api.stigg.io", "api_key": "x"}
+    ),
+    "stigg_import": Form("Administrator", "import from Stigg", "The import runs.", prepare=stigg),
+    "stigg_secret": Form(
+        "Administrator", "change Stigg webhook secret", "is saved.", {"hook_secret": "made-up"}, prepare=stigg
+    ),
+    "stigg_remove": Form("Administrator", "remove Stigg", "Stigg is no longer connected.", prepare=stigg),
+    "stigg_replay": Form("Administrator", "replay Stigg event", "is looked at again.", arguments=stigg_event),
     "api_keys": Form(
         "Administrator", "make API key", "Checkout can be used from now on.", {"name": "Checkout", "scope": "USAGE"}
     ),

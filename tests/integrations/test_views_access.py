@@ -10,12 +10,13 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from integrations.models import AuditEntry, Connection, EntityKind, Request, SyncJob, SyncRecord, SyncStatus
 from integrations.sections import SECTIONS
+from integrations.stigg.account import Page
 from integrations.zuora.standin.app import StandIn
 from tests.browser.scene import PASSWORD, people
 from tests.factories.catalog import PlanFactory
 from tests.factories.subscriptions import SubscriptionFactory
 from tests.integrations import usage_doors
-from tests.integrations.doors import FORMS, LEADING_BACK, NOW, PAGES, PUBLIC, key, operation, pro, viewer
+from tests.integrations.doors import FORMS, LEADING_BACK, NOW, PAGES, PUBLIC, key, operation, pro, viewer, with_stigg
 from tests.tenant import put_behind_forms
 
 pytestmark = pytest.mark.django_db
@@ -25,7 +26,7 @@ READS = ["/", "/plans/", "/plans/pro/", "/problems/", "/activity/", "/background
 USAGE = [name for name in usage_doors.PAGES if not name.endswith("_export")]
 ROLES = ["Anonymous", "None", "Viewer", "Operator", "Administrator"]
 #: Doors of their own, tested where they are: keys instead of roles, Django's own pages, and numbers for a machine.
-ELSEWHERE = ("api/", "admin/", "metrics")
+ELSEWHERE = ("api/", "admin/", "metrics", "webhooks/")
 
 
 def console() -> Iterator[URLPattern]:
@@ -68,6 +69,7 @@ def arguments_of(name: str) -> list[object]:
         "api_key_revoke": key,
         "person": viewer,
         **usage_doors.ARGUMENTS,
+        "stigg_remove": with_stigg,
     }
     return made[name]() if name in made else []
 
@@ -110,6 +112,7 @@ def test_a_page_is_for_its_role_and_those_above(as_role: dict[str, Client], name
 def tenant(as_role: dict[str, Client], standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> dict[str, Client]:
     """A tenant behind every address that somebody connects, and a subscription."""
     put_behind_forms(standin, monkeypatch)
+    monkeypatch.setattr("integrations.stigg.account.Account.page", lambda *_args, **_more: Page((), ""))
     Connection.objects.update(tenant_id="10042")
     SubscriptionFactory.create()
     return as_role
