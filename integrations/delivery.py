@@ -16,7 +16,7 @@ from django.db import OperationalError, transaction
 
 from integrations import outbox, request_log
 from integrations.breaker import give_back, may_send, note_error, note_success
-from integrations.eligibility import Verdict
+from integrations.eligibility import Verdict, changes
 from integrations.entities import ENTITIES
 from integrations.facts import verdict_on
 from integrations.models import (
@@ -100,6 +100,7 @@ def _attempt(attempt: _Attempt, far: Far) -> Woken:
     record.connection = job.connection
     verdict = verdict_on(entity, connection=job.connection)
     if verdict is not None:
+        attempt.delivery.decided = changes(record.trace, verdict.trace)
         record.mark_trace(verdict.trace)
     try:
         if verdict is None or verdict.syncs:
@@ -187,7 +188,7 @@ def _end(
     job, delivery = attempt.job, attempt.delivery
     delivery.outcome, delivery.error, delivery.finished_at = outcome, reason, now
     with transaction.atomic():
-        delivery.save(update_fields=["outcome", "error", "finished_at"])
+        delivery.save(update_fields=["outcome", "error", "decided", "finished_at"])
         request_log.keep(attempt.exchanges, connection=far.connection, delivery=delivery)
         back_up = bool(attempt.exchanges) and outcome is not DeliveryOutcome.RETRY and note_success(far.connection)
         if back_up:

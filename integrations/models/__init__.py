@@ -9,6 +9,7 @@ from integrations.models.reconciliation import UsageDifference, UsageReconciliat
 from integrations.models.record import SyncRecord
 from integrations.models.secret import EncryptedField
 from integrations.models.stigg import StiggAccount, StiggEvent, StiggEventState
+from integrations.models.timeline import Happening, TimelineEntry
 from integrations.models.usage import (
     BatchState,
     UsageAction,
@@ -29,6 +30,7 @@ __all__ = [
     "DeliveryOutcome",
     "EncryptedField",
     "EntityKind",
+    "Happening",
     "JobState",
     "Operation",
     "OperationLine",
@@ -43,6 +45,7 @@ __all__ = [
     "SyncJob",
     "SyncRecord",
     "SyncStatus",
+    "TimelineEntry",
     "UsageAction",
     "UsageBatch",
     "UsageCharge",

@@ -112,3 +112,54 @@ document.addEventListener("submit", (event) => {
     panel.querySelector("[data-steps-end]").textContent = "The connection to this page broke: load it again to see what became of it.";
   });
 }, true);
+
+// Times in the viewer's zone (their titles say UTC), numbers and money as the viewer's locale writes them.
+const moments = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const moneys = {};
+const localise = (root) => {
+  for (const time of root.querySelectorAll("time[datetime]:not([data-local])")) {
+    const moment = new Date(time.dateTime);
+    if (Number.isNaN(moment.getTime())) continue;
+    time.textContent = moments.format(moment);
+    time.dataset.local = "";
+  }
+  for (const data of root.querySelectorAll("data[data-currency]:not([data-local])")) {
+    const currency = data.dataset.currency;
+    try {
+      moneys[currency] ??= new Intl.NumberFormat(undefined, { style: "currency", currency, maximumFractionDigits: 9 });
+      data.textContent = moneys[currency].format(data.value);
+    } catch { /* no currency that the browser knows: it stays as it was sent */ }
+    data.dataset.local = "";
+  }
+  for (const data of root.querySelectorAll("data[data-number]:not([data-local])")) {
+    data.textContent = new Intl.NumberFormat(undefined, { maximumFractionDigits: 20 }).format(data.value);
+    data.dataset.local = "";
+  }
+};
+localise(document);
+document.addEventListener("htmx:load", (event) => localise(event.detail.elt.parentElement ?? event.detail.elt));
+
+// What cannot be refreshed says so, and asks less and less often until it can.
+const silent = { tries: 0, until: 0 };
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (event.detail.elt.matches("[data-live]") && Date.now() < silent.until) event.preventDefault();
+});
+const notRefreshed = () => {
+  silent.tries += 1;
+  silent.until = Date.now() + Math.min(60000, 2500 * 2 ** silent.tries);
+  if (document.getElementById("stale")) return;
+  const notice = document.createElement("div");
+  notice.id = "stale";
+  notice.className = "alert alert-warning";
+  notice.setAttribute("role", "status");
+  notice.textContent = `No answer from the server since ${new Date().toLocaleTimeString()}: what is shown may be old. It is asked again by itself.`;
+  document.getElementById("main")?.prepend(notice);
+};
+document.addEventListener("htmx:sendError", notRefreshed);
+document.addEventListener("htmx:timeout", notRefreshed);
+document.addEventListener("htmx:responseError", notRefreshed);
+document.addEventListener("htmx:afterOnLoad", (event) => {
+  if (!event.detail.successful) return;
+  Object.assign(silent, { tries: 0, until: 0 });
+  document.getElementById("stale")?.remove();
+});
