@@ -29,7 +29,7 @@ _PAUSE_WITHOUT_ADVICE = 5.0
 _PAUSE_MOST = 300.0  # a limit of a whole day is asked again every five minutes
 _PAUSE_WHEN_FULL = 0.25  # others use the tenant's concurrency, too
 _POLL_FIRST = 0.005
-_POLL_MOST = 0.1
+_POLL_MOST = 0.05
 
 
 class CallClass(StrEnum):
