@@ -76,4 +76,4 @@ def test_unchanged_subscription(world: World) -> None:
     subscription = sold(world)
     world.settle()
     subscription.save()
-    assert statements(world, "subscription:s1") == {"SELECT": 11, "INSERT": 2, "UPDATE": 4, "DELETE": 1}
+    assert statements(world, "subscription:s1") == {"SELECT": 11, "INSERT": 2, "UPDATE": 5, "DELETE": 1}
