@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('integrations', '0010_stigg'),
+        ('integrations', '0011_timeline'),
     ]
 
     operations = [
