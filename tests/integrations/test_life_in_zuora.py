@@ -1,11 +1,8 @@
 """What the clock, a hand-over and a change of plan come to in the tenant."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
-import time_machine
 
 from catalog.models import BillingPeriod, Plan, Product
 from catalog.publishing import publish, start_draft
@@ -14,15 +11,14 @@ from integrations.models import SyncStatus
 from subscriptions.handing_over import delegate
 from subscriptions.provisioning import Order, Trial, provision
 from subscriptions.scheduling import Strategy, update
-from subscriptions.taking_effect import take_effect
 from subscriptions.wanted import Content
 from tests.factories.catalog import ProductFactory, addon_with_prices, plan_with_prices
 from tests.factories.customers import CustomerFactory
-from tests.integrations.conftest import World
+from tests.integrations.conftest import STORY_BEGINS as START
+from tests.integrations.conftest import Story
 
 pytestmark = [pytest.mark.engine, pytest.mark.django_db]
 
-START = datetime(2026, 1, 31, 9, tzinfo=UTC)
 MONTHLY = Content(billing_period="MONTHLY")
 
 
@@ -34,35 +30,6 @@ def product() -> Product:
 @pytest.fixture
 def pro(product: Product) -> Plan:
     return plan_with_prices(ref_id="pro", product=product, periods=BillingPeriod, amounts={"EUR": 20})
-
-
-@dataclass
-class Story:
-    """The tenant, and a calendar that is turned by hand."""
-
-    world: World
-    traveller: time_machine.Traveller
-
-    @property
-    def now(self) -> datetime:
-        return self.world.now
-
-    def at(self, moment: datetime) -> None:
-        """Let it be then: what is due happens, and is delivered."""
-        self.world.now = moment
-        self.traveller.move_to(moment)
-        take_effect(now=moment)
-        self.settle()
-
-    def settle(self) -> None:
-        self.world.settle()
-        self.traveller.move_to(self.world.now)
-
-
-@pytest.fixture
-def story(request: pytest.FixtureRequest) -> Iterator[Story]:
-    with time_machine.travel(START, tick=False) as traveller:
-        yield Story(request.getfixturevalue("world"), traveller)
 
 
 @pytest.fixture
