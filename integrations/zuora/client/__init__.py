@@ -4,12 +4,13 @@ from integrations.zuora.client.accounts import AccountEndpoints
 from integrations.zuora.client.actions import ActionEndpoints
 from integrations.zuora.client.catalog import CatalogEndpoints
 from integrations.zuora.client.orders import OrderEndpoints
-from integrations.zuora.client.queries import equal, field, zoql_text
+from integrations.zuora.client.queries import PAGE_SIZE, equal, field, one_of, zoql_text
 from integrations.zuora.client.tenant import TenantEndpoints
 from integrations.zuora.client.transport import WSDL_VERSION, ZUORA_VERSION
 from integrations.zuora.client.wire import Exchange, Timeouts, new_session
 
 __all__ = [
+    "PAGE_SIZE",
     "WSDL_VERSION",
     "ZUORA_VERSION",
     "Client",
@@ -18,6 +19,7 @@ __all__ = [
     "equal",
     "field",
     "new_session",
+    "one_of",
     "zoql_text",
 ]
 

@@ -106,6 +106,11 @@ def equal(name: str, value: str) -> str:
     return f"{name}.EQ:{value}"
 
 
+def one_of(name: str, values: Iterable[str]) -> str:
+    """Return the filter `name.IN:[a,b]`; a value may hold no comma and no bracket."""
+    return f"{name}.IN:[{','.join(values)}]"
+
+
 def field(row: Mapping[str, Any], name: str) -> Any:
     """Return a row's field by its name in any letter case, or None: Object Query writes `sKU`, CRUD `SKU`."""
     return next((value for key, value in row.items() if key.lower() == name.lower()), None)

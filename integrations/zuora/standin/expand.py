@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from integrations.zuora.standin.errors import Kind, Refusal
-from integrations.zuora.standin.objects import BY_NAME, Queryable, shown_value
+from integrations.zuora.standin.objects import BY_NAME, Queryable, charges_shown, shown_value
 
 if TYPE_CHECKING:
     from integrations.zuora.standin.store import Row
@@ -70,12 +70,10 @@ def expanded(tenant: Tenant, thing: Queryable, row: Row, path: str) -> dict[str,
     """
     head, _, rest = path.partition(".")
     if thing.name == "Subscription" and head.lower() == "rateplans":
+        if rest and rest.lower() != "rateplancharges":
+            raise Refusal(Kind.QUERY_PARAMETER, f"'{rest[:60]}' cannot be expanded on RatePlan.")
         full = tenant.require("Subscription", row["Id"])
-        return {
-            "ratePlans": [
-                {_camel(n): shown_value(v) for n, v in plan.items() if n != "Charges"} for plan in full["RatePlans"]
-            ]
-        }
+        return {"ratePlans": [_rate_plan(full, plan, with_charges=bool(rest)) for plan in full["RatePlans"]]}
     link = LINKS.get(thing.name, {}).get(head.lower())
     if link is None:
         raise Refusal(Kind.QUERY_PARAMETER, f"'{head[:60]}' cannot be expanded on {thing.name}.")
@@ -86,6 +84,16 @@ def expanded(tenant: Tenant, thing: Queryable, row: Row, path: str) -> dict[str,
         return {member: _shown(tenant, other, found, rest) if found else None}
     rows = tenant.store.where(other, lookup or "", row["Id"])[:EXPANDED_MAXIMUM]
     return {member: [_shown(tenant, other, one, rest) for one in rows]}
+
+
+def _rate_plan(subscription: Row, plan: Row, *, with_charges: bool) -> dict[str, Any]:
+    shown = {_camel(name): shown_value(value) for name, value in plan.items() if name != "Charges"}
+    if with_charges:
+        shown["ratePlanCharges"] = [
+            {_camel(name): shown_value(value) for name, value in charge.items()}
+            for charge in charges_shown(subscription, plan)
+        ]
+    return shown
 
 
 def _camel(name: str) -> str:

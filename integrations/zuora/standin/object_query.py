@@ -112,6 +112,10 @@ def _filtered(tenant: Tenant, request: Request, thing: Queryable) -> list[Row]:
         index = dict(thing.indexed).get(name.lower())
         if operator == "EQ" and index and chosen is None and value not in ("null", EMPTY_TEXT):
             chosen = tenant.store.where(thing.name, index, value.casefold() if index.islower() else value)
+        elif operator == "IN" and index and chosen is None:
+            wanted = {one.strip() for one in value.strip("[]").split(",")}
+            keys = {one.casefold() for one in wanted} if index.islower() else wanted
+            chosen = [row for key in sorted(keys) for row in tenant.store.where(thing.name, index, key)]
         elif operator == "EQ" and name.lower() == "id" and thing.stored:
             found = tenant.store.get(thing.name, value)
             chosen = [found] if found else []

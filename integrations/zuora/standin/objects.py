@@ -72,24 +72,27 @@ def _rate_plan(subscription: Row, plan: Row) -> Row:
 
 def _rate_plan_charges(tenant: Tenant) -> Iterable[Row]:
     for subscription in tenant.store.all("Subscription"):
-        audit = {name: subscription[name] for name in ("CreatedById", "CreatedDate", "UpdatedById", "UpdatedDate")}
         for plan in subscription["RatePlans"]:
-            last = {
-                one["ChargeNumber"]: one["Segment"] for one in sorted(plan["Charges"], key=lambda one: one["Segment"])
-            }
-            for charge in plan["Charges"]:
-                shown = {name: value for name, value in charge.items() if name not in HIDDEN and value is not None}
-                is_last = charge["Segment"] == last[charge["ChargeNumber"]]
-                prices = [tier["Price"] for tier in charge["Tiers"] if "Price" in tier]
-                price = {"Price": prices[0]} if len(prices) == 1 else {}
-                yield {
-                    **shown,
-                    **price,
-                    "RatePlanId": plan["Id"],
-                    "IsLastSegment": is_last,
-                    "Currency": subscription["Currency"],
-                    **audit,
-                }
+            yield from charges_shown(subscription, plan)
+
+
+def charges_shown(subscription: Row, plan: Row) -> Iterable[Row]:
+    """The charges of a rate plan that a subscription holds, each segment a row of its own."""
+    audit = {name: subscription[name] for name in ("CreatedById", "CreatedDate", "UpdatedById", "UpdatedDate")}
+    last = {one["ChargeNumber"]: one["Segment"] for one in sorted(plan["Charges"], key=lambda one: one["Segment"])}
+    for charge in plan["Charges"]:
+        shown = {name: value for name, value in charge.items() if name not in HIDDEN and value is not None}
+        is_last = charge["Segment"] == last[charge["ChargeNumber"]]
+        prices = [tier["Price"] for tier in charge["Tiers"] if "Price" in tier]
+        price = {"Price": prices[0]} if len(prices) == 1 else {}
+        yield {
+            **shown,
+            **price,
+            "RatePlanId": plan["Id"],
+            "IsLastSegment": is_last,
+            "Currency": subscription["Currency"],
+            **audit,
+        }
 
 
 def _rate_plan_tiers(tenant: Tenant) -> Iterable[Row]:

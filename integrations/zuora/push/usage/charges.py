@@ -1,16 +1,24 @@
 """The numbers under which usage is filed: a subscription's own charges, read from Zuora once and kept."""
 
-from collections.abc import Collection, Iterable, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from catalog.models import Price
+from catalog.models import BillingModel, Price
 from integrations.models import Connection, EntityKind, SyncRecord, SyncStatus, UsageCharge
+from integrations.zuora.client import PAGE_SIZE, equal, field, one_of
 from integrations.zuora.errors import NotFound
 from integrations.zuora.mapping import keys
 from integrations.zuora.push.far import Far
 from usage.models import Slice
+
+#: What the key of a charge by usage holds.
+USAGE = f"/{BillingModel.USAGE_BASED}/"
+_EXPANDED = "rateplans.rateplancharges"
+#: What stands in a list of a filter without being taken for its end.
+_PLAIN = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def linked_records(connection: Connection, subscription_ids: Collection[int]) -> dict[int, SyncRecord]:
@@ -35,7 +43,8 @@ def keys_of_prices(price_ids: Iterable[int]) -> dict[int, str]:
 def read_missing_numbers(far: Far, subscription_ids: Collection[int]) -> None:
     """Read the charge numbers that the waiting slices of these subscriptions need and that are not known.
 
-    One GET per subscription, once; a subscription that Zuora does not show is left to wait.
+    Once, and fifty subscriptions to a call; one by one only those whose history Zuora does not show in a list. A
+    subscription that Zuora does not show is left to wait.
     """
     waiting = (
         Slice.objects.untaken()
@@ -57,8 +66,34 @@ def read_missing_numbers(far: Far, subscription_ids: Collection[int]) -> None:
         wanted = placed_charges(record).get(named[price_id]) if record else None
         if wanted is not None and known.get((subscription_id, named[price_id])) != wanted:
             missing.add(subscription_id)
-    for subscription_id in sorted(missing):
-        read_numbers(far, records[subscription_id])
+    left = [records[one] for one in sorted(missing)]
+    for start in range(0, len(left), PAGE_SIZE):
+        for record in _read_together(far, left[start : start + PAGE_SIZE]):
+            read_numbers(far, record)
+
+
+def _read_together(far: Far, records: Sequence[SyncRecord]) -> list[SyncRecord]:
+    """Read and keep the numbers of several subscriptions by one call; return those that have to be read one by one.
+
+    Source: https://developer.zuora.com/v1-api-reference/api/operation/querySubscriptions/
+    """
+    by_number = {one.zuora_number: one for one in records if _PLAIN.fullmatch(one.zuora_number)}
+    filters = [one_of("name", by_number), equal("islatestversion", "true")]
+    rows = far.client.query("subscriptions", filters=filters, expand=[_EXPANDED]) if len(by_number) > 1 else ()
+    read = set()
+    for row in rows:
+        record = by_number.get(str(field(row, "name")))
+        shown = list(_listed(row))
+        if record is not None and _is_whole(shown, placed_charges(record)):
+            _keep(far, record, shown)
+            read.add(record.pk)
+    return [one for one in records if one.pk not in read]
+
+
+def _is_whole(shown: Iterable["_Shown"], placed: Mapping[str, str]) -> bool:
+    """Whether every charge by usage is there from its first day on."""
+    begun = {one.catalog_id for one in shown if one.segment == 1 and one.starts_on}
+    return begun >= {catalog_id for key, catalog_id in placed.items() if USAGE in key}
 
 
 def read_numbers(far: Far, record: SyncRecord) -> None:
@@ -71,8 +106,12 @@ def read_numbers(far: Far, record: SyncRecord) -> None:
         answer = far.client.get_subscription(record.zuora_number, all_segments=True)
     except NotFound:
         return
+    _keep(far, record, _shown(answer))
+
+
+def _keep(far: Far, record: SyncRecord, segments: Iterable["_Shown"]) -> None:
     shown: dict[str, _Shown] = {}
-    for found in _shown(answer):
+    for found in segments:
         earlier = shown.setdefault(found.catalog_id, found)
         if found.starts_on and earlier.starts_on and found.starts_on < earlier.starts_on:
             shown[found.catalog_id] = found
@@ -99,6 +138,7 @@ class _Shown:
     number: str
     unit: str
     starts_on: date | None
+    segment: int
 
 
 def _shown(answer: Mapping[str, Any]) -> Iterable[_Shown]:
@@ -112,4 +152,21 @@ def _shown(answer: Mapping[str, Any]) -> Iterable[_Shown]:
                     number=str(charge["number"]),
                     unit=str(charge.get("uom") or ""),
                     starts_on=date.fromisoformat(start) if start else None,
+                    segment=int(charge.get("segment") or 1),
+                )
+
+
+def _listed(row: Mapping[str, Any]) -> Iterable[_Shown]:
+    """Yield the same of a subscription as Object Query shows it."""
+    for plan in field(row, "ratePlans") or ():
+        for charge in field(plan, "ratePlanCharges") or ():
+            number = field(charge, "chargeNumber")
+            if field(charge, "chargeType") == "Usage" and number:
+                start = field(charge, "effectiveStartDate")
+                yield _Shown(
+                    catalog_id=str(field(charge, "productRatePlanChargeId")),
+                    number=str(number),
+                    unit=str(field(charge, "uOM") or ""),
+                    starts_on=date.fromisoformat(str(start)[:10]) if start else None,
+                    segment=int(field(charge, "segment") or 1),
                 )

@@ -1,0 +1,76 @@
+"""How many calls usage takes: fifty records to a call, and fifty subscriptions to a reading."""
+
+from datetime import timedelta
+
+import pytest
+
+from integrations.models import UsageCharge
+from subscriptions.models import Subscription
+from tests.integrations.usage_world import START, UsageWorld, tenant
+
+__all__ = ["tenant"]
+pytestmark = [pytest.mark.engine, pytest.mark.django_db]
+
+READ = "GET /object-query/{object}"
+ONE_BY_ONE = "GET /v1/subscriptions/{key}"
+SENT = "POST /v1/action/create"
+READ_BACK = "POST /v1/action/query"
+
+
+def sell(tenant: UsageWorld, count: int) -> list[Subscription]:
+    """Sell so many subscriptions, to one customer, each for a resource of its own."""
+    first = tenant.sell("s0", sync=False, resource_id="r0")
+    rest = [
+        tenant.sell(f"s{number}", sync=False, resource_id=f"r{number}", customer=first.customer)
+        for number in range(1, count)
+    ]
+    tenant.settle()
+    tenant.world.calls()
+    return [first, *rest]
+
+
+def test_an_hour_of_sixty_subscriptions_takes_two_calls(tenant: UsageWorld) -> None:
+    sold = sell(tenant, 60)
+    for one in sold:
+        tenant.use(one, 1)
+    tenant.next_hour()
+    tenant.push()
+    assert tenant.world.calls() == {READ: 2, SENT: 2}
+    tenant.sweep()
+    assert tenant.world.calls() == {READ_BACK: 1}
+    for one in sold:
+        tenant.use(one, 2)
+    tenant.next_hour()
+    tenant.push()
+    assert tenant.world.calls() == {SENT: 2}
+    assert sum(tenant.quantities()) == 180
+
+
+def test_what_a_list_shows_is_what_the_subscription_shows(tenant: UsageWorld) -> None:
+    sold = sell(tenant, 2)
+    for one in sold:
+        tenant.use(one, 1, at=START - timedelta(hours=1))
+    tenant.push()
+    assert tenant.world.calls() == {READ: 1, SENT: 1}
+    fields = ("subscription__ref_id", "catalog_id", "number", "unit", "starts_on", "ends_on")
+    by_list = list(UsageCharge.objects.values_list(*fields).order_by("subscription"))
+    UsageCharge.objects.update(catalog_id="", number="", unit="", starts_on=None)
+    for one in sold:
+        tenant.use(one, 1, at=START - timedelta(hours=3))
+        tenant.push()
+    assert tenant.world.calls() == {ONE_BY_ONE: 2, SENT: 2}
+    assert list(UsageCharge.objects.values_list(*fields).order_by("subscription")) == by_list
+
+
+def test_a_subscription_with_a_name_that_no_filter_takes_is_read_alone(tenant: UsageWorld) -> None:
+    sold = sell(tenant, 3)
+    record = tenant.world.record("subscription:s1")
+    store = tenant.world.app.tenant.store
+    [row] = [one for one in store.all("Subscription") if one["Name"] == record.zuora_number]
+    store.change("Subscription", row, Name="A,[1]")
+    record.zuora_number = "A,[1]"
+    record.save()
+    for one in sold:
+        tenant.use(one, 1, at=START - timedelta(hours=1))
+    tenant.push()
+    assert tenant.world.calls() == {READ: 1, ONE_BY_ONE: 1, SENT: 1}
