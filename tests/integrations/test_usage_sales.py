@@ -90,6 +90,21 @@ def test_a_new_version_bills_what_was_used_before_it_at_the_old_price(tenant: Us
     assert amounts(tenant, date(2026, 5, 10)) == [(Decimal(7), Decimal(7)), (Decimal(8), Decimal(80))]
 
 
+def test_what_was_filed_on_the_day_of_the_change_is_moved_though_nothing_is_used_any_more(tenant: UsageWorld) -> None:
+    acme = tenant.sell()
+    tenant.use(acme, 2, at=START - timedelta(hours=5))
+    tenant.quiet()
+    tenant.plan.version_number = 2
+    tenant.plan.save()
+    price(tenant.plan, billing_model=BillingModel.USAGE_BASED, feature=tenant.feature, amounts={"EUR": 10})
+    with changed(tenant, acme) as one:
+        one.plan_version_number = 2
+    tenant.settle()
+    tenant.next_hour()
+    tenant.quiet()
+    assert amounts(tenant, date(2026, 5, 10)) == [(Decimal(2), Decimal(2))]
+
+
 def test_an_add_on_that_goes_is_billed_for_the_hours_that_were_not_closed_yet(tenant: UsageWorld) -> None:
     addon = addon_with_prices(ref_id="extra")
     price(addon, billing_model=BillingModel.USAGE_BASED, feature=tenant.feature, amounts={"EUR": 10})

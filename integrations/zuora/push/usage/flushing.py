@@ -3,12 +3,17 @@
 from collections.abc import Collection
 from datetime import date
 
-from catalog.models import BillingModel
 from integrations.models import UsageBatch, UsageCharge, UsageState
 from integrations.outbox import worker_name
 from integrations.zuora.push.far import Far
 from integrations.zuora.push.usage.batches import claim, form
-from integrations.zuora.push.usage.charges import linked_records, placed_charges, read_missing_numbers, read_numbers
+from integrations.zuora.push.usage.charges import (
+    USAGE,
+    linked_records,
+    placed_charges,
+    read_missing_numbers,
+    read_numbers,
+)
 from integrations.zuora.push.usage.planning import plan
 from integrations.zuora.push.usage.sending import send
 from subscriptions.models import Subscription
@@ -16,8 +21,6 @@ from usage.closing import close
 
 #: What was billed meanwhile is made up for in the second round, and so on.
 _ROUNDS = 3
-#: What the key of a charge by usage holds.
-USAGE = f"/{BillingModel.USAGE_BASED}/"
 
 
 def end_charges(far: Far, subscription: Subscription, *, kept: Collection[str], on: date) -> bool:
@@ -35,6 +38,8 @@ def end_charges(far: Far, subscription: Subscription, *, kept: Collection[str], 
     if record and going - {one.key for one in rows}:
         read_numbers(far, record)
     keep_charges(far, subscription, kept=kept)
+    # What was filed under the day of the order may belong before it: charges and prices end with whole days.
+    rows.update(must_plan=True)
     ending = rows.exclude(catalog_id__in=kept)
     ending.filter(ends_on=None).update(ends_on=on)
     return ending.filter(ends_on=on).exists()
