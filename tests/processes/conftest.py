@@ -27,7 +27,7 @@ def deployment(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Itera
     """A Redis, the stand-in and the beat run, this process rings through that Redis, and no worker is there yet."""
     server = os.environ["DATABASE_URL"].rpartition("/")[0]
     url = f"{server}/{database.settings_dict['NAME']}"
-    environment = {"SYNC_SWEEP_SECONDS": SWEEP_SECONDS}
+    environment = {"SYNC_SWEEP_SECONDS": SWEEP_SECONDS, "USAGE_SWEEP_SECONDS": SWEEP_SECONDS}
     # Not tmp_path, which is too long for a socket.
     with (
         tempfile.TemporaryDirectory(prefix="sz-") as directory,

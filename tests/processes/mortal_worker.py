@@ -5,6 +5,7 @@ thread again and again. A file in DIRECTORY, named as `death_of` says, holds a n
 the n-th step of a delivery of that entity, and the file is gone. A step is whatever can be seen from outside: a
 statement that writes to the database, a request to Zuora (but for tokens), the end of the delivery. Every death is a
 line of DIRECTORY/deaths.jsonl, `[key, step]`, and every delivery that lived one of steps.jsonl, `[key, steps]`.
+Each run of usage (closing, pushing, sweeping) is watched in the same way, under the key `usage`.
 """
 
 import json
@@ -12,7 +13,8 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -28,7 +30,7 @@ django.setup()
 
 from django.db.backends.signals import connection_created  # noqa: E402 - models cannot be imported earlier
 
-from integrations import delivery  # noqa: E402
+from integrations import delivery, usage_delivery  # noqa: E402
 from integrations.models import SyncJob  # noqa: E402
 from integrations.zuora.client.wire import Wire  # noqa: E402
 from tests.processes.deployment import die_with_parent, worker_arguments  # noqa: E402
@@ -36,6 +38,7 @@ from tests.processes.deployment import die_with_parent, worker_arguments  # noqa
 DEATHS = "deaths.jsonl"
 STEPS = "steps.jsonl"
 PID = "worker.pid"
+USAGE = "usage"
 _ID = re.compile(r"/[0-9a-f]{32}$")
 _WRITING = ("INSERT", "UPDATE", "DELETE")
 #: Celery imports these when a worker starts: loaded before the fork, a life begins in a quarter of the time.
@@ -85,6 +88,18 @@ class Life:
             log.write(json.dumps([self.key, what]) + "\n")
 
 
+@contextmanager
+def _living(directory: Path, key: str) -> Iterator[None]:
+    """Count what is done inside as steps of a life; one that raises has no end."""
+    life = Life(directory, key)
+    token = _life.set(life)
+    try:
+        yield
+    finally:
+        _life.reset(token)
+    life.end()
+
+
 _life: ContextVar[Life | None] = ContextVar("life", default=None)
 
 
@@ -110,22 +125,28 @@ def make_mortal(directory: Path) -> None:
     deliver, send = delivery.deliver, Wire.send
 
     def watched_deliver(*, job_id: int, **more: Any) -> delivery.Woken:
-        life = Life(directory, SyncJob.objects.values_list("key", flat=True).get(pk=job_id))
-        token = _life.set(life)
-        try:
-            woken = deliver(job_id=job_id, **more)
-        finally:
-            _life.reset(token)
-        life.end()
-        return woken
+        with _living(directory, SyncJob.objects.values_list("key", flat=True).get(pk=job_id)):
+            return deliver(job_id=job_id, **more)
 
     def watched_send(wire: Wire, request: Any, judge: Any) -> Any:
         if not request.url.endswith("/oauth/token"):
             _step(f"{request.method} {_ID.sub('', request.path_url.partition('?')[0])}")
         return send(wire, request, judge)
 
+    for name in ("close_hours", "push_usage", "sweep_usage"):
+        _watch_usage(directory, name)
     connection_created.connect(_watch, weak=False)
     delivery.deliver, Wire.send = watched_deliver, watched_send  # type: ignore[assignment,method-assign]
+
+
+def _watch_usage(directory: Path, name: str) -> None:
+    run = getattr(usage_delivery, name)
+
+    def watched_run(**arguments: Any) -> Any:
+        with _living(directory, USAGE):
+            return run(**arguments)
+
+    setattr(usage_delivery, name, watched_run)
 
 
 def main() -> int:
