@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check --no-input --require-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench pictures lock clean python dependencies demo-dependencies
+.PHONY: help demo test lint bench chaos lock clean python dependencies demo-dependencies
 
 help:
 	@echo "make demo         everything on this machine: web, worker, beat, Redis and a local Zuora"
@@ -14,7 +14,7 @@ help:
 	@echo "make test         all tests, on PostgreSQL and Redis, and the engine's once more on SQLite"
 	@echo "make lint         ruff, mypy, import contracts, migrations, deployment check"
 	@echo "make bench        benchmarks"
-	@echo "make pictures     a picture of every page, into static/readme/ (needs a Chromium)"
+	@echo "make chaos        random usage and faults by seed, and the bill must be right: SEEDS=2000 of them"
 	@echo "make lock         writes the lock files anew from pyproject.toml"
 	@echo "make clean        removes the virtual environment, the demo's data and every cache"
 
@@ -42,8 +42,11 @@ lint: dependencies
 bench: dependencies
 	$(RUN) -m tests.bench $(BENCH)
 
-pictures: dependencies
-	$(RUN) -m tests.browser $(ONLY)
+# Other seeds than those of make test; FROM names the first.
+SEEDS ?= 2000
+FROM ?= 1000
+chaos: dependencies
+	$(RUN) -m tests.chaos_usage --seeds $(SEEDS) --from $(FROM)
 
 # Versions stay as they are locked unless UPGRADE=--upgrade is given.
 LOCK := $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \

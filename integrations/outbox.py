@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from integrations.entities import Wish
 from integrations.models import (
@@ -131,21 +131,16 @@ def _waiting_of(connection: Connection, wishes: Iterable[Wish]) -> QuerySet[Sync
 
 
 def claim(
-    *,
-    job_id: int,
-    worker: str,
-    now: datetime,
-    may_go: Callable[[Connection], bool] = lambda _: True,
-    begin: Callable[[SyncJob], object] = lambda _: None,
+    *, job_id: int, worker: str, now: datetime, may_go: Callable[[Connection], bool] = lambda _: True
 ) -> SyncJob | None:
-    """Take a due job for sending, with the locks of its accounts; what `begin` writes is stored with the claim.
+    """Take a due job for sending, with the locks of its accounts.
 
     None when it is not due, may not go, or somebody else is at it: then nothing has changed.
     """
     try:
         with transaction.atomic():
             due = SyncJob.objects.due(now=now).select_related("connection").select_for_update(of=("self",))
-            job = next(iter(due.filter(pk=job_id).order_by()), None)
+            job = due.filter(pk=job_id).first()
             if job is None or not may_go(job.connection):
                 return None
             job.state, job.claimed_at, job.claimed_by = JobState.SENDING, now, worker
@@ -154,7 +149,6 @@ def claim(
             AccountLock.objects.bulk_create(
                 [AccountLock(connection=job.connection, account=account, job=job) for account in job.accounts]
             )
-            begin(job)
     except IntegrityError:  # the entity or the account is being sent: whoever sends wakes this job when done
         SyncJob.objects.waiting().filter(pk=job_id).update(rung_at=None)
         return None
@@ -191,8 +185,7 @@ def settle(
         )
         if not ended:
             return []
-        if job.accounts:
-            AccountLock.objects.filter(job=job).delete()
+        AccountLock.objects.filter(job=job).delete()
         return _next(job=job, now=now)
 
 
@@ -214,8 +207,7 @@ def _next(*, job: SyncJob, now: datetime) -> list[int]:
     accounts = [Q(account=account) | Q(other_account=account) for account in job.accounts]
     held_up = accounts or [Q(kind=job.kind, entity_id=job.entity_id)]
     waiting = SyncJob.objects.due(now=now).filter(connection=job.connection, rung_at=None)
-    # An expression, so that PostgreSQL looks at the few jobs of the account, and not at the backlog in its order.
-    waiting = waiting.order_by(F("priority") + 0, "not_before")
+    waiting = waiting.order_by("priority", "not_before")
     ids = [waiting.filter(match).values_list("pk", flat=True).first() for match in held_up]
     return list(dict.fromkeys(pk for pk in ids if pk is not None))
 
@@ -285,10 +277,8 @@ def ring_due(*, now: datetime, most: int) -> list[tuple[int, int]]:
         .order_by("priority", "not_before", "pk")  # parents were wished first
         .values_list("pk", "priority")[:most]
     )
-    with transaction.atomic():
-        # Of two sweeps at once each rings for others.
-        jobs = list(due.select_for_update(skip_locked=True))
-        SyncJob.objects.filter(pk__in=[pk for pk, _ in jobs]).update(rung_at=now)
+    jobs = list(due)
+    SyncJob.objects.filter(pk__in=[pk for pk, _ in jobs]).update(rung_at=now)
     return jobs
 
 

@@ -23,7 +23,6 @@ POSITIVE = (
     "SYNC_CLAIM_SECONDS",
     "SYNC_MAX_ATTEMPTS",
     "REQUEST_LOG_DAYS",
-    "STIGG_CALLS_PER_MINUTE",
 )
 #: A tenant numbers its accounts itself, with A and digits as a rule, and takes no other number that begins so.
 KEY_PREFIX = re.compile(r"(?=.{1,12}$)[b-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -109,15 +108,14 @@ def public_url(app_configs: Apps, **_: Any) -> Found:  # noqa: ARG001
 
 
 @register
-def extra_hosts(app_configs: Apps, **_: Any) -> Found:  # noqa: ARG001
+def zuora_extra_hosts(app_configs: Apps, **_: Any) -> Found:  # noqa: ARG001
     return [
         Error(
-            f"{name} holds {host!r}, which is not an address.",
+            f"ZUORA_EXTRA_HOSTS holds {host!r}, which is not an address.",
             hint="Write each with its scheme, separated by commas, for example http://127.0.0.1:8900.",
             id="stigg_zuora.E007",
         )
-        for name in ("ZUORA_EXTRA_HOSTS", "STIGG_EXTRA_HOSTS")
-        for host in getattr(settings, name)
+        for host in settings.ZUORA_EXTRA_HOSTS
         if not _is_web_address(host)
     ]
 

@@ -41,7 +41,7 @@ def pretender(checkout: Path, *, word: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("target", ["demo", "test", "lint", "bench", "lock"])
+@pytest.mark.parametrize("target", ["demo", "test", "lint", "bench", "chaos", "lock"])
 def test_without_venv_one_sentence_says_what_to_install(checkout: Path, target: str) -> None:
     python = pretender(checkout, word="ensurepip")
 

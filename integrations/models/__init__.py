@@ -8,8 +8,6 @@ from integrations.models.operation import Operation, OperationLine, OperationSta
 from integrations.models.reconciliation import UsageDifference, UsageReconciliation
 from integrations.models.record import SyncRecord
 from integrations.models.secret import EncryptedField
-from integrations.models.stigg import StiggAccount, StiggEvent, StiggEventState
-from integrations.models.timeline import Happening, TimelineEntry
 from integrations.models.usage import (
     BatchState,
     UsageAction,
@@ -30,7 +28,6 @@ __all__ = [
     "DeliveryOutcome",
     "EncryptedField",
     "EntityKind",
-    "Happening",
     "JobState",
     "Operation",
     "OperationLine",
@@ -39,13 +36,9 @@ __all__ = [
     "Request",
     "Scope",
     "Standing",
-    "StiggAccount",
-    "StiggEvent",
-    "StiggEventState",
     "SyncJob",
     "SyncRecord",
     "SyncStatus",
-    "TimelineEntry",
     "UsageAction",
     "UsageBatch",
     "UsageCharge",

@@ -1,6 +1,5 @@
 """Secrets at rest."""
 
-from functools import cache
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -12,12 +11,7 @@ from django.db import models
 def _cipher() -> MultiFernet:
     if not settings.ENCRYPTION_KEYS:
         raise ImproperlyConfigured("Set ENCRYPTION_KEYS: without a key no secret can be stored or read.")
-    return _cipher_with(*settings.ENCRYPTION_KEYS)
-
-
-@cache
-def _cipher_with(*keys: str) -> MultiFernet:
-    return MultiFernet([Fernet(key) for key in keys])
+    return MultiFernet([Fernet(key) for key in settings.ENCRYPTION_KEYS])
 
 
 class EncryptedField(models.TextField[str, str]):

@@ -81,8 +81,7 @@ def test_a_page_that_nobody_touched_can_be_saved(model: str, admin_client: Clien
     before = type(row).objects.values().get(pk=row.pk)
     response = post(admin_client, url(model, "change", row.pk))
     assert response.redirect_chain == [(url(model, "changelist"), 302)]
-    after = type(row).objects.values().get(pk=row.pk)
-    assert after | {"updated_at": None} == before | {"updated_at": None}
+    assert type(row).objects.values().get(pk=row.pk) == before
 
 
 def test_features_and_products_are_added(admin_client: Client) -> None:

@@ -1,23 +1,27 @@
 """A month of bad luck by seed: random usage and faults, dying workers, bill runs at any time; and what must be billed.
 
-What must be billed is worked out here from the events alone, by a replay that shares nothing with the program.
+What must be billed is worked out by `usage_replay`, from the events alone.
 """
 
 import random
-from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
-from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
+from catalog.models import BillingModel
 from integrations import usage_reconcile, usage_sync
-from integrations.models import UsageCharge, UsageRecord, UsageState
+from integrations.models import SyncStatus, UsageCharge, UsageRecord, UsageState
 from integrations.operating import Impossible
 from subscriptions.cancelling import cancel
-from subscriptions.models import CancellationTime, Subscription
+from subscriptions.models import CancellationTime
+from subscriptions.scheduling import update
+from subscriptions.wanted import Content
+from tests.factories.catalog import price
+from tests.integrations.usage_deaths import dying
+from tests.integrations.usage_replay import Told
 from tests.integrations.usage_world import START, UsageWorld
 from usage.models import UpdateBehavior
 from usage.reporting import UsageReport, report_usage
@@ -25,7 +29,7 @@ from usage.reporting import UsageReport, report_usage
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ZONES = ("UTC", "UTC", "Asia/Kolkata", "America/New_York", "Pacific/Auckland")
+ZONES = ("UTC", "UTC", "Asia/Kolkata", "Asia/Kathmandu", "America/New_York", "Pacific/Auckland")
 FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("drop", {}),
     ("reset", {}),
@@ -40,46 +44,16 @@ FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("limit", {"seconds": 1}),
     ("revoked", {}),
 )
-PATHS = ("/v1/action/create$", "/v1/action/create$", "/v1/action/update$", "/v1/action/query$", "/v1/")
-
-
-class KilledError(BaseException):
-    """A worker ends here, without a word."""
-
-
-@dataclass
-class Told:
-    """What an application has reported for one subscription, once each."""
-
-    subscription: Subscription
-    end: datetime | None = None
-    reports: list[UsageReport] = field(default_factory=list)
-
-    def must_be_billed(self, zone: str) -> Decimal:
-        """Replay what was used, hour by hour and cut at midnight in the zone of the bills."""
-        windows: dict[tuple[datetime, str], list[tuple[str, Decimal]]] = defaultdict(list)
-        in_use = debt = total = Decimal(0)
-        events = sorted(self.reports, key=lambda one: one.at or START)
-        for one in events:
-            assert one.at is not None
-            day = one.at.astimezone(ZoneInfo(zone)).date().isoformat()
-            hour = one.at.replace(minute=0, second=0, microsecond=0)
-            windows[hour, day].append((one.behavior.value, one.value))
-        self._leave_out_what_is_not_covered(events)
-        for key in sorted(windows):
-            begin = in_use
-            for how, value in windows[key]:
-                in_use = value if how == "SET" else in_use + value
-            change = in_use - begin - debt
-            total, debt = total + max(change, Decimal(0)), max(-change, Decimal(0))
-        return total
-
-    def _leave_out_what_is_not_covered(self, events: list[UsageReport]) -> None:
-        """Nothing is told before the start, and nothing after the end: the replay need not know them."""
-        for one in events:
-            assert one.at is not None
-            assert one.at >= self.subscription.start_date
-            assert self.end is None or one.at < self.end
+PLACES = (
+    ("POST", "/v1/action/create$"),
+    ("POST", "/v1/action/create$"),
+    ("POST", "/v1/action/update$"),
+    ("POST", "/v1/action/query$"),
+    ("POST", "/v1/orders$"),
+    ("POST", "/v1/"),
+    ("GET", "/"),
+)
+_DEAD = "elsewhere:1:dead"
 
 
 @dataclass
@@ -91,6 +65,7 @@ class Chaos:
     zone: str = "UTC"
     all: list[Told] = field(default_factory=list)
     billed: dict[str, Decimal] = field(default_factory=dict)
+    was_billed: bool = False
 
     def run(self) -> None:
         self._begin()
@@ -100,13 +75,14 @@ class Chaos:
             (4, self._break),
             (4, self._hour),
             (2, self._sweep),
-            (2, self._die),
+            (3, self._die),
             (1, self._click),
             (2, self._wait),
             (2, self._bill),
             (1, self._cancel),
+            (1, self._change_price),
         )
-        for _ in range(self.chance.randint(10, 20)):
+        for _ in range(self.chance.randint(9, 18)):
             self.chance.choices([step for _, step in steps], [weight for weight, _ in steps])[0]()
         self._end()
 
@@ -160,9 +136,9 @@ class Chaos:
 
     def _break(self) -> None:
         kind, members = self.chance.choice(FAULTS)
-        self.tenant.control.add_fault(
-            kind, method="POST", path=self.chance.choice(PATHS), times=self.chance.randint(1, 2), **members
-        )
+        method, path = self.chance.choice(PLACES)
+        times = self.chance.randint(1, 2)
+        self.tenant.control.add_fault(kind, method=method, path=path, times=times, **members)
 
     def _hour(self) -> None:
         self.tenant.next_hour()
@@ -174,13 +150,33 @@ class Chaos:
         self.tenant.sweep()
 
     def _die(self) -> None:
-        """A worker dies with the answer in its hand, or just before it writes down that none came."""
-        where = self.chance.choice(["_finish", "_put_off"])
-        sending = "integrations.zuora.push.usage.sending"
-        with patch(f"{sending}.{where}", _killed), patch(f"{sending}._leave", _nothing), suppress(KilledError):
-            self.tenant.push(worker="elsewhere:1:dead")
-            self.tenant.sweep(worker="elsewhere:1:dead")
+        """A worker dies at any of its steps; what it had claimed is given back after a while."""
+        work: Callable[[], None] = self.chance.choice(
+            [self._push_and_die, self._push_and_die, self._click, self._settle]
+        )
+        self.tenant.at(self.tenant.now + timedelta(minutes=self.chance.choice([0, 50])))
+        with dying(at=self.chance.choice([self.chance.randint(1, 12), self.chance.randint(1, 80)])):
+            work()
         self.tenant.advance(minutes=20)
+
+    def _push_and_die(self) -> None:
+        self.tenant.push(worker=_DEAD)
+        self.tenant.sweep(worker=_DEAD)
+
+    def _change_price(self) -> None:
+        """Sell a dearer version; Zuora changes prices by days, so once a day is as often as it can be right."""
+        told = self.chance.choice(self.all)
+        if told.end is not None or told.moves:
+            return
+        plan = self.tenant.plan
+        plan.version_number += 1
+        plan.save()
+        dear = 10 ** (plan.version_number - 1)
+        price(plan, billing_model=BillingModel.USAGE_BASED, feature=self.tenant.feature, amounts={"EUR": dear})
+        told.subscription.refresh_from_db()
+        update(subscription=told.subscription, content=Content(latest=True), now=self.tenant.now)
+        told.moves.append((self.tenant.now, dear))
+        self._settle()
 
     def _click(self) -> None:
         told = self.chance.choice(self.all)
@@ -199,12 +195,14 @@ class Chaos:
     def _bill(self) -> None:
         """Bill what is due today, or, as a finance department may, what is due in a month: the running period too."""
         today = self.tenant.now.astimezone(ZoneInfo(self.zone)).date()
+        self.was_billed = True
         self.billed = self.tenant.bill(today + timedelta(days=self.chance.choice([0, 35])))
 
     def _cancel(self) -> None:
         told = self.chance.choice(self.all)
         if told.end is None:
             told.end = self.tenant.now
+            told.subscription.refresh_from_db()
             cancel(subscription=told.subscription, time=CancellationTime.IMMEDIATE, now=self.tenant.now)
             self._settle()
 
@@ -224,13 +222,38 @@ class Chaos:
         assert list(stuck) == []
         keys = [one["Description"] for one in self.tenant.world.rows("Usage")]
         assert len(keys) == len(set(keys))
-        right = {f"stigg--{told.subscription.ref_id}": told.must_be_billed(self.zone) for told in self.all}
+        left_out = self._left_out()
+        prices = {
+            f"stigg--{told.subscription.ref_id}": {} if told in left_out else told.must_be_billed(self.zone)
+            for told in self.all
+        }
+        right = {number: sum(quantities.values(), Decimal(0)) for number, quantities in prices.items()}
         self._reconcile(right, before)
         after = self.tenant.bill((self.tenant.now + timedelta(days=110)).date())
         expected = {number: max(total, before.get(number, Decimal(0))) for number, total in right.items()}
-        assert {number: after.get(number, Decimal(0)) for number in right} == expected
+        got = {number: after.get(number, Decimal(0)) for number in right}
+        assert got == expected, (got, expected, before)
         too_much = sum((expected[number] - total for number, total in right.items()), Decimal(0))
         assert sum(UsageCharge.objects.values_list("unabsorbed", flat=True), Decimal(0)) == too_much
+        if not self.was_billed:  # else some of it was made up for later, at the price of then
+            owed = {number: sum(unit * quantity for unit, quantity in some.items()) for number, some in prices.items()}
+            assert self._paid() == owed, (self._paid(), owed, prices)
+
+    def _left_out(self) -> list[Told]:
+        """What ended before it was ever in Zuora is not synced, by a rule of its own."""
+        statuses = self.tenant.world.statuses()
+        return [
+            told
+            for told in self.all
+            if told.end and statuses[f"subscription:{told.subscription.ref_id}"] == SyncStatus.NO_SYNC_REQUIRED
+        ]
+
+    def _paid(self) -> dict[str, Decimal]:
+        paid = {f"stigg--{told.subscription.ref_id}": Decimal(0) for told in self.all}
+        for item in self.tenant.world.rows("InvoiceItem"):
+            if item.get("Usage"):
+                paid[item["SubscriptionNumber"]] += item["ChargeAmount"]
+        return paid
 
     def _reconcile(self, right: dict[str, Decimal], before: dict[str, Decimal]) -> None:
         lines = list(
@@ -245,11 +268,3 @@ class Chaos:
         told = sum(before.get(number, Decimal(0)) > total for number, total in right.items())
         assert [one for one in found if "billed too much" not in one] == []
         assert len(found) == told
-
-
-def _killed(*_args: Any, **_named: Any) -> None:
-    raise KilledError
-
-
-def _nothing(*_args: Any, **_named: Any) -> None:
-    """The dead write nothing."""

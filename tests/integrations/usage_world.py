@@ -1,6 +1,7 @@
 """A tenant that bills by usage, a clock that stands still unless told, and the hands of the beat."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -8,10 +9,11 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.db import transaction
 
 from catalog.models import BillingModel, Feature, Plan
 from integrations import usage_delivery
-from integrations.models import BatchState, UsageBatch, UsageRecord, UsageState
+from integrations.models import BatchState, Connection, UsageBatch, UsageRecord, UsageState
 from integrations.zuora.auth import Credentials, MemoryTokenStore
 from integrations.zuora.budget import Budget, MemoryLeases
 from integrations.zuora.client import Client, new_session
@@ -153,6 +155,22 @@ class UsageWorld:
 
     def states(self) -> list[str]:
         return list(UsageRecord.objects.order_by("external_key").values_list("state", flat=True))
+
+
+@contextmanager
+def from_the_beginning(tenant: UsageWorld) -> Iterator[UsageWorld]:
+    """Give the tenant as it was made, and undo what happens inside: much cheaper than to make another."""
+    tenant.control.snapshot("beginning")
+    with transaction.atomic():
+        tenant.told, tenant.world.now = 0, START
+        tenant.at(START)
+        tenant.world.connection = Connection.objects.get()
+        tenant.plan, tenant.world.client = Plan.objects.get(), _client(tenant)
+        yield tenant
+        transaction.set_rollback(True)
+    tenant.control.clear_faults()
+    tenant.control.clear_log()
+    tenant.control.restore("beginning")
 
 
 @pytest.fixture

@@ -51,10 +51,7 @@ class Cancellation(TypedDict):
 
 
 class Contract(TypedDict):
-    """`account` gets the invoices, `owner` has the subscription.
-
-    `effectiveFrom` is when what it holds took effect, in ISO 8601 by the tenant's clock; without it, at its start.
-    """
+    """`account` gets the invoices, `owner` has the subscription."""
 
     subscriptionNumber: str
     account: str
@@ -65,7 +62,6 @@ class Contract(TypedDict):
     customFields: dict[str, str]
     ratePlans: list[ContractRatePlan]
     cancellation: Cancellation | None
-    effectiveFrom: NotRequired[str]
 
 
 @dataclass(frozen=True)
