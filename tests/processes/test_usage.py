@@ -3,7 +3,7 @@
 import random
 import subprocess
 import sys
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -126,7 +126,7 @@ def test_what_is_billed_is_what_was_used_whoever_dies(deployment: Deployment, pl
     )
     assert (compared.returncode, compared.stderr) == (0, "")
     deployment.control("POST", "bill-run", {"date": (datetime.now(UTC) + timedelta(days=62)).date().isoformat()})
-    billed: Counter[str] = Counter()
+    billed: dict[str, Decimal] = defaultdict(Decimal)
     for item in deployment.rows("InvoiceItem"):
         if item.get("Usage"):
             billed[item["SubscriptionNumber"]] += Decimal(str(item["Quantity"]))
