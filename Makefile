@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check --no-input --require-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench chaos lock clean python dependencies demo-dependencies
+.PHONY: help demo test lint bench chaos pictures lock clean python dependencies demo-dependencies
 
 help:
 	@echo "make demo         everything on this machine: web, worker, beat, Redis and a local Zuora"
@@ -15,6 +15,7 @@ help:
 	@echo "make lint         ruff, mypy, import contracts, migrations, deployment check"
 	@echo "make bench        benchmarks"
 	@echo "make chaos        random usage and faults by seed, and the bill must be right: SEEDS=2000 of them"
+	@echo "make pictures     a picture of every page, into static/readme/ (needs a Chromium)"
 	@echo "make lock         writes the lock files anew from pyproject.toml"
 	@echo "make clean        removes the virtual environment, the demo's data and every cache"
 
@@ -41,6 +42,9 @@ lint: dependencies
 
 bench: dependencies
 	$(RUN) -m tests.bench $(BENCH)
+
+pictures: dependencies
+	$(RUN) -m tests.browser $(ONLY)
 
 # Other seeds than those of make test; FROM names the first.
 SEEDS ?= 2000

@@ -1,4 +1,4 @@
-"""How a plan, an add-on or a coupon comes on sale and leaves it.
+"""How what is sold comes on sale and leaves it.
 
 What is sold never changes: new prices are a draft, a version of their own, until they are published. Running
 subscriptions keep the version that they were sold. Every verb on a package locks it, is atomic, refuses with a
@@ -8,7 +8,19 @@ ValidationError whose sentence says what to do instead, and saves row by row, so
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from catalog.models import Addon, Coupon, CouponStatus, PackageStatus, Plan, Price, PricingType
+from catalog.models import (
+    Addon,
+    Coupon,
+    CouponStatus,
+    Feature,
+    FeatureStatus,
+    PackageStatus,
+    Plan,
+    Price,
+    PricingType,
+    Product,
+    ProductStatus,
+)
 from catalog.validation import version_problems
 
 
@@ -23,7 +35,7 @@ def drafted_version(*, package: Plan | Addon) -> int | None:
 @transaction.atomic
 def start_draft(*, package: Plan | Addon) -> int:
     """Copy the prices on sale to a draft, and return its version."""
-    _lock(package)
+    lock(package)
     if package.status == PackageStatus.ARCHIVED:
         raise ValidationError(f"{package} is archived: unarchive it first.")
     if drafted_version(package=package) is not None:
@@ -32,16 +44,32 @@ def start_draft(*, package: Plan | Addon) -> int:
         raise ValidationError(f"{package} is {package.pricing_type} and has no prices to draft: change it as it is.")
     draft = package.version_number + 1
     for price in package.prices.of_version(package.version_number):
-        _copy(price, version_number=draft)
+        copy_price(price, version_number=draft)
     return draft
+
+
+@transaction.atomic
+def remove_draft(*, package: Plan | Addon) -> None:
+    """Forget the draft; one that was never on sale goes with it."""
+    lock(package)
+    draft = drafted_version(package=package)
+    if draft is None:
+        raise ValidationError(f"{package} has no draft to remove.")
+    if not package.is_published:
+        package.delete()
+        return
+    for price in package.prices.filter(version_number=draft):
+        price.delete()
 
 
 @transaction.atomic
 def publish(*, package: Plan | Addon) -> None:
     """Put the draft on sale."""
-    _lock(package)
+    lock(package)
     if package.status == PackageStatus.ARCHIVED:
         raise ValidationError(f"{package} is archived: unarchive it first.")
+    if package.product.status == ProductStatus.ARCHIVED:
+        raise ValidationError(f"{package.product} is archived: unarchive the product first.")
     draft = drafted_version(package=package)
     if draft is None:
         raise ValidationError(f"{package} has no draft: what it is, is on sale. Start a draft to change its prices.")
@@ -55,7 +83,7 @@ def publish(*, package: Plan | Addon) -> None:
 @transaction.atomic
 def archive(*, package: Plan | Addon) -> None:
     """Take it off sale, for good or until it is unarchived; who has it keeps it."""
-    _lock(package)
+    lock(package)
     if package.status == PackageStatus.DRAFT:
         raise ValidationError(f"{package} was never on sale: delete it instead.")
     if package.status == PackageStatus.ARCHIVED:
@@ -67,11 +95,63 @@ def archive(*, package: Plan | Addon) -> None:
 @transaction.atomic
 def unarchive(*, package: Plan | Addon) -> None:
     """Put it back on sale, in the version that it was sold last."""
-    _lock(package)
+    lock(package)
     if package.status != PackageStatus.ARCHIVED:
         raise ValidationError(f"{package} is not archived.")
+    if package.product.status == ProductStatus.ARCHIVED:
+        raise ValidationError(f"{package.product} is archived: unarchive the product first.")
     package.status = PackageStatus.PUBLISHED
     package.save(update_fields=["status"])
+
+
+@transaction.atomic
+def archive_product(*, product: Product) -> None:
+    """Take it off sale with all that is on sale of it; drafts stay drafts, which nobody can publish meanwhile."""
+    _lock_product(product)
+    if product.status == ProductStatus.ARCHIVED:
+        raise ValidationError(f"{product} is archived already.")
+    for packages in (product.plans, product.addons):
+        for package in packages.filter(status=PackageStatus.PUBLISHED):
+            archive(package=package)
+    product.status = ProductStatus.ARCHIVED
+    product.save(update_fields=["status"])
+
+
+@transaction.atomic
+def unarchive_product(*, product: Product) -> None:
+    """Let it be sold again; its plans and add-ons stay archived until each is unarchived."""
+    _lock_product(product)
+    if product.status != ProductStatus.ARCHIVED:
+        raise ValidationError(f"{product} is not archived.")
+    product.status = ProductStatus.PUBLISHED
+    product.save(update_fields=["status"])
+
+
+@transaction.atomic
+def archive_feature(*, feature: Feature) -> None:
+    """Let nothing new be sold by it.
+
+    Raises:
+        ValidationError: it is archived already, or something that is on sale counts it, whose usage must be told.
+    """
+    if feature.status == FeatureStatus.SUSPENDED:
+        raise ValidationError(f"{feature} is archived already.")
+    sold = next((price for price in feature.prices.select_related("plan", "addon") if price.is_sold), None)
+    if sold is not None:
+        raise ValidationError(
+            f"{feature} is counted by a charge of {sold.package}: whoever has that still has to report its usage."
+        )
+    feature.status = FeatureStatus.SUSPENDED
+    feature.save(update_fields=["status"])
+
+
+@transaction.atomic
+def unarchive_feature(*, feature: Feature) -> None:
+    """Let it be sold and used again."""
+    if feature.status != FeatureStatus.SUSPENDED:
+        raise ValidationError(f"{feature} is not archived.")
+    feature.status = FeatureStatus.ACTIVE
+    feature.save(update_fields=["status"])
 
 
 def archive_coupon(*, coupon: Coupon) -> None:
@@ -82,17 +162,27 @@ def archive_coupon(*, coupon: Coupon) -> None:
     coupon.save(update_fields=["status"])
 
 
-def _lock(package: Plan | Addon) -> None:
+def _lock_product(product: Product) -> None:
+    product.refresh_from_db(from_queryset=Product.objects.select_for_update())
+
+
+def lock(package: Plan | Addon) -> None:
+    """Read it anew, and let nobody else change it until the transaction ends."""
     if isinstance(package, Plan):
         package.refresh_from_db(from_queryset=Plan.objects.select_for_update())
     else:
         package.refresh_from_db(from_queryset=Addon.objects.select_for_update())
 
 
-def _copy(price: Price, *, version_number: int) -> None:
+def copy_price(price: Price, *, version_number: int, package: Plan | Addon | None = None) -> None:
+    """Save it again, with its amounts and tiers, as a price of another version, or of another plan or add-on."""
     # A row that is saved without a primary key is a new one; what hangs on it is read before it loses the old.
     amounts = [(amount, list(amount.tiers.all())) for amount in price.amounts.all()]
     price.pk = None
+    if package is not None:
+        price.plan = package if isinstance(package, Plan) else None
+        price.addon = package if isinstance(package, Addon) else None
+        price.billing_id = ""
     price.version_number = version_number
     price.save()
     for amount, tiers in amounts:

@@ -10,6 +10,8 @@ from catalog.tiers import Tier, amount_problems
 
 def version_problems(*, package: Plan | Addon, version_number: int) -> list[str]:
     """Return a sentence for each thing that keeps a version from being sold."""
+    if not package.pricing_type:
+        return [f"{package} has no pricing type: make it FREE, PAID or CUSTOM."]
     prices = list(package.prices.of_version(version_number))
     if package.pricing_type == PricingType.PAID and not prices:
         return [f"{package} is PAID and has no prices: add one, or make it FREE or CUSTOM."]

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
 
-from integrations import outbox
+from integrations import outbox, timeline
 from integrations.entities import Wish
-from integrations.models import Connection, Priority
+from integrations.models import Connection, Happening, Priority
 
 _collected: ContextVar[dict[tuple[str, int], Wish] | None] = ContextVar("collected", default=None)
 
@@ -24,6 +24,9 @@ def collecting(*, now: datetime, keeps: bool = True) -> Iterator[None]:
         wishes = _collected.get() or {}
     finally:
         _collected.reset(token)
+    if keeps:
+        entities = [(wish.kind, wish.entity_id) for wish in wishes.values()]
+        timeline.note(what=Happening.SAVED, entities=entities, now=now, subject="in bulk")
     connection = Connection.objects.active().first() if keeps and wishes else None
     if connection is not None:
         outbox.wish(connection=connection, wishes=list(wishes.values()), now=now, priority=Priority.BACKFILL)

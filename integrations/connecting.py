@@ -1,6 +1,6 @@
 """Connects a tenant, looks after it, and lets go of it: what an administrator does."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from datetime import datetime
 from typing import NoReturn
 
@@ -12,7 +12,7 @@ from integrations import operating, usage_delivery
 from integrations.models import Connection, JobState, SyncJob
 from integrations.outbox import worker_name
 from integrations.zuora.client import Client
-from integrations.zuora.doctor import Examination, Outcome, Step, examine
+from integrations.zuora.doctor import Examination, Outcome, Step, examination
 from integrations.zuora.hosts import UnknownHostError, normalise_tenant_url
 from integrations.zuora.tenant import client_for, client_with
 
@@ -25,6 +25,10 @@ class ConnectionRefused(Exception):  # noqa: N818 - it is an answer, not a mista
         self.steps = steps
 
 
+#: Work that yields each step of the examination as it ends, and comes to the connection.
+ByStep = Generator[Step, None, Connection]
+
+
 def connect(
     *,
     tenant_url: str,
@@ -35,7 +39,7 @@ def connect(
     actor: User | None,
     now: datetime,
     time_zone: str = "UTC",
-) -> Connection:
+) -> ByStep:
     """Examine the tenant, save the connection, and have everything looked at.
 
     A tenant that was connected before gets its old connection back, and so its links; another one starts afresh. To be
@@ -46,7 +50,9 @@ def connect(
     """
     rest_url = _rest_url(tenant_url)
     _refuse_a_second(rest_url)
-    seen = _examine(rest_url=rest_url, client_id=client_id, client_secret=client_secret, now=now)
+    seen = yield from _examine(
+        rest_url=rest_url, client_id=client_id, client_secret=client_secret, time_zone=time_zone, now=now
+    )
     tenant_id = seen.tenant_id or client_id[:64]
     connection = Connection.objects.filter(rest_url=rest_url, tenant_id=tenant_id).first() or Connection(
         rest_url=rest_url, tenant_id=tenant_id, key_prefix=settings.ZUORA_KEY_PREFIX
@@ -69,13 +75,19 @@ def connect(
 
 def change_credentials(
     *, connection: Connection, client_id: str, client_secret: str, actor: User | None, now: datetime
-) -> Connection:
+) -> ByStep:
     """Take another OAuth client of the same tenant, once it has been examined. To be called outside a transaction.
 
     Raises:
         ConnectionRefused: a step failed, or they open another tenant; nothing was saved.
     """
-    seen = _examine(rest_url=connection.rest_url, client_id=client_id, client_secret=client_secret, now=now)
+    seen = yield from _examine(
+        rest_url=connection.rest_url,
+        client_id=client_id,
+        client_secret=client_secret,
+        time_zone=connection.time_zone,
+        now=now,
+    )
     if seen.tenant_id and seen.tenant_id != connection.tenant_id:
         _refuse(
             "Tenant",
@@ -91,21 +103,32 @@ def change_credentials(
     return connection
 
 
-def examine_again(*, connection: Connection, actor: User | None, now: datetime) -> Examination:
-    """Examine the tenant in use and keep the findings, unless it could not be entered. Outside a transaction."""
-    seen = examine(
-        client=client_with(
-            rest_url=connection.rest_url, client_id=connection.client_id, client_secret=connection.client_secret
-        ),
-        now=now,
-    )
+def examine_again(*, connection: Connection, actor: User | None, now: datetime) -> ByStep:
+    """Examine the tenant in use and keep the findings, unless something failed. Outside a transaction.
+
+    Raises:
+        ConnectionRefused: a step failed.
+    """
+    refused: ConnectionRefused | None = None
+    try:
+        seen = yield from _examine(
+            rest_url=connection.rest_url,
+            client_id=connection.client_id,
+            client_secret=connection.client_secret,
+            time_zone=connection.time_zone,
+            now=now,
+        )
+        connection.findings = seen.findings
+    except ConnectionRefused as refusal:
+        refused = refusal
     with transaction.atomic():
-        if seen.ok:
-            connection.findings = seen.findings
+        if refused is None:
             connection.save(update_fields=["findings", "updated_at"])
             connection.mark_up()
-        operating.note(actor=actor, action="test connection", subject=str(connection), now=now, passed=seen.ok)
-    return seen
+        operating.note(actor=actor, action="test connection", subject=str(connection), now=now, passed=refused is None)
+    if refused:
+        raise refused
+    return connection
 
 
 def switch(
@@ -172,8 +195,11 @@ def _refuse_a_second(rest_url: str) -> None:
         _refuse("Connection", f"{present} is connected.", f"Remove it before you connect {rest_url}.")
 
 
-def _examine(*, rest_url: str, client_id: str, client_secret: str, now: datetime) -> Examination:
-    seen = examine(client=client_with(rest_url=rest_url, client_id=client_id, client_secret=client_secret), now=now)
+def _examine(
+    *, rest_url: str, client_id: str, client_secret: str, time_zone: str, now: datetime
+) -> Generator[Step, None, Examination]:
+    client = client_with(rest_url=rest_url, client_id=client_id, client_secret=client_secret)
+    seen = yield from examination(client=client, now=now, time_zone=time_zone)
     if not seen.ok:
         raise ConnectionRefused(seen.steps)
     return seen

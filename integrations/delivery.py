@@ -5,7 +5,8 @@ The one place where row, mapping and client meet; what can be decided without th
 
 import random
 import uuid
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,7 +17,7 @@ from django.db import OperationalError, transaction
 
 from integrations import outbox, request_log
 from integrations.breaker import give_back, may_send, note_error, note_success
-from integrations.eligibility import Verdict
+from integrations.eligibility import Verdict, changes
 from integrations.entities import ENTITIES
 from integrations.facts import verdict_on
 from integrations.models import (
@@ -41,6 +42,8 @@ from integrations.zuora.tenant import tenant_of
 
 log = structlog.get_logger(__name__)
 _DATABASE_PAUSE = timedelta(seconds=2)
+#: So long one message may keep a thread, but for the delivery under way: a click must find one soon.
+_TURN = timedelta(seconds=1)
 
 _PRIORITIES = {
     Priority.CLICK: budget.Priority.CLICK,
@@ -68,6 +71,26 @@ class _Attempt:
     exchanges: list[Exchange] = field(default_factory=list)
 
 
+def deliver_in_turn(
+    *, job_ids: Iterable[int], worker: str, clock: Callable[[], datetime], open_client: Callable[[Connection], Client]
+) -> Woken:
+    """Deliver jobs one after the other, each followed by the first that it woke; return the jobs to wake now.
+
+    Whoever has written to an account goes on there by himself: most customers wake their subscription, and a message
+    for it would cost as much as its reads. What is not begun within a second is among the returned.
+    """
+    ends = clock() + _TURN
+    turn, others, sweep = deque(job_ids), list[int](), False
+    while turn:
+        woken = deliver(job_id=turn.popleft(), worker=worker, clock=clock, open_client=open_client)
+        turn.extendleft(woken.jobs[:1])
+        others += woken.jobs[1:]
+        sweep = sweep or woken.sweep
+        if clock() >= ends:
+            break
+    return Woken((*turn, *others), sweep=sweep)
+
+
 def deliver(
     *, job_id: int, worker: str, clock: Callable[[], datetime], open_client: Callable[[Connection], Client]
 ) -> Woken:
@@ -75,13 +98,22 @@ def deliver(
 
     Does nothing when the job is not due, somebody else has it, or the tenant is known to be down.
     """
+    track_id = f"job-{job_id}-{uuid.uuid4().hex[:12]}"
+    delivery = Delivery(track_id=track_id, worker=worker, started_at=clock())
+
+    def begin(job: SyncJob) -> None:
+        delivery.job = job
+        delivery.save(force_insert=True)
+
     job = outbox.claim(
-        job_id=job_id, worker=worker, now=clock(), may_go=lambda connection: may_send(connection, now=clock())
+        job_id=job_id,
+        worker=worker,
+        now=clock(),
+        may_go=lambda connection: may_send(connection, now=clock()),
+        begin=begin,
     )
     if job is None:
         return Woken()
-    track_id = f"job-{job.pk}-{uuid.uuid4().hex[:12]}"
-    delivery = Delivery.objects.create(job=job, track_id=track_id, worker=worker, started_at=clock())
     attempt = _Attempt(job, delivery, probe_until=job.connection.paused_until)
     with structlog.contextvars.bound_contextvars(track_id=track_id, entity=job.key):
         client = open_client(job.connection).for_delivery(
@@ -98,8 +130,9 @@ def _attempt(attempt: _Attempt, far: Far) -> Woken:
         return _end(attempt, far, JobState.DONE, DeliveryOutcome.UNCHANGED, reason="It was deleted before it was sent.")
     record = SyncRecord.objects.get(connection=job.connection, key=job.key)
     record.connection = job.connection
-    verdict = verdict_on(entity, connection=job.connection)
+    verdict = verdict_on(entity, connection=job.connection, record=record)
     if verdict is not None:
+        attempt.delivery.decided = changes(record.trace, verdict.trace)
         record.mark_trace(verdict.trace)
     try:
         if verdict is None or verdict.syncs:
@@ -110,7 +143,10 @@ def _attempt(attempt: _Attempt, far: Far) -> Woken:
         return _end_early(attempt, far, record, error)
     if verdict is not None and not verdict.syncs:
         return _stop(attempt, far, record, verdict)
+    record.keep_trace()
     woken = _end(attempt, far, JobState.DONE, DeliveryOutcome.SENT if far.writes else DeliveryOutcome.UNCHANGED)
+    if job.kind == EntityKind.SUBSCRIPTION:
+        return woken  # nobody waits for one
     children = outbox.release_children(connection=job.connection, key=job.key, now=far.clock())
     return Woken((*woken.jobs, *children), sweep=woken.sweep)
 
@@ -164,6 +200,7 @@ def _failed_call(attempt: _Attempt, far: Far, record: SyncRecord, error: ZuoraEr
         record.zuora_says = "; ".join(str(reason) for reason in error.reasons)
         record.zuora_request_id = error.request_id
         return _fail(attempt, far, record, words)
+    record.keep_trace()
     return _again(attempt, far, words.what, again)
 
 
@@ -187,7 +224,7 @@ def _end(
     job, delivery = attempt.job, attempt.delivery
     delivery.outcome, delivery.error, delivery.finished_at = outcome, reason, now
     with transaction.atomic():
-        delivery.save(update_fields=["outcome", "error", "finished_at"])
+        delivery.save(update_fields=["outcome", "error", "decided", "finished_at"])
         request_log.keep(attempt.exchanges, connection=far.connection, delivery=delivery)
         back_up = bool(attempt.exchanges) and outcome is not DeliveryOutcome.RETRY and note_success(far.connection)
         if back_up:

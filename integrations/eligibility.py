@@ -5,11 +5,28 @@ set by hand or metadata that begins with ZUORA__ forces the sync.
 Source: https://docs.stigg.io/documentation/native-integrations/billing/zuora/overview
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 FORCING_PREFIX = "ZUORA__"
+
+#: What would change each rule's answer; whatever does, the entity is looked at again by itself.
+CHANGES = {
+    "forced": "Remove the billing ID set by hand, or the metadata that begins with ZUORA__: then the rules decide.",
+    "not_a_free_plan": "Move the subscription to a paid plan.",
+    "not_a_custom_price": "Move the subscription to a plan with prices, or give it the billing ID of one made by hand.",
+    "not_a_trial": "It is synced when the trial converts: at its end, or when somebody ends it sooner.",
+    "not_ended": "Nothing: it is over. What is sold anew is another subscription.",
+    "subscription_sync_is_on": "An administrator switches it on at Settings > Integrations > Apps > Zuora.",
+    "has_a_subscription": "A first subscription, or one that this customer pays for.",
+    "more_than_free_plans": "A subscription to a paid plan.",
+    "more_than_trials": "A trial that converts, or a subscription without a trial.",
+    "more_than_custom_prices": "A subscription to a plan with prices, or a billing ID set by hand.",
+    "has_billing_information": "Fill in the billing currency and the country of the customer's address.",
+    "has_a_payment_method": "Attach a payment method that Zuora holds to the customer.",
+    "customer_sync_is_on": "An administrator switches it on at Settings > Integrations > Apps > Zuora.",
+}
 
 
 @dataclass(frozen=True)
@@ -77,6 +94,17 @@ class CustomerFacts:
     sync_on: bool
     billing_id: str = ""
     metadata: Mapping[str, Any] | None = None
+
+
+def changes(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rules of a trace that judge otherwise than in the one before; of the first trace those that fail."""
+    judged = {rule["rule"]: rule["passed"] for rule in before}
+    changed = [rule for rule in after if rule["passed"] != judged.get(rule["rule"], rule["rule"] != "forced")]
+    gone = [rule for rule in before if rule["rule"] == "forced" and all(one["rule"] != "forced" for one in after)]
+    return [
+        *({"rule": rule["rule"], "passed": rule["passed"], "saw": rule["saw"]} for rule in changed),
+        *({"rule": rule["rule"], "passed": False, "saw": "nothing forces it any more"} for rule in gone),
+    ]
 
 
 def forced_by(billing_id: str, metadata: Mapping[str, Any] | None) -> str:

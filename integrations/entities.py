@@ -38,7 +38,7 @@ class Entity:
     def load(self, entity_id: int) -> Any:
         """Return the row with all that the mapping reads, or None when it is gone."""
         rows = self._all.select_related(*self.related)
-        return rows.prefetch_related(*self.prefetched).filter(pk=entity_id).first()
+        return next(iter(rows.prefetch_related(*self.prefetched).filter(pk=entity_id).order_by()), None)
 
     def wish(self, row: Any) -> Wish:
         """Return the wish to push this row."""

@@ -4,8 +4,10 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from django import forms
+from django.contrib.auth.models import User
 
-from integrations.models import Connection
+from integrations.models import ApiKey, Connection
+from integrations.people import Role
 
 _TEXT = {"class": "form-control", "autocomplete": "off", "spellcheck": "false"}
 _SWITCH = {"class": "form-check-input", "role": "switch"}
@@ -21,6 +23,16 @@ def _client_secret() -> forms.CharField:
         max_length=1000,
         widget=forms.PasswordInput({**_TEXT, "autocomplete": "new-password"}),
         help_text="Stored encrypted, and never shown again.",
+    )
+
+
+def _hook_secret() -> forms.CharField:
+    return forms.CharField(
+        label="Webhook secret",
+        max_length=1000,
+        required=False,
+        widget=forms.PasswordInput({**_TEXT, "autocomplete": "new-password"}),
+        help_text="Stigg shows it when the webhook is made there. Without it nothing is taken from a webhook.",
     )
 
 
@@ -94,3 +106,53 @@ class RemoveForm(forms.Form):
 
 class DismissForm(forms.Form):
     reason = forms.CharField(label="Why nothing needs to be done", max_length=500, widget=forms.TextInput(_TEXT))
+
+
+class ApiKeyForm(forms.ModelForm[ApiKey]):
+    class Meta:
+        model = ApiKey
+        fields = ["name", "scope"]
+        widgets = {"name": forms.TextInput(_TEXT), "scope": forms.Select({"class": "form-select"})}
+
+
+class RoleForm(forms.Form):
+    role = forms.ChoiceField(choices=Role.choices, widget=forms.Select({"class": "form-select"}))
+
+
+class InviteForm(forms.ModelForm[User]):
+    """Somebody who gets an account; they choose their password themselves."""
+
+    role = forms.TypedChoiceField(
+        choices=Role.choices, coerce=Role, initial=Role.VIEWER, widget=forms.Select({"class": "form-select"})
+    )
+
+    class Meta:
+        model = User
+        fields = ["username", "email"]
+        widgets = {"username": forms.TextInput(_TEXT), "email": forms.EmailInput(_TEXT)}
+        help_texts = {"username": "Letters, digits and @ . + - _"}
+
+
+class StiggForm(forms.Form):
+    """A Stigg environment that is to be read."""
+
+    base_url = forms.CharField(
+        label="API address",
+        max_length=255,
+        initial="https://api.stigg.io",
+        widget=forms.TextInput({**_TEXT, "inputmode": "url"}),
+        help_text="Stigg's own, unless you import from another deployment of this program.",
+    )
+    api_key = forms.CharField(
+        label="API key",
+        max_length=1000,
+        widget=forms.PasswordInput({**_TEXT, "autocomplete": "new-password"}),
+        help_text="A server key of the environment with read access. Stored encrypted, and never shown again.",
+    )
+    hook_secret = _hook_secret()
+
+
+class StiggSecretForm(forms.Form):
+    """The secret by which Stigg proves itself to our webhook."""
+
+    hook_secret = _hook_secret()

@@ -8,10 +8,20 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from integrations import operations, outbox
+from integrations import operations, outbox, timeline
 from integrations.bulk import backfill, retrying
 from integrations.entities import ENTITIES
-from integrations.models import AuditEntry, Connection, EntityKind, JobState, Operation, Priority, SyncJob, SyncRecord
+from integrations.models import (
+    AuditEntry,
+    Connection,
+    EntityKind,
+    Happening,
+    JobState,
+    Operation,
+    Priority,
+    SyncJob,
+    SyncRecord,
+)
 from integrations.tasks import ring, ring_operation
 
 
@@ -40,6 +50,7 @@ def sync_now(*, kind: EntityKind, entity_ids: Sequence[int], actor: User | None,
     wishes = [entity.wish(row) for row in rows]
     jobs = outbox.wish(connection=connection, wishes=wishes, now=now, priority=Priority.CLICK, settle=timedelta())
     note(actor=actor, action="sync", subject=f"{len(wishes)} x {kind.label}", now=now, keys=[w.key for w in wishes])
+    _happened(Happening.ASKED, [(kind, w.entity_id) for w in wishes], actor=actor, now=now)
     transaction.on_commit(partial(ring, jobs, priority=Priority.CLICK), robust=True)
     return len(jobs)
 
@@ -127,6 +138,7 @@ def keep(*, record: SyncRecord, actor: User, now: datetime) -> None:
     record.kept_at = now
     record.save(update_fields=["kept_at"])
     note(actor=actor, action="keep in Zuora", subject=record.key, now=now)
+    _happened(Happening.KEPT, [(record.kind, record.root_id)], actor=actor, now=now)
 
 
 @transaction.atomic
@@ -142,6 +154,7 @@ def cancel_there(*, record: SyncRecord, actor: User, now: datetime) -> None:
     record.cancel_wanted_at = now
     record.save(update_fields=["cancel_wanted_at"])
     note(actor=actor, action="cancel in Zuora", subject=record.key, now=now)
+    _happened(Happening.CANCELLED, [(record.kind, record.root_id)], actor=actor, now=now)
     sync_now(kind=EntityKind.SUBSCRIPTION, entity_ids=[record.root_id], actor=actor, now=now)
 
 
@@ -152,6 +165,15 @@ def dismiss(*, job: SyncJob, reason: str, actor: User, now: datetime) -> None:
     if not changed:
         raise Impossible("A worker was faster: the job is no longer failed.")
     note(actor=actor, action="dismiss", subject=job.key, now=now, reason=reason)
+    _happened(Happening.DISMISSED, [(job.kind, job.entity_id)], actor=actor, now=now, subject=reason)
+
+
+def _happened(
+    what: Happening, entities: list[tuple[str, int]], *, actor: User | None, now: datetime, subject: str = ""
+) -> None:
+    timeline.note(
+        what=what, entities=entities, now=now, subject=subject, who=actor.get_username() if actor else ""
+    )  # fmt: skip
 
 
 def _connection() -> Connection:

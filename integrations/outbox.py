@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from integrations.entities import Wish
 from integrations.models import (
@@ -131,16 +131,21 @@ def _waiting_of(connection: Connection, wishes: Iterable[Wish]) -> QuerySet[Sync
 
 
 def claim(
-    *, job_id: int, worker: str, now: datetime, may_go: Callable[[Connection], bool] = lambda _: True
+    *,
+    job_id: int,
+    worker: str,
+    now: datetime,
+    may_go: Callable[[Connection], bool] = lambda _: True,
+    begin: Callable[[SyncJob], object] = lambda _: None,
 ) -> SyncJob | None:
-    """Take a due job for sending, with the locks of its accounts.
+    """Take a due job for sending, with the locks of its accounts; what `begin` writes is stored with the claim.
 
     None when it is not due, may not go, or somebody else is at it: then nothing has changed.
     """
     try:
         with transaction.atomic():
             due = SyncJob.objects.due(now=now).select_related("connection").select_for_update(of=("self",))
-            job = due.filter(pk=job_id).first()
+            job = next(iter(due.filter(pk=job_id).order_by()), None)
             if job is None or not may_go(job.connection):
                 return None
             job.state, job.claimed_at, job.claimed_by = JobState.SENDING, now, worker
@@ -149,6 +154,7 @@ def claim(
             AccountLock.objects.bulk_create(
                 [AccountLock(connection=job.connection, account=account, job=job) for account in job.accounts]
             )
+            begin(job)
     except IntegrityError:  # the entity or the account is being sent: whoever sends wakes this job when done
         SyncJob.objects.waiting().filter(pk=job_id).update(rung_at=None)
         return None
@@ -185,7 +191,8 @@ def settle(
         )
         if not ended:
             return []
-        AccountLock.objects.filter(job=job).delete()
+        if job.accounts:
+            AccountLock.objects.filter(job=job).delete()
         return _next(job=job, now=now)
 
 
@@ -207,7 +214,8 @@ def _next(*, job: SyncJob, now: datetime) -> list[int]:
     accounts = [Q(account=account) | Q(other_account=account) for account in job.accounts]
     held_up = accounts or [Q(kind=job.kind, entity_id=job.entity_id)]
     waiting = SyncJob.objects.due(now=now).filter(connection=job.connection, rung_at=None)
-    waiting = waiting.order_by("priority", "not_before")
+    # An expression, so that PostgreSQL looks at the few jobs of the account, and not at the backlog in its order.
+    waiting = waiting.order_by(F("priority") + 0, "not_before")
     ids = [waiting.filter(match).values_list("pk", flat=True).first() for match in held_up]
     return list(dict.fromkeys(pk for pk in ids if pk is not None))
 
@@ -277,8 +285,10 @@ def ring_due(*, now: datetime, most: int) -> list[tuple[int, int]]:
         .order_by("priority", "not_before", "pk")  # parents were wished first
         .values_list("pk", "priority")[:most]
     )
-    jobs = list(due)
-    SyncJob.objects.filter(pk__in=[pk for pk, _ in jobs]).update(rung_at=now)
+    with transaction.atomic():
+        # Of two sweeps at once each rings for others.
+        jobs = list(due.select_for_update(skip_locked=True))
+        SyncJob.objects.filter(pk__in=[pk for pk, _ in jobs]).update(rung_at=now)
     return jobs
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.db.models import Count, Exists, OuterRef, QuerySet
 
-from integrations.models import Connection, JobState, SyncJob
+from integrations.models import Connection, JobState, SyncJob, UsageRecord
 
 _PARTICULAR = re.compile(r"""'[^']*'|"[^"]*"|“[^”]*”|\w*\d\w*""")
 
@@ -32,8 +32,8 @@ def cause_of(reason: str) -> str:
     return _PARTICULAR.sub("…", reason)
 
 
-def causes_of(jobs: QuerySet[SyncJob]) -> list[Cause]:
-    """Return the causes of failed jobs, the most frequent first."""
+def causes_of(jobs: QuerySet[SyncJob] | QuerySet[UsageRecord]) -> list[Cause]:
+    """Return the causes of failed jobs, or of failed usage records, the most frequent first."""
     counted: Counter[str] = Counter()
     for reason, count in jobs.order_by().values_list("reason").annotate(count=Count("pk")):
         counted[cause_of(reason)] += count

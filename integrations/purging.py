@@ -1,6 +1,16 @@
 from datetime import datetime, timedelta
 
-from integrations.models import ApiAnswer, BatchState, JobState, Operation, Request, SyncJob, UsageBatch
+from integrations.models import (
+    ApiAnswer,
+    BatchState,
+    JobState,
+    Operation,
+    Request,
+    StiggEvent,
+    SyncJob,
+    TimelineEntry,
+    UsageBatch,
+)
 
 
 def purge(*, now: datetime, days: int) -> tuple[int, int]:
@@ -12,6 +22,8 @@ def purge(*, now: datetime, days: int) -> tuple[int, int]:
     before = now - timedelta(days=days)
     UsageBatch.objects.filter(state=BatchState.DONE, finished_at__lt=before).delete()
     Operation.objects.filter(finished_at__lt=before).delete()
+    StiggEvent.objects.filter(finished_at__lt=before).delete()
+    TimelineEntry.objects.filter(at__lt=before).delete()
     requests, _ = Request.objects.filter(started_at__lt=before).delete()
     finished = SyncJob.objects.filter(state__in=[JobState.DONE, JobState.FAILED], finished_at__lt=before)
     jobs, _ = finished.delete()

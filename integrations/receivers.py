@@ -4,7 +4,7 @@ The job is written in the same transaction as the change, so both are stored or 
 commit. `update()` and `bulk_create()` send no signal: the nightly reconcile finds those.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import Any
 
@@ -15,10 +15,10 @@ from django.db.models.signals import post_delete, post_save, pre_delete
 from django.utils import timezone
 
 from catalog.models import Addon, Coupon, CouponAmount, CouponType, Feature, Plan, Price, PriceAmount, PriceTier
-from integrations import outbox
+from integrations import outbox, timeline
 from integrations.collecting import collect
 from integrations.entities import ENTITIES, entity_of
-from integrations.models import Connection, Priority, SyncRecord
+from integrations.models import Connection, Happening, Priority, SyncRecord
 from integrations.tasks import ring
 from subscriptions.models import (
     CustomerCoupon,
@@ -83,11 +83,18 @@ ENTITIES_BEHIND: dict[type[models.Model], Callable[[Any], Rows]] = {
 }
 
 
-def wish_for_saved(sender: type[models.Model], instance: models.Model, *, raw: bool = False, **_: Any) -> None:
-    """Store the wish to push whatever this row belongs to."""
+def wish_for_saved(
+    sender: type[models.Model],
+    instance: models.Model,
+    *,
+    raw: bool = False,
+    update_fields: Collection[str] | None = None,
+    **_: Any,
+) -> None:
+    """Store the wish to push whatever this row belongs to, and who saved it."""
     if raw:  # a fixture is loaded: its rows may not be whole yet
         return
-    _wish(ENTITIES_BEHIND[sender](instance))
+    _wish(ENTITIES_BEHIND[sender](instance), cause=instance, what=Happening.SAVED, fields=update_fields or ())
 
 
 def wish_for_deleted(sender: type[models.Model], instance: models.Model, **_: Any) -> None:
@@ -96,7 +103,12 @@ def wish_for_deleted(sender: type[models.Model], instance: models.Model, **_: An
         rows = list(ENTITIES_BEHIND[sender](instance))
     except models.ObjectDoesNotExist:
         return
-    _wish([row for row in rows if row.pk is not None and type(row)._default_manager.filter(pk=row.pk).exists()])  # noqa: SLF001
+    left = [row for row in rows if row.pk is not None and type(row)._default_manager.filter(pk=row.pk).exists()]  # noqa: SLF001
+    _wish(left, cause=instance, what=Happening.DELETED)
+    entity = entity_of(instance)
+    if entity is not None:
+        # It was never in Zuora: nothing is known of it, and it must not be counted.
+        SyncRecord.objects.filter(kind=entity.kind, root_id=instance.pk).delete()
 
 
 def refuse_to_delete(sender: type[models.Model], instance: models.Model, **_: Any) -> None:
@@ -116,21 +128,25 @@ def refuse_to_delete(sender: type[models.Model], instance: models.Model, **_: An
         raise ProtectedError(f"This {name} is in Zuora, which keeps it: archive or cancel it instead.", {instance})
 
 
-def _wish(rows: Rows) -> None:
-    wishes = [
-        entity.wish(row)
-        for row in rows
-        if (entity := entity_of(row)) is not None and getattr(row, "status", "") != "DRAFT"
-    ]
+def _wish(rows: Rows, *, cause: models.Model, what: Happening, fields: Collection[str] = ()) -> None:
+    touched = [(row, entity.wish(row)) for row in rows if (entity := entity_of(row)) is not None]
+    wishes = [wish for row, wish in touched if getattr(row, "status", "") != "DRAFT"]
     if collect(wishes):
         return
+    now = timezone.now()
+    entities = [(wish.kind, wish.entity_id) for _, wish in touched]
+    timeline.note(what=what, entities=entities, now=now, subject=_name(cause), fields=fields)
     connection = Connection.objects.active().first() if wishes else None
     if connection is None:
         return
-    now = timezone.now()
     jobs = outbox.wish(connection=connection, wishes=wishes, now=now, priority=Priority.CHANGE)
     bell = partial(ring, jobs, priority=Priority.CHANGE, delay=settings.SYNC_SETTLE_SECONDS)
     transaction.on_commit(bell, robust=True)
+
+
+def _name(row: models.Model) -> str:
+    """Return what a row is called, without a query: `subscription first`, `price`."""
+    return f"{row._meta.verbose_name} {getattr(row, 'ref_id', '')}".strip()  # noqa: SLF001 - Django's public name for it
 
 
 for _model in ENTITIES_BEHIND:

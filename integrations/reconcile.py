@@ -31,7 +31,7 @@ def would_send(*, connection: Connection, kind: EntityKind, entity_id: int, clie
     if record is None:
         return True
     record.connection = connection
-    verdict = verdict_on(entity, connection=connection)
+    verdict = verdict_on(entity, connection=connection, record=record)
     if verdict is not None and (not verdict.syncs or record.status == SyncStatus.NO_SYNC_REQUIRED):
         return verdict.syncs or record.status != SyncStatus.NO_SYNC_REQUIRED
     try:

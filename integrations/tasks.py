@@ -1,8 +1,10 @@
 """Doors for Celery: each task takes an id, calls one function, and wakes whom it is told to wake."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import structlog
@@ -14,29 +16,47 @@ from kombu.exceptions import ChannelError, KombuError, OperationalError
 from integrations import delivery, operations, outbox, purging, usage_delivery, usage_reconcile
 from integrations.breaker import next_probe
 from integrations.bulk import KINDS, reconciling
-from integrations.models import Connection, Priority, UsageReconciliation
+from integrations.models import Connection, Priority, StiggEvent, UsageReconciliation
+from integrations.stigg import events
 from integrations.zuora.tenant import client_for
 from subscriptions.taking_effect import take_effect
 
 log = structlog.get_logger(__name__)
-#: So many messages may lie in the queues at once. A long backlog stays in the database: what lies long is rung again,
+#: So many jobs may lie in the queues at once. A long backlog stays in the database: what lies long is rung again,
 #: and messages that come twice would soon be most of them.
 _QUEUE_ROOM = 1000
+#: So many jobs of a backfill share a message: handling one costs as much as several of a delivery's statements.
+_TOGETHER = 5
 _QUIET_SECONDS = 1.0
 _quiet_until = 0.0
 
 
-def ring(job_ids: Iterable[int], *, priority: int, delay: float = 0.0) -> None:
-    """Wake a worker for each job; when the broker is away the sweep will, so a save never fails for it."""
+def ring(job_ids: Iterable[int], *, priority: int, delay: float = 0.0, refill: bool = False) -> None:
+    """Wake workers for these jobs; when the broker is away the sweep will, so a save never fails for it.
+
+    With `refill`, whoever takes the message in the middle asks for a sweep: the queue is filled again in good time.
+    """
     global _quiet_until  # noqa: PLW0603 - one silence for the whole process, so that 100 saves wait once
     if time.monotonic() < _quiet_until:
         return
+    messages = list(_messages(list(job_ids), priority=priority))
     try:
-        for job_id in job_ids:
-            deliver.apply_async((job_id,), countdown=delay, queue=Priority(priority).queue)
+        for number, ids in enumerate(messages):
+            more = {"refill": True} if refill and number == len(messages) // 2 else {}
+            deliver.apply_async(ids, more, countdown=delay, queue=Priority(priority).queue)
     except (OperationalError, KombuError, OSError):
         _quiet_until = time.monotonic() + _QUIET_SECONDS
         log.warning("The broker is away: the jobs are stored, and swept up when it is back.")
+
+
+def _messages(job_ids: list[int], *, priority: int) -> Iterator[tuple[int, ...]]:
+    size = _jobs_in_message(priority)
+    for start in range(0, len(job_ids), size):
+        yield tuple(job_ids[start : start + size])
+
+
+def _jobs_in_message(priority: int) -> int:
+    return _TOGETHER if priority == Priority.BACKFILL else 1
 
 
 def ring_sweep() -> None:
@@ -65,10 +85,30 @@ def operate(operation_id: int) -> None:
         ring_operation(operation_id, delay=ran.again)
 
 
+def ring_stigg_event(event_id: int) -> None:
+    """Wake a worker for an event of Stigg's; a message that nobody took in time is made up for by the sweep."""
+    try:
+        stigg_event.apply_async((event_id,), expires=60, queue=Priority.CHANGE.queue)
+    except (OperationalError, KombuError, OSError):
+        log.warning("The broker is away: the event is stored, and looked at when it is back.")
+
+
+@shared_task(name="integrations.stigg_event")
+def stigg_event(event_id: int) -> None:
+    """Do what an event of Stigg's asks for."""
+    event = StiggEvent.objects.due(now=timezone.now()).select_related("account").filter(pk=event_id).first()
+    if event is not None:
+        events.process(event, now=timezone.now())
+
+
 @shared_task(name="integrations.deliver")
-def deliver(job_id: int) -> None:
-    """Push the entity of one job."""
-    woken = delivery.deliver(job_id=job_id, worker=outbox.worker_name(), clock=timezone.now, open_client=client_for)
+def deliver(*job_ids: int, refill: bool = False) -> None:
+    """Push the entities of these jobs."""
+    if refill:
+        ring_sweep()
+    woken = delivery.deliver_in_turn(
+        job_ids=job_ids, worker=outbox.worker_name(), clock=timezone.now, open_client=client_for
+    )
     for priority, ids in outbox.by_priority(woken.jobs):
         ring(ids, priority=priority)
     if woken.sweep:
@@ -83,19 +123,24 @@ def sweep() -> None:
         ring(ids, priority=priority)
     outbox.release_orphans(now=now)
     most = _queue_room() if (probes := next_probe(now=now)) is None else probes
-    for job_id, priority in outbox.ring_due(now=now, most=most):
-        ring([job_id], priority=priority)
+    due = outbox.ring_due(now=now, most=most)
+    for priority, jobs in groupby(due, key=itemgetter(1)):
+        ring([pk for pk, _ in jobs], priority=priority, refill=probes is None and len(due) == most)
     for operation_id in operations.due(now=now):
         ring_operation(operation_id)
+    for event_id in events.due(now=now):
+        ring_stigg_event(event_id)
 
 
 def _queue_room() -> int:
+    """Return how many jobs more may lie in the queues."""
     lying = 0
     with current_app.connection_for_write() as broker:
         channel: Any = broker.default_channel  # its types leave most of it out
         for priority in Priority:
             with suppress(ChannelError):  # Redis knows no empty queue
-                lying += channel.queue_declare(priority.queue, passive=True).message_count
+                found = channel.queue_declare(priority.queue, passive=True)
+                lying += found.message_count * _jobs_in_message(priority)
     return max(0, _QUEUE_ROOM - lying)
 
 

@@ -131,7 +131,7 @@ def sync_now(
     records = [
         one
         for one in _records_of(subscription, connection).select_related("slice", "charge")
-        if one.revision != before.get(one.pk, 0) and _SEEN.get(UsageState(one.state)) is Sight.SYNCED
+        if one.revision != before.get(one.pk, 0) and sight_of(one.state) is Sight.SYNCED
     ]
     left = _records_of(subscription, connection).pending().count()
     operating.note(
@@ -140,6 +140,7 @@ def sync_now(
         subject=keys.subscription_key(subscription.ref_id),
         now=now,
         sent=[one.external_key for one in records],
+        left=left,
         problem=problem,
     )
     return Sent(records=tuple(records), left=left, problem=problem)
@@ -175,10 +176,7 @@ def usage_of_period(*, subscription: Subscription, moment: datetime) -> tuple[Ch
         key = keys.charge_key(keys.package_key(one.price.package), one.price)
         units[key] = _unit(one)
         record = records.get(one.pk)
-        sight = _SEEN.get(UsageState(record.state), Sight.PENDING) if record else Sight.PENDING
-        if record is None and not one.quantity:
-            sight = Sight.SYNCED
-        parts[key].append(Part(one, record, sight))
+        parts[key].append(Part(one, record, _sight(one, record)))
     return tuple(
         ChargeUsage(
             key=key,
@@ -192,13 +190,30 @@ def usage_of_period(*, subscription: Subscription, moment: datetime) -> tuple[Ch
     )
 
 
+def _sight(one: Slice, record: UsageRecord | None) -> Sight:
+    if record is None:
+        return Sight.PENDING if one.quantity else Sight.SYNCED
+    sight = sight_of(record.state)
+    # What Zuora holds is what the slice was before.
+    return Sight.PENDING if sight is Sight.SYNCED and one.has_changed else sight
+
+
+def sight_of(state: str) -> Sight:
+    """Return how far a record in this state has come."""
+    return _SEEN.get(UsageState(state), Sight.PENDING)
+
+
 def waiting_reason(*, subscription: Subscription, connection: Connection | None) -> str:
     """Return why no usage of the subscription can be sent, or nothing."""
     if connection is None:
         return "Zuora is not connected: connect it at Settings > Integrations > Apps > Zuora."
-    record = SyncRecord.objects.filter(
-        connection=connection, kind=EntityKind.SUBSCRIPTION, root_id=subscription.pk
-    ).first()
+    return reason_to_wait(
+        SyncRecord.objects.filter(connection=connection, kind=EntityKind.SUBSCRIPTION, root_id=subscription.pk).first()
+    )
+
+
+def reason_to_wait(record: SyncRecord | None) -> str:
+    """Return why usage of the subscription with this record waits, or nothing."""
     if record is not None and record.is_stopped:
         return "Its sync has stopped: decide on its page what becomes of it in Zuora."
     if record is None or not record.is_linked:

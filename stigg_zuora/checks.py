@@ -23,6 +23,7 @@ POSITIVE = (
     "SYNC_CLAIM_SECONDS",
     "SYNC_MAX_ATTEMPTS",
     "REQUEST_LOG_DAYS",
+    "STIGG_CALLS_PER_MINUTE",
 )
 #: A tenant numbers its accounts itself, with A and digits as a rule, and takes no other number that begins so.
 KEY_PREFIX = re.compile(r"(?=.{1,12}$)[b-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -108,14 +109,15 @@ def public_url(app_configs: Apps, **_: Any) -> Found:  # noqa: ARG001
 
 
 @register
-def zuora_extra_hosts(app_configs: Apps, **_: Any) -> Found:  # noqa: ARG001
+def extra_hosts(app_configs: Apps, **_: Any) -> Found:  # noqa: ARG001
     return [
         Error(
-            f"ZUORA_EXTRA_HOSTS holds {host!r}, which is not an address.",
+            f"{name} holds {host!r}, which is not an address.",
             hint="Write each with its scheme, separated by commas, for example http://127.0.0.1:8900.",
             id="stigg_zuora.E007",
         )
-        for host in settings.ZUORA_EXTRA_HOSTS
+        for name in ("ZUORA_EXTRA_HOSTS", "STIGG_EXTRA_HOSTS")
+        for host in getattr(settings, name)
         if not _is_web_address(host)
     ]
 

@@ -58,6 +58,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "stigg_zuora.health.ProbeMiddleware",
+    "stigg_zuora.requests.RequestIdMiddleware",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -135,6 +136,10 @@ CELERY_TIMEZONE = "UTC"
 ZUORA_EXTRA_HOSTS = env.list("ZUORA_EXTRA_HOSTS", default=[])
 #: Comes before every key that we give an object in Zuora, so that two deployments on one tenant do not collide.
 ZUORA_KEY_PREFIX = env("ZUORA_KEY_PREFIX", default="stigg")
+#: Addresses of Stigg's API beside Stigg's own: of another deployment that is to be imported.
+STIGG_EXTRA_HOSTS = env.list("STIGG_EXTRA_HOSTS", default=[])
+#: So many calls a minute an import makes at the most, in each process; Stigg allows 1,500 lists of subscriptions.
+STIGG_CALLS_PER_MINUTE = env.float("STIGG_CALLS_PER_MINUTE", default=600.0)
 ZUORA_CONCURRENCY = env.int("ZUORA_CONCURRENCY", default=40)
 ZUORA_CONCURRENCY_HIGH_VOLUME = env.int("ZUORA_CONCURRENCY_HIGH_VOLUME", default=200)
 ZUORA_CONCURRENCY_OBJECT_QUERY = env.int("ZUORA_CONCURRENCY_OBJECT_QUERY", default=80)
@@ -293,5 +298,6 @@ LOGGING = {
         "celery.worker.strategy": {"level": "WARNING"},  # a line per message says nothing that a delivery does not
         "celery.app.trace": {"level": "WARNING"},
         "kombu": {"level": "WARNING"},
+        "httpx": {"level": "WARNING"},
     },
 }

@@ -10,3 +10,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     path("", include("integrations.urls")),
 ]
+
+handler400 = "stigg_zuora.requests.bad_request"
+handler500 = "stigg_zuora.requests.server_error"

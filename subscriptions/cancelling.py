@@ -48,6 +48,22 @@ def keep(*, subscription: Subscription) -> None:
 
 
 @transaction.atomic
+def move_trial_end(*, subscription: Subscription, to: datetime, now: datetime) -> None:
+    """Let the trial end at another moment.
+
+    Raises:
+        ValidationError: it is in no trial, or the moment has passed.
+    """
+    subscription.refresh_from_db(from_queryset=Subscription.objects.select_for_update())
+    if not subscription.is_trial:
+        raise ValidationError(f"{subscription} is in no trial that could end at another time.")
+    if to <= max(now, subscription.start_date):
+        raise ValidationError(f"{to:%Y-%m-%d %H:%M} UTC has passed: give a later end of the trial.")
+    subscription.trial_end_date = to
+    subscription.save(update_fields=["trial_end_date", "updated_at"])
+
+
+@transaction.atomic
 def end_at(*, subscription: Subscription, moment: datetime, reason: CancelReason, now: datetime) -> None:
     """End the subscription, which the caller has locked, as of a moment, and not before it began.
 

@@ -36,7 +36,8 @@ def apply(*, subscription: Subscription, content: Content, at: datetime) -> None
     _set_fields(subscription, content)
     if content.latest:
         subscription.plan_version_number = subscription.plan.version_number
-    subscription.effective_from = max(at, subscription.effective_from or at)
+    if content.is_sold:
+        subscription.effective_from = max(at, subscription.effective_from or at)
     subscription.full_clean()
     subscription.save()
     if content.addons is not None:

@@ -32,8 +32,9 @@ def delegate(*, subscription: Subscription, to: Customer, now: datetime) -> None
     before = present_terms(subscription)
     subscription.customer = to
     subscription.paying_customer = payer if payer != to else None
-    _move(subscription, "customer", "paying_customer")
-    keep_past(subscription, before=before, at=_moment(subscription, now))
+    subscription.effective_from = at = _moment(subscription, now)
+    _move(subscription, "customer", "paying_customer", "effective_from")
+    keep_past(subscription, before=before, at=at)
 
 
 @transaction.atomic
@@ -64,4 +65,4 @@ def _move(subscription: Subscription, *fields: str) -> None:
 
 
 def _moment(subscription: Subscription, now: datetime) -> datetime:
-    return max(now, subscription.start_date)
+    return max(now, subscription.start_date, subscription.effective_from or now)

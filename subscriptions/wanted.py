@@ -1,7 +1,7 @@
 """What somebody wants a subscription to hold, by reference ids: plain values, kept as JSON until their time comes."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Self
 
@@ -62,9 +62,9 @@ class Content:
         return cls(**merged)
 
     @property
-    def is_empty(self) -> bool:
-        """Whether nothing is asked for."""
-        return all(getattr(self, field.name) in (None, False) for field in fields(self))
+    def is_sold(self) -> bool:
+        """Whether it is about what is sold: more than notes about it."""
+        return not {change_type for change_type, _ in self.by_type()} <= _NOTES
 
 
 _NAMES: dict[ChangeType, tuple[str, ...]] = {
@@ -77,6 +77,7 @@ _NAMES: dict[ChangeType, tuple[str, ...]] = {
     ChangeType.ADDITIONAL_META_DATA: ("metadata",),
     ChangeType.BILLING_INFO_METADATA: ("billing_information",),
 }
+_NOTES = {ChangeType.ADDITIONAL_META_DATA, ChangeType.BILLING_INFO_METADATA}
 
 
 def _packed(override: Override) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, models, transaction
 
 from catalog.models import BillingModel, Coupon, Price, PriceTier
-from subscriptions.models import PriceOverrideTier, Subscription
+from subscriptions.models import PriceOverrideTier, ScheduledChange, Subscription
 from tests.factories.catalog import (
     AddonFactory,
     CouponAmountFactory,
@@ -195,6 +195,14 @@ BROKEN: dict[str, tuple[Callable[[], models.Model], str]] = {
     "price_override_tier_one_open_end": (lambda: copy_of(PriceOverrideTierFactory.create()), OPEN_END),
     "price_override_tier_has_a_price": (override_tier, NO_TIER_PRICE),
     "price_override_tier_not_negative": (lambda: override_tier(unit_price=-1), NEGATIVE_TIER),
+    "scheduled_change_one_open_per_type": (
+        lambda: copy_of(
+            ScheduledChange.objects.create(
+                subscription=SubscriptionFactory.create(), change_type="ADDON", effective_at=TIME
+            )
+        ),
+        "Such a change is scheduled already: call that one off first.",
+    ),
 }
 
 

@@ -30,6 +30,7 @@ class Reason(StrEnum):
     BAD_INPUT = "BadUserInput"
     CUSTOMER_NOT_FOUND = "CustomerNotFound"
     FEATURE_NOT_FOUND = "FeatureNotFound"
+    PLAN_NOT_FOUND = "PlanNotFound"
     DUPLICATE = "DuplicatedEntityNotAllowed"
 
 

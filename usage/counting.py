@@ -45,7 +45,7 @@ def used(source: Source, window: Window) -> Used:
     )
     change = sums["change"] or ZERO
     if sums["sets"]:
-        change = _in_use(source, before=window.end) - _in_use(source, before=window.start)
+        change = in_use(source, before=window.end) - in_use(source, before=window.start)
     metered = _metered(source, source.meter, window) if source.meter is not None else Used()
     return Used(change + metered.change, sums["events"] + metered.events, bool(sums["sets"]))
 
@@ -58,8 +58,8 @@ def next_set(source: Source, *, after: datetime, before: datetime | None) -> dat
     return sets.order_by("occurred_at").values_list("occurred_at", flat=True).first()
 
 
-def _in_use(source: Source, *, before: datetime) -> Decimal:
-    """Return the running value: the last SET, and what was added since."""
+def in_use(source: Source, *, before: datetime) -> Decimal:
+    """Return what was in use just before a moment: the last SET, and what was added since."""
     events = _reported(source).filter(occurred_at__lt=before)
     last = events.filter(update_behavior=UpdateBehavior.SET).order_by(*_IN_ORDER).first()
     if last is None:

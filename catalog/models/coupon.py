@@ -1,7 +1,7 @@
 from django.db import models
 from django.db.models import Q
 
-from catalog.models.reference import MONEY, metadata_field, plain_number, ref_id_field, validate_currency
+from catalog.models.reference import MONEY, Dated, metadata_field, plain_number, ref_id_field, validate_currency
 
 
 class CouponType(models.TextChoices):
@@ -14,7 +14,7 @@ class CouponStatus(models.TextChoices):
     ARCHIVED = "ARCHIVED"
 
 
-class Coupon(models.Model):
+class Coupon(Dated):
     """A discount: a percentage, or an amount per currency, for some months or for ever."""
 
     ref_id = ref_id_field()

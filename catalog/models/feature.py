@@ -1,6 +1,6 @@
 from django.db import models
 
-from catalog.models.reference import metadata_field, ref_id_field
+from catalog.models.reference import Dated, metadata_field, ref_id_field
 
 
 class FeatureType(models.TextChoices):
@@ -21,7 +21,7 @@ class FeatureStatus(models.TextChoices):
     SUSPENDED = "SUSPENDED"
 
 
-class Feature(models.Model):
+class Feature(Dated):
     """What a plan gives: seats, API calls, single sign-on. Its unit is what a charge counts."""
 
     ref_id = ref_id_field()
@@ -32,6 +32,12 @@ class Feature(models.Model):
     status = models.CharField(max_length=9, choices=FeatureStatus, default=FeatureStatus.ACTIVE)
     units_singular = models.CharField("unit, singular", max_length=255, blank=True, help_text="For example seat.")
     units_plural = models.CharField("unit, plural", max_length=255, blank=True, help_text="For example seats.")
+    enum_configuration = models.JSONField(
+        default=list,
+        blank=True,
+        editable=False,
+        help_text='What an ENUM feature can be, for example [{"value": "gold", "displayName": "Gold"}].',
+    )
     metadata = metadata_field()
 
     class Meta:

@@ -3,7 +3,7 @@ from typing import TYPE_CHECKING
 from django.db import models
 
 from catalog.models.product import Product
-from catalog.models.reference import metadata_field, ref_id_field
+from catalog.models.reference import Dated, metadata_field, ref_id_field
 
 if TYPE_CHECKING:
     from catalog.models.price import PriceQuerySet
@@ -21,7 +21,7 @@ class PackageStatus(models.TextChoices):
     ARCHIVED = "ARCHIVED"
 
 
-class Package(models.Model):
+class Package(Dated):
     """A plan or an add-on: Stigg calls both packages, and prices both the same way.
 
     The row is the package for good; its prices carry the version they belong to, so that a running subscription keeps
@@ -32,7 +32,12 @@ class Package(models.Model):
     product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="%(class)ss")
     display_name = models.CharField(max_length=255)
     description = models.TextField(blank=True)
-    pricing_type = models.CharField(max_length=6, choices=PricingType)
+    pricing_type = models.CharField(
+        max_length=6,
+        choices=PricingType,
+        blank=True,
+        help_text="Empty: not decided yet, and so it cannot be published.",
+    )
     status = models.CharField(max_length=9, choices=PackageStatus, default=PackageStatus.DRAFT)
     version_number = models.PositiveIntegerField("version", default=1)
     billing_id = models.CharField(

@@ -60,6 +60,7 @@ class Price(models.Model):
     min_unit_quantity = models.PositiveIntegerField("fewest units", null=True, blank=True)
     max_unit_quantity = models.PositiveIntegerField("most units", null=True, blank=True)
     billing_id = models.CharField("billing ID", max_length=255, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
 
     objects = PriceQuerySet.as_manager()
 

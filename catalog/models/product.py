@@ -1,6 +1,6 @@
 from django.db import models
 
-from catalog.models.reference import metadata_field, ref_id_field
+from catalog.models.reference import Dated, metadata_field, ref_id_field
 
 
 class ProductStatus(models.TextChoices):
@@ -8,7 +8,7 @@ class ProductStatus(models.TextChoices):
     ARCHIVED = "ARCHIVED"
 
 
-class Product(models.Model):
+class Product(Dated):
     """Groups the plans and add-ons of which a customer holds one subscription (or one per resource)."""
 
     ref_id = ref_id_field()

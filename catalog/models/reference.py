@@ -1,5 +1,6 @@
 """What every Stigg entity is known by."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, TypedDict
 
@@ -42,6 +43,20 @@ def validate_metadata(value: Any) -> None:
                 'Metadata holds texts only: write the value of "%(key)s" in quotes, without lists or objects in it.',
                 params={"key": key},
             )
+
+
+class Dated(models.Model):
+    """A row that knows when it was made and changed, whatever part of it was saved."""
+
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        abstract = True
+
+    def save(self, *args: Any, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
+        fields = None if update_fields is None else {*update_fields, "updated_at"}
+        super().save(*args, update_fields=fields, **kwargs)
 
 
 def ref_id_field() -> "models.CharField[str, str]":

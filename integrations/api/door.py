@@ -22,6 +22,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
+from integrations.acting import acting
 from integrations.api import limits, shapes
 from integrations.api.errors import ApiError, bad_input, invalid, not_built, not_found, refusal, unreadable
 from integrations.api.operation import Call, Operation
@@ -96,7 +97,8 @@ def _serve(
     if operation.not_built:
         raise not_built(operation.not_built)
     try:
-        return _answer(request, operation, Call(key=key, now=now), captured)
+        with acting(lambda: f"API key {key.name}"):
+            return _answer(request, operation, Call(key=key, now=now), captured)
     except Refused as refused:
         raise refusal(refused.problems) from refused
     except pydantic.ValidationError as error:

@@ -15,6 +15,7 @@ from usage.checking import Problem, Reason
 _STATUS = {
     Reason.CUSTOMER_NOT_FOUND: HTTPStatus.NOT_FOUND,
     Reason.FEATURE_NOT_FOUND: HTTPStatus.NOT_FOUND,
+    Reason.PLAN_NOT_FOUND: HTTPStatus.NOT_FOUND,
     Reason.DUPLICATE: HTTPStatus.CONFLICT,
 }
 
@@ -62,12 +63,22 @@ def not_built(sentence: str) -> ApiError:
 
 
 def invalid(error: ValidationError) -> ApiError:
-    """Return the answer to what a rule of the domain forbids."""
+    """Return the answer to what a rule of the domain forbids; its code says when something is missing, or taken."""
+    code = getattr(error, "code", None) or ""
+    if code.endswith("NotFound"):
+        return not_found(code, " ".join(error.messages))
+    if code.endswith("AlreadyExists"):
+        return conflict(Reason.DUPLICATE, " ".join(error.messages))
     if not hasattr(error, "error_dict"):
         return bad_input(" ".join(error.messages))
     named = {name: messages for name, messages in error.message_dict.items() if name != NON_FIELD_ERRORS}
     sentences = [*error.message_dict.get(NON_FIELD_ERRORS, []), *(f"{n}: {' '.join(m)}" for n, m in named.items())]
     return bad_input(" ".join(sentences))
+
+
+def batch_refusal(error: ValidationError) -> ApiError:
+    """Return the answer to a batch of which the domain took nothing: each sentence with its index as its code."""
+    return refusal([Problem(int(one.code or 0), Reason.BAD_INPUT, str(one.message)) for one in error.error_list])
 
 
 def unreadable(problems: Sequence[Mapping[str, Any]]) -> ApiError:

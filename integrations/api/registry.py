@@ -4,12 +4,34 @@ from collections import defaultdict
 from collections.abc import Mapping
 from types import ModuleType
 
-from integrations.api import subscriptions, usage
+from integrations.api import (
+    addons,
+    coupons,
+    customer_links,
+    customers,
+    features,
+    plans,
+    products,
+    subscription_changes,
+    subscriptions,
+    usage,
+)
 from integrations.api.operation import Operation
 from integrations.api.unbuilt import UNBUILT
 
 #: In the order of the document.
-_MODULES: tuple[ModuleType, ...] = (subscriptions, usage)
+_MODULES: tuple[ModuleType, ...] = (
+    products,
+    features,
+    plans,
+    addons,
+    coupons,
+    customers,
+    customer_links,
+    subscriptions,
+    subscription_changes,
+    usage,
+)
 
 BUILT: tuple[Operation, ...] = tuple(
     found for module in _MODULES for found in vars(module).values() if isinstance(found, Operation)

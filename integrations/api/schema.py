@@ -23,7 +23,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from integrations.api.errors import not_built
+from integrations.api.errors import bad_input, not_built
 from integrations.models import SyncStatus
 from usage.checking import is_storable
 
@@ -36,17 +36,25 @@ _LARGEST = 2**31 - 1
 
 
 class Input(BaseModel):
-    """What an application sends. `NOT_BUILT` names what Stigg takes and we have no place for, each with a sentence."""
+    """What an application sends.
 
-    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", use_enum_values=False)
+    `NOT_BUILT` names what Stigg takes and we have no place for, `IMMUTABLE` what cannot be changed, each with a
+    sentence.
+    """
+
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid")
     NOT_BUILT: ClassVar[dict[str, str]] = {}
+    IMMUTABLE: ClassVar[dict[str, str]] = {}
 
     @model_validator(mode="before")
     @classmethod
-    def _refuse_what_is_not_built(cls, read: Any) -> Any:
-        """Refuse what would have to be dropped; empty, it asks for nothing, and nothing is dropped."""
+    def _refuse_what_would_be_dropped(cls, read: Any) -> Any:
+        """Refuse what has no place; empty, it asks for nothing, and nothing is dropped."""
         if not isinstance(read, dict):
             return read
+        for name, sentence in cls.IMMUTABLE.items():
+            if name in read:
+                raise bad_input(f"{name}: {sentence}")
         for name, sentence in cls.NOT_BUILT.items():
             if read.get(name) not in (None, [], {}):
                 raise not_built(f"{name}: {sentence}")
@@ -118,6 +126,12 @@ Number = Annotated[Decimal, BeforeValidator(_decimal), WithJsonSchema({"type": "
 Positive = Annotated[
     Decimal, BeforeValidator(_decimal), Field(gt=0), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})
 ]
+Percent = Annotated[
+    Decimal,
+    BeforeValidator(_decimal),
+    Field(gt=0, le=100),
+    WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": 100}),
+]
 NotNegative = Annotated[
     Decimal, BeforeValidator(_decimal), Field(ge=0), WithJsonSchema({"type": "number", "minimum": 0})
 ]
@@ -154,6 +168,13 @@ def _truth(text: str) -> bool:
     return text == "true"
 
 
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text) >= 1):  # noqa: PLR2004 - fits any column
+        raise ValueError("it is a whole number from 1")
+    return int(text)
+
+
+QueryCount = Annotated[int, _of_text(_count), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 999_999_999})]
 CommaList = Annotated[list[T], _of_text(lambda text: text.split(",")), Field(min_length=1)]
 QueryFlag = Annotated[bool, _of_text(_truth)]
 Limit = Annotated[int, _of_text(_limit), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 100})]

@@ -10,7 +10,8 @@ _EXPORT = "Data is not exported from here: read the lists of this API instead."
 _OVERAGE = "Overage charges are not kept here: a charge by usage bills what was used."
 _ESTIMATE = "Estimates are not made here: report the usage, and read the invoice in Zuora."
 _INVOICES = "Invoices are Zuora's: read them there, the customer's billing link leads to them."
-_SOON = "This is not built yet."
+_PREVIEW = "Prices are not previewed here: Zuora computes them, its taxes and its prorations."
+_CHARGING = "Usage is not charged from here: sync it, and let Zuora's bill run charge it."
 
 _SENTENCES: dict[str, tuple[str, ...]] = {
     _ENTITLEMENTS: (
@@ -80,70 +81,9 @@ _SENTENCES: dict[str, tuple[str, ...]] = {
         "POST /api/v1/events/estimate",
         "POST /api/v1/usage/estimate",
     ),
+    _PREVIEW: ("POST /api/v1/subscriptions/preview",),
+    _CHARGING: ("POST /api/v1/subscriptions/{subscription_id}/usage/charge",),
     _INVOICES: ("GET /api/v1/customers/{customer_id}/invoices",),
-    _SOON: (
-        "POST /api/v1/customers",
-        "GET /api/v1/customers",
-        "GET /api/v1/customers/{customer_id}",
-        "PATCH /api/v1/customers/{customer_id}",
-        "POST /api/v1/customers/import",
-        "POST /api/v1/customers/{customer_id}/archive",
-        "POST /api/v1/customers/{customer_id}/unarchive",
-        "GET /api/v1/customers/{customer_id}/resources",
-        "POST /api/v1/customers/{customer_id}/payment-method",
-        "DELETE /api/v1/customers/{customer_id}/payment-method",
-        "GET /api/v1/customers/{customer_id}/integrations",
-        "POST /api/v1/customers/{customer_id}/integrations",
-        "GET /api/v1/customers/{customer_id}/integrations/{integration_id}",
-        "PATCH /api/v1/customers/{customer_id}/integrations/{integration_id}",
-        "DELETE /api/v1/customers/{customer_id}/integrations/{integration_id}",
-        "POST /api/v1/subscriptions",
-        "GET /api/v1/subscriptions",
-        "GET /api/v1/subscriptions/{subscription_id}",
-        "PATCH /api/v1/subscriptions/{subscription_id}",
-        "POST /api/v1/subscriptions/import",
-        "POST /api/v1/subscriptions/preview",
-        "POST /api/v1/subscriptions/{subscription_id}/cancel",
-        "POST /api/v1/subscriptions/{subscription_id}/delegate",
-        "POST /api/v1/subscriptions/{subscription_id}/migrate",
-        "POST /api/v1/subscriptions/{subscription_id}/transfer",
-        "POST /api/v1/subscriptions/{subscription_id}/invoice/paid",
-        "POST /api/v1/subscriptions/{subscription_id}/usage/charge",
-        "DELETE /api/v1/subscriptions/{subscription_id}/future-update/pending-payment",
-        "DELETE /api/v1/subscriptions/{subscription_id}/future-update/schedule",
-        "GET /api/v1/products",
-        "POST /api/v1/products",
-        "PATCH /api/v1/products/{product_id}",
-        "POST /api/v1/products/{product_id}/archive",
-        "POST /api/v1/products/{product_id}/unarchive",
-        "POST /api/v1/products/{product_id}/duplicate",
-        "GET /api/v1/features",
-        "POST /api/v1/features",
-        "GET /api/v1/features/{feature_id}",
-        "PATCH /api/v1/features/{feature_id}",
-        "POST /api/v1/features/{feature_id}/archive",
-        "POST /api/v1/features/{feature_id}/unarchive",
-        "GET /api/v1/coupons",
-        "POST /api/v1/coupons",
-        "GET /api/v1/coupons/{coupon_id}",
-        "PATCH /api/v1/coupons/{coupon_id}",
-        "POST /api/v1/coupons/{coupon_id}/archive",
-        *(
-            f"{method} /api/v1/{packages}{rest}"
-            for packages, one in (("plans", "{plan_id}"), ("addons", "{addon_id}"))
-            for method, rest in (
-                ("POST", ""),
-                ("GET", ""),
-                ("GET", f"/{one}"),
-                ("PATCH", f"/{one}"),
-                ("POST", f"/{one}/archive"),
-                ("POST", f"/{one}/draft"),
-                ("DELETE", f"/{one}/draft"),
-                ("GET", f"/{one}/charges"),
-                ("POST", f"/{one}/publish"),
-            )
-        ),
-    ),
 }
 
 

@@ -2,5 +2,6 @@
 
 from integrations.bulk import backfill, reconciling, retrying
 from integrations.operations import Kind
+from integrations.stigg import importing
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (backfill.KIND, retrying.KIND, reconciling.KIND)}
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (backfill.KIND, retrying.KIND, reconciling.KIND, importing.KIND)}

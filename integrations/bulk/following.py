@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import Q
+
 from integrations import outbox
 from integrations.entities import Wish
 from integrations.models import Connection, JobState, Operation, Priority, SyncJob, SyncRecord, SyncStatus
@@ -82,6 +84,9 @@ def follow(
 
 def _settled(connection: Connection, ids: Collection[int]) -> dict[int, Line]:
     """Return what has become of those jobs that do nothing by themselves any more."""
+    on_their_way = Q(state=JobState.SENDING) | Q(state=JobState.WAITING, waiting_for="")
+    unsettled = set(SyncJob.objects.filter(on_their_way, pk__in=ids).order_by().values_list("pk", flat=True))
+    ids = [pk for pk in ids if pk not in unsettled]
     jobs = {job.pk: job for job in SyncJob.objects.filter(pk__in=ids)}
     keys = {job.key for job in jobs.values()} | {job.waiting_for for job in jobs.values() if job.waiting_for}
     records = SyncRecord.objects.filter(connection=connection, key__in=keys)

@@ -52,7 +52,7 @@ def begin(*, connection: Connection, cause: str, kind: str, actor: User | None, 
         return None
     return start(
         kind=NAME,
-        title=f"Retry {found['count']}: {cause or 'every failure'}",
+        title=f"Retry {found['count']:,}: {cause or 'every failure'}",
         connection=connection,
         parameters={"cause": cause, "kind": kind, "upto": found["upto"]},
         total=found["count"],

@@ -8,6 +8,8 @@ from integrations.models.operation import Operation, OperationLine, OperationSta
 from integrations.models.reconciliation import UsageDifference, UsageReconciliation
 from integrations.models.record import SyncRecord
 from integrations.models.secret import EncryptedField
+from integrations.models.stigg import StiggAccount, StiggEvent, StiggEventState
+from integrations.models.timeline import Happening, TimelineEntry
 from integrations.models.usage import (
     BatchState,
     UsageAction,
@@ -28,6 +30,7 @@ __all__ = [
     "DeliveryOutcome",
     "EncryptedField",
     "EntityKind",
+    "Happening",
     "JobState",
     "Operation",
     "OperationLine",
@@ -36,9 +39,13 @@ __all__ = [
     "Request",
     "Scope",
     "Standing",
+    "StiggAccount",
+    "StiggEvent",
+    "StiggEventState",
     "SyncJob",
     "SyncRecord",
     "SyncStatus",
+    "TimelineEntry",
     "UsageAction",
     "UsageBatch",
     "UsageCharge",

@@ -23,6 +23,8 @@ class Delivery(models.Model):
     worker = models.CharField(max_length=255)
     outcome = models.CharField(max_length=10, choices=DeliveryOutcome, default=DeliveryOutcome.SENDING)
     error = models.TextField(blank=True)
+    #: [{"rule": ..., "passed": ..., "saw": ...}]: the rules that judged otherwise than the last time.
+    decided = models.JSONField(default=list)
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)
 

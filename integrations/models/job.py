@@ -76,6 +76,11 @@ class SyncJob(models.Model):
                 fields=["waiting_for"], condition=Q(state="WAITING") & ~Q(waiting_for=""), name="job_waiting_for"
             ),
             models.Index(fields=["account"], condition=Q(state="WAITING") & ~Q(account=""), name="job_waiting_account"),
+            models.Index(
+                fields=["other_account"],
+                condition=Q(state="WAITING") & ~Q(other_account=""),
+                name="job_waiting_other",
+            ),
             models.Index(fields=["claimed_at"], condition=Q(state="SENDING"), name="job_sending"),
             models.Index(fields=["kind", "entity_id", "-id"], name="job_of_entity"),
             models.Index(fields=["state", "-finished_at"], name="job_finished"),

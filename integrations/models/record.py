@@ -9,6 +9,7 @@ from integrations.models.connection import Connection
 from integrations.models.kinds import EntityKind, Standing, SyncStatus
 
 _PENDING = ["pending_key", "pending_body", "pending_sent", "pending_number", "pending_since"]
+_STATUS = ["status", "status_since", "error", "cure", "zuora_says", "zuora_request_id", "trace"]
 
 
 class SyncRecordQuerySet(models.QuerySet["SyncRecord"]):
@@ -74,6 +75,8 @@ class SyncRecord(models.Model):
     pending_since = models.DateTimeField(null=True, blank=True)
 
     objects = SyncRecordQuerySet.as_manager()
+    #: Judged otherwise than before and not stored yet: the next outcome stores it, or `keep_trace`.
+    trace_is_new = False
 
     class Meta:
         verbose_name = "record"
@@ -119,13 +122,13 @@ class SyncRecord(models.Model):
         return bool(self.pending_key)
 
     def mark_leaving(self, *, key: str, body: bytes, sent: dict[str, Any], number: str, now: datetime) -> None:
-        """Store "outcome unknown" before the request leaves."""
+        """Store "outcome unknown" before the request leaves; a record that is new becomes a row with it."""
         self.pending_key = key
         self.pending_body = body.decode()
         self.pending_sent = sent
         self.pending_number = number
         self.pending_since = now
-        self.save(update_fields=[*_PENDING, "sequence"])
+        self._store([*_PENDING, "sequence"])
 
     def mark_refused(self) -> None:
         """Forget the key: an answer came, and it was no."""
@@ -147,13 +150,20 @@ class SyncRecord(models.Model):
         if not self.has_parts:
             self.mark_status(SyncStatus.SUCCESS, now=now, save=False)
         self.synced_at = now
-        self.save()
+        # Not the whole row: a person may decide something about it meanwhile.
+        self._store(["zuora_id", "zuora_number", "sent", "digest", "synced_at", *_PENDING, *_STATUS])
+        self.trace_is_new = False
 
     def mark_trace(self, trace: list[dict[str, Any]]) -> None:
-        """Keep how the rules judged, where they judged otherwise than before."""
+        """Note how the rules judged; it is stored with the outcome, for which there is a statement anyway."""
         if trace != self.trace:
-            self.trace = trace
+            self.trace, self.trace_is_new = trace, True
+
+    def keep_trace(self) -> None:
+        """Store how the rules judged, where no outcome has."""
+        if self.trace_is_new:
             self.save(update_fields=["trace"])
+            self.trace_is_new = False
 
     def mark_status(self, status: SyncStatus, *, now: datetime, save: bool = True) -> None:
         """Set the public status; `status_since` moves only when it changes."""
@@ -163,9 +173,15 @@ class SyncRecord(models.Model):
         if status != SyncStatus.ERROR:
             self.error = self.cure = self.zuora_says = self.zuora_request_id = ""
         if save:
-            self.save(
-                update_fields=["status", "status_since", "error", "cure", "zuora_says", "zuora_request_id", "trace"]
-            )
+            self.save(update_fields=_STATUS)
+            self.trace_is_new = False
+
+    def _store(self, fields: list[str]) -> None:
+        """Save these fields of a row; a record that is new becomes one, whole."""
+        if self._state.adding:
+            self.save(force_insert=True)
+        else:
+            self.save(update_fields=fields)
 
     def clear_pending(self) -> None:
         """Drop "outcome unknown" from the row; the caller saves."""

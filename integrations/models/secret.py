@@ -1,5 +1,6 @@
 """Secrets at rest."""
 
+from functools import cache
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -11,7 +12,12 @@ from django.db import models
 def _cipher() -> MultiFernet:
     if not settings.ENCRYPTION_KEYS:
         raise ImproperlyConfigured("Set ENCRYPTION_KEYS: without a key no secret can be stored or read.")
-    return MultiFernet([Fernet(key) for key in settings.ENCRYPTION_KEYS])
+    return _cipher_with(*settings.ENCRYPTION_KEYS)
+
+
+@cache
+def _cipher_with(*keys: str) -> MultiFernet:
+    return MultiFernet([Fernet(key) for key in keys])
 
 
 class EncryptedField(models.TextField[str, str]):

@@ -11,6 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from integrations.curl import curl_of
+from integrations.eligibility import CHANGES
 from integrations.links import link_into_tenant
 from integrations.models import (
     Connection,
@@ -140,15 +141,61 @@ def in_words(code: str) -> str:
 
 
 @register.filter
-def money(amount: Decimal) -> str:
-    """Return an amount of money: two decimals at least, no more than it has."""
-    places = -int(amount.normalize().as_tuple().exponent)
-    return f"{amount:,.{max(2, places)}f}"
+def listed(value: Any) -> str:
+    """Return a list as `a, b, c`; nothing for what is no list."""
+    return ", ".join(map(str, value)) if isinstance(value, list) else ""
+
+
+@register.filter
+def first_figure(text: str) -> str:
+    """Return the first figure of a limit's header, which is that of the window nearest to its end."""
+    figure = re.split("[,;]", text, maxsplit=1)[0].strip()
+    return f"{int(figure):,}" if figure.isdecimal() else figure or "\N{EN DASH}"
+
+
+@register.filter
+def what_changes(rule: str) -> str:
+    """Return what would change the answer of a rule, as a sentence."""
+    return CHANGES.get(rule, "")
+
+
+#: How many decimals an amount has at least, where that is not two: https://www.iso.org/iso-4217-currency-codes.html
+_DECIMALS = {
+    **dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV"), 0),
+    **dict.fromkeys(("XAF", "XOF", "XPF"), 0),
+    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
+}
+
+
+@register.simple_tag
+def money(amount: Decimal, currency: str) -> SafeString:
+    """Show an amount with the decimals of its currency at least, and no more than it has.
+
+    The page's script writes it as the viewer's locale does.
+    """
+    places = max(_DECIMALS.get(currency, 2), -int(amount.normalize().as_tuple().exponent))
+    return format_html(
+        '<data class="text-nowrap" value="{}" data-currency="{}">{} {}</data>',
+        f"{amount.normalize():f}",
+        currency,
+        f"{amount:,.{places}f}",
+        currency,
+    )
+
+
+@register.simple_tag
+def number(count: int | Decimal) -> SafeString:
+    """Show a number; the page's script groups its digits as the viewer's locale does."""
+    plain = f"{count.normalize():f}" if isinstance(count, Decimal) else str(count)
+    return format_html('<data value="{}" data-number>{}</data>', plain, f"{Decimal(plain):,}")
 
 
 @register.simple_tag
 def utc(moment: datetime | str | None) -> SafeString | str:
-    """Show a moment in UTC, to the minute; its title holds the second."""
+    """Show a moment in UTC, to the minute; its title holds the second.
+
+    The page's script writes it in the viewer's zone; the title stays.
+    """
     if not isinstance(moment, datetime):  # a template gives "" for what is not there
         return "\N{EN DASH}"
     return format_html(

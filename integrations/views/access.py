@@ -10,8 +10,7 @@ from django.contrib.auth.decorators import permission_required
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.http import HttpRequest
-from django.http.response import HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 View = Callable[..., HttpResponseBase]
@@ -35,6 +34,11 @@ def administrators(view: View) -> View:
     """Let administrators read a form and send it. The view opens its own transactions: some of them ask Zuora first."""
     guarded = permission_required((VIEW, ADMINISTER), raise_exception=True)(view)
     return transaction.non_atomic_requests(require_http_methods(["GET", "HEAD", "POST"])(guarded))
+
+
+def oneself(view: View) -> View:
+    """Let everybody with a role read and send a form about themselves."""
+    return require_http_methods(["GET", "HEAD", "POST"])(permission_required(VIEW, raise_exception=True)(view))
 
 
 def actor(request: HttpRequest) -> User:

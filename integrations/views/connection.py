@@ -1,51 +1,78 @@
 """Settings > Integrations > Apps > Zuora."""
 
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
 
 from integrations import connecting
+from integrations.connecting import ByStep
 from integrations.forms import ConnectForm, CredentialsForm, RemoveForm, SwitchesForm
-from integrations.models import Connection, SyncJob, SyncRecord
+from integrations.models import Connection, StiggAccount, SyncJob, SyncRecord, UsageRecord
 from integrations.views.access import actor, administrators, viewers
 from integrations.views.overview import active_connection
-from integrations.zuora.doctor import Step
+from integrations.views.steps import is_watched, watched
+from integrations.zuora.doctor import Step, drained
 from integrations.zuora.hosts import DATA_CENTRES, ui_base
+from integrations.zuora.tenant import limits_of
 
 _REFUSED = 422
 
 
 @viewers
 def apps(request: HttpRequest) -> HttpResponse:
-    return render(request, "integrations/apps.html", {"connection": active_connection(), "page": "settings"})
+    context = {
+        "connection": active_connection(),
+        "stigg": StiggAccount.objects.active().exists(),
+        "page": "settings",
+        "tab": "apps",
+    }
+    return render(request, "integrations/apps.html", context)
 
 
 @administrators
-def zuora(request: HttpRequest) -> HttpResponse:
+def zuora(request: HttpRequest) -> HttpResponseBase:
     """Show the connection, or the form that makes one."""
     connection = active_connection()
-    if connection:
-        return _connected(request, connection)
-    form = ConnectForm(request.POST or None)
-    if request.method != "POST" or not form.is_valid():
-        return _unconnected(request, form, status=200 if request.method != "POST" else _REFUSED)
+    if request.method != "POST":
+        return _connected(request, connection) if connection else _unconnected(request, ConnectForm())
+    form = ConnectForm(request.POST)
+    if not form.is_valid():
+        return _unconnected(request, form, status=_REFUSED)
+    work = connecting.connect(**form.cleaned_data, actor=actor(request), now=timezone.now())
+    return _by_steps(request, work, said=_made, refused=lambda steps: _unconnected(request, form, steps, _REFUSED))
+
+
+def _made(connection: Connection) -> str:
+    return f"Connected to tenant {connection.tenant_id}. Everything is being looked at; the overview follows it."
+
+
+def _by_steps(
+    request: HttpRequest,
+    work: ByStep,
+    *,
+    said: Callable[[Connection], str],
+    refused: Callable[[tuple[Step, ...]], HttpResponse],
+) -> HttpResponseBase:
+    """Test the tenant while somebody watches, or, without script, all at once."""
+    if is_watched(request):
+        return watched(work, said=said)
     try:
-        made = connecting.connect(**form.cleaned_data, actor=actor(request), now=timezone.now())
+        connection = drained(work)
     except connecting.ConnectionRefused as refusal:
-        return _unconnected(request, form, steps=refusal.steps, status=_REFUSED)
-    messages.success(
-        request, f"Connected to tenant {made.tenant_id}. Everything is being looked at; the overview follows it."
-    )
+        return refused(refusal.steps)
+    messages.success(request, said(connection))
     return redirect("zuora")
 
 
 def _unconnected(
-    request: HttpRequest, form: ConnectForm, *, steps: tuple[Step, ...] = (), status: int = 200
+    request: HttpRequest, form: ConnectForm, steps: tuple[Step, ...] = (), status: int = 200
 ) -> HttpResponse:
-    context = {"page": "settings", "form": form, "steps": steps, "data_centres": DATA_CENTRES}
+    context = {"page": "settings", "tab": "apps", "form": form, "steps": steps, "data_centres": DATA_CENTRES}
     return render(request, "integrations/connect.html", context, status=status)
 
 
@@ -59,13 +86,15 @@ def _connected(
 ) -> HttpResponse:
     context = {
         "page": "settings",
+        "tab": "apps",
         "connection": connection,
         "ui_url": ui_base(connection.rest_url),
         "switches": SwitchesForm(instance=connection),
         "credentials": credentials or CredentialsForm(initial={"client_id": connection.client_id}),
         "steps": steps or connection.findings.get("steps", []),
         "refused": bool(steps),
-        "links": SyncRecord.objects.filter(connection=connection).exclude(zuora_id="").count(),
+        "limits": limits_of(connection, now=timezone.now()),
+        **_removal(connection),
     }
     return render(request, "integrations/connected.html", context, status=status)
 
@@ -81,53 +110,61 @@ def switches(request: HttpRequest) -> HttpResponse:
 
 
 @administrators
-def credentials(request: HttpRequest) -> HttpResponse:
+def credentials(request: HttpRequest) -> HttpResponseBase:
     connection = active_connection()
     if request.method != "POST" or connection is None:
         return redirect("zuora")
     form = CredentialsForm(request.POST)
     if not form.is_valid():
         return _connected(request, connection, credentials=form, status=_REFUSED)
-    try:
-        connecting.change_credentials(
-            connection=connection, **form.cleaned_data, actor=actor(request), now=timezone.now()
-        )
-    except connecting.ConnectionRefused as refusal:
-        return _connected(request, connection, credentials=form, steps=refusal.steps, status=_REFUSED)
-    messages.success(request, "The new credentials work, and are in use.")
-    return redirect("zuora")
+    work = connecting.change_credentials(
+        connection=connection, **form.cleaned_data, actor=actor(request), now=timezone.now()
+    )
+    return _by_steps(
+        request,
+        work,
+        said=lambda _: "The new credentials work, and are in use.",
+        refused=lambda steps: _connected(request, connection, credentials=form, steps=steps, status=_REFUSED),
+    )
 
 
 @administrators
-def test(request: HttpRequest) -> HttpResponse:
+def test(request: HttpRequest) -> HttpResponseBase:
     connection = Connection.objects.active().first()
     if request.method != "POST" or connection is None:
         return redirect("zuora")
-    seen = connecting.examine_again(connection=connection, actor=actor(request), now=timezone.now())
-    if not seen.ok:
-        messages.error(request, "The connection does not work: see the test below.")
-        return _connected(request, connection, steps=seen.steps, status=_REFUSED)
-    messages.success(request, "The connection works.")
-    return redirect("zuora")
+    work = connecting.examine_again(connection=connection, actor=actor(request), now=timezone.now())
+    return _by_steps(
+        request,
+        work,
+        said=lambda _: "The connection works.",
+        refused=lambda steps: _connected(request, connection, steps=steps, status=_REFUSED),
+    )
 
 
 @administrators
 def remove(request: HttpRequest) -> HttpResponse:
+    """Ask, and then let go; with script the same question opens over the connection's page."""
     connection = active_connection()
     if connection is None:
         return redirect("zuora")
-    host = urlsplit(ui_base(connection.rest_url)).netloc
-    form = RemoveForm(request.POST or None, expected=host)
+    asked = _removal(connection)
+    form = RemoveForm(request.POST or None, expected=asked["host"])
     if request.method == "POST" and form.is_valid():
         connecting.remove(connection=connection, actor=actor(request), now=timezone.now())
-        messages.success(request, f"{host} is no longer connected. Nothing was changed there.")
+        messages.success(request, f"{asked['host']} is no longer connected. Nothing was changed there.")
         return redirect("zuora")
-    context = {
-        "page": "settings",
-        "connection": connection,
-        "form": form,
+    context = {"page": "settings", "tab": "apps", "connection": connection, **asked, "form": form}
+    return render(request, "integrations/remove.html", context, status=_REFUSED if form.errors else 200)
+
+
+def _removal(connection: Connection) -> dict[str, Any]:
+    """Return what a removal would do, in numbers."""
+    host = urlsplit(ui_base(connection.rest_url)).netloc
+    return {
         "host": host,
+        "form": RemoveForm(expected=host),
         "links": SyncRecord.objects.filter(connection=connection).exclude(zuora_id="").count(),
         "waiting": SyncJob.objects.filter(connection=connection).waiting().count(),
+        "unsent": UsageRecord.objects.filter(connection=connection).pending().count(),
     }
-    return render(request, "integrations/remove.html", context, status=_REFUSED if form.errors else 200)

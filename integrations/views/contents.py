@@ -1,21 +1,50 @@
 """What an entity holds, as its page shows it."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Model, Q
 
-from catalog.models import Coupon, Package
+from catalog.models import BillingPeriod, Coupon, Package, Price
 from customers.models import Customer
+from integrations.models import SyncRecord
+from integrations.zuora.mapping.keys import charge_key, package_key, rate_plan_key
 from subscriptions.models import CustomerCoupon, Subscription
 
 _SUBSCRIPTIONS_SHOWN = 100
 
 
-def contents_of(entity: Model) -> dict[str, Any]:
-    """Return the template's name as `contents`, and what that template shows."""
+@dataclass(frozen=True)
+class Charge:
+    """A price of the version on sale, and the charge that it is in Zuora."""
+
+    price: Price
+    record: SyncRecord | None
+
+
+@dataclass(frozen=True)
+class Period:
+    """A billing period with its charges, and the rate plan that it is in Zuora."""
+
+    label: str
+    record: SyncRecord | None
+    charges: list[Charge]
+
+
+def contents_of(entity: Model, records: Iterable[SyncRecord] = ()) -> dict[str, Any]:
+    """Return the template's name as `contents`, and what that template shows; `records` are all of the entity's.
+
+    `parts` are the records that ride along and that the template does not show by itself.
+    """
+    parts = {record.key: record for record in records if record.kind != record.root_kind}
     if isinstance(entity, Package):
-        prices = entity.prices.of_version(entity.version_number)
-        return {"contents": "integrations/contents/package.html", "prices": prices}
+        periods = _periods(entity, parts)
+        return {"contents": "integrations/contents/package.html", "periods": periods, "parts": list(parts.values())}
+    return {"parts": list(parts.values()), **_contents_of(entity)}
+
+
+def _contents_of(entity: Model) -> dict[str, Any]:
     if isinstance(entity, Coupon):
         return {"contents": "integrations/contents/coupon.html", "amounts": entity.amounts.all()}
     if isinstance(entity, Customer):
@@ -23,6 +52,24 @@ def contents_of(entity: Model) -> dict[str, Any]:
     if isinstance(entity, Subscription):
         return {"contents": "integrations/contents/subscription.html", **_subscription(entity)}
     return {"contents": "integrations/contents/none.html"}
+
+
+def _periods(package: Package, parts: dict[str, SyncRecord]) -> list[Period]:
+    """Return what is on sale, period by period; what Zuora has of it is taken out of the parts."""
+    prices = list(package.prices.of_version(package.version_number))
+    key = package_key(package)
+    return [
+        Period(
+            str(BillingPeriod(period).label),
+            parts.pop(rate_plan_key(key, period), None),
+            [
+                Charge(price, parts.pop(charge_key(key, price), None))
+                for price in prices
+                if price.billing_period == period
+            ],
+        )
+        for period in dict.fromkeys(price.billing_period for price in prices)
+    ]
 
 
 def _customer(customer: Customer) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from django.shortcuts import redirect
 from django.utils import timezone
 
 from integrations import operating
-from integrations.models import Connection, Request, SyncJob, SyncRecord
+from integrations.models import Connection, SyncJob, SyncRecord
 from integrations.sections import Section
 from integrations.views.access import actor, operators, viewers
 from integrations.views.answers import page_or_part
@@ -18,9 +18,9 @@ from integrations.views.contents import contents_of
 from integrations.views.exports import as_csv
 from integrations.views.listing import COLUMNS, FILTERS, SORTS, Column, Listing, cells
 from integrations.views.overview import active_connection
+from integrations.views.timeline import timeline_of
 
 PAGE_SIZE = 50
-_REQUESTS_SHOWN = 20
 
 
 def _records(connection: Connection | None, *, kind: str, ids: Iterable[int]) -> list[SyncRecord]:
@@ -82,14 +82,12 @@ def entity_page(request: HttpRequest, section: Section, ref_id: str) -> HttpResp
         "entity": entity,
         "connection": connection,
         "record": next((record for record in records if record.kind == record.root_kind), None),
-        "parts": [record for record in records if record.kind != record.root_kind],
         "job": jobs.first(),
         "open_job": jobs.open().first(),
-        "requests": Request.objects.filter(
-            delivery__job__connection=connection, delivery__job__kind=section.kind, delivery__job__entity_id=entity.pk
-        )[:_REQUESTS_SHOWN],
+        "timeline": timeline_of(kind=section.kind, entity_id=entity.pk, before=request.GET.get("before", "")),
+        "before": request.GET.get("before", ""),
         "edit_url": _edit_url(request, section, entity),
-        **contents_of(entity),
+        **contents_of(entity, records),
     }
     return page_or_part(
         request, page="integrations/entity_page.html", part="integrations/entity_live.html", context=context

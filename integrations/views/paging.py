@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db.models import Field, Func, Model, QuerySet, Value
 from django.db.models.lookups import GreaterThan, LessThan
+from django.http import HttpRequest
 
 M = TypeVar("M", bound=Model)
 
@@ -48,6 +49,11 @@ def page_of(rows: QuerySet[M], *, key: str | Sequence[str], after: str = "", bef
     keys = [_key(row, names) for row in (found[:1] + found[-1:])]
     earlier, later = (more, True) if backwards else (edge is not None, more)
     return Page(found, keys[0] if keys and earlier else "", keys[-1] if keys and later else "")
+
+
+def edges_of(request: HttpRequest) -> dict[str, str]:
+    """Return the keys that an address pages by, where the key is a number: anything else is left out."""
+    return {name: key for name in ("after", "before") if (key := request.GET.get(name, "")).isdecimal()}
 
 
 def _row(names: Sequence[str]) -> Any:

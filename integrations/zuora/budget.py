@@ -29,7 +29,7 @@ _PAUSE_WITHOUT_ADVICE = 5.0
 _PAUSE_MOST = 300.0  # a limit of a whole day is asked again every five minutes
 _PAUSE_WHEN_FULL = 0.25  # others use the tenant's concurrency, too
 _POLL_FIRST = 0.005
-_POLL_MOST = 0.1
+_POLL_MOST = 0.05
 
 
 class CallClass(StrEnum):
@@ -160,6 +160,7 @@ class Budget:
         limits: Limits = Limits(),
         patience: float = 30.0,
         lease_seconds: float = 180.0,
+        on_headers: Callable[[Mapping[str, str]], None] = lambda _: None,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -167,6 +168,7 @@ class Budget:
         self._limits = limits
         self._patience = patience
         self._lease_seconds = lease_seconds
+        self._on_headers = on_headers
         self._clock = clock
         self._sleep = sleep
 
@@ -197,6 +199,7 @@ class Budget:
 
     def heed(self, status: int, headers: Mapping[str, str]) -> None:
         """Take the advice of an answer's status and headers, for all workers."""
+        self._on_headers(headers)
         seconds = pause_wanted(status, headers)
         if seconds > 0:
             now = self._clock()

@@ -10,6 +10,7 @@ from integrations.models import Connection
 from integrations.zuora.auth import Credentials, RedisTokenStore
 from integrations.zuora.budget import Budget, Limits, RedisLeases
 from integrations.zuora.client import Client, Timeouts
+from integrations.zuora.limits import LimitsInUse, Sightings, limits_in_use
 from integrations.zuora.mapping.tenant import Tenant
 
 _clients: dict[tuple[int, datetime], Client] = {}
@@ -29,16 +30,26 @@ def client_for(connection: Connection) -> Client:
 def client_with(*, rest_url: str, client_id: str, client_secret: str) -> Client:
     """Return a client with these credentials: for a connection, or to test one before it is saved."""
     shared = redis.Redis.from_url(settings.REDIS_URL)
-    limits = Limits(
-        default=settings.ZUORA_CONCURRENCY,
-        high_volume=settings.ZUORA_CONCURRENCY_HIGH_VOLUME,
-        object_query=settings.ZUORA_CONCURRENCY_OBJECT_QUERY,
-    )
+    sightings = Sightings(shared, tenant=rest_url)
     return Client(
         Credentials(rest_url, client_id, client_secret),
         tokens=RedisTokenStore(shared),
-        budget=Budget(RedisLeases(shared, tenant=rest_url), limits=limits),
+        budget=Budget(RedisLeases(shared, tenant=rest_url), limits=_limits(), on_headers=sightings.note),
         timeouts=Timeouts(read=settings.ZUORA_TIMEOUT_SECONDS),
+    )
+
+
+def limits_of(connection: Connection, *, now: datetime) -> LimitsInUse | None:
+    """Return the tenant's limits as they stand, or None while Redis does not answer."""
+    shared = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1)
+    return limits_in_use(shared, tenant=connection.rest_url, limits=_limits(), now=now.timestamp())
+
+
+def _limits() -> Limits:
+    return Limits(
+        default=settings.ZUORA_CONCURRENCY,
+        high_volume=settings.ZUORA_CONCURRENCY_HIGH_VOLUME,
+        object_query=settings.ZUORA_CONCURRENCY_OBJECT_QUERY,
     )
 
 

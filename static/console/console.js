@@ -9,13 +9,14 @@ menu?.addEventListener("click", () => {
 // A table's first box ticks all of them.
 document.addEventListener("change", (event) => {
   if (!event.target.matches("[data-tick-all]")) return;
-  for (const box of event.target.form.querySelectorAll("input[type=checkbox][name=job]")) box.checked = event.target.checked;
+  const name = event.target.dataset.tickAll || "job";
+  for (const box of event.target.form.querySelectorAll(`input[type=checkbox][name=${name}]`)) box.checked = event.target.checked;
 });
 
 // A slow form is sent once, and says that it works.
 document.addEventListener("submit", (event) => {
   const button = event.submitter;
-  if (!button?.dataset.busy) return;
+  if (!button?.dataset.busy || event.defaultPrevented) return;
   button.textContent = button.dataset.busy;
   button.setAttribute("aria-busy", "true");
   button.disabled = true;
@@ -52,4 +53,113 @@ document.addEventListener("click", async (event) => {
   }
   button.setAttribute("role", "status");
   setTimeout(() => { button.innerHTML = button.label; button.removeAttribute("role"); }, 2500);
+});
+
+// A question opens over the page; without script its link leads to a page that asks the same.
+document.addEventListener("click", (event) => {
+  const opener = event.target.closest?.("[data-dialog]");
+  const dialog = opener && document.getElementById(opener.dataset.dialog);
+  if (!dialog?.showModal || event.ctrlKey || event.metaKey) return;
+  event.preventDefault();
+  dialog.showModal();
+});
+
+// A test of the tenant is watched: its steps appear as they end. Whatever goes wrong, the form is sent as any other.
+const watch = async (form, panel) => {
+  const list = panel.querySelector("[data-steps-list]"), end = panel.querySelector("[data-steps-end]");
+  const button = form.querySelector("button:not([type=button])"), label = button.textContent;
+  const next = document.createElement("li");
+  next.dataset.stepsNext = "";
+  const body = new URLSearchParams(new FormData(form));
+  button.disabled = true;
+  const answer = await fetch(form.action, { method: "POST", body, headers: { Accept: "application/x-ndjson" } });
+  if (!answer.headers.get("Content-Type")?.startsWith("application/x-ndjson")) return form.submit();
+  button.textContent = button.dataset.busy;
+  panel.hidden = false;
+  panel.removeAttribute("role");
+  panel.querySelector("h2").textContent = "Testing the tenant";
+  panel.querySelector("h2").focus();
+  end.replaceChildren();
+  list.replaceChildren(next);
+  let rest = "";
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    const lines = (rest + part.value).split("\n");
+    rest = lines.pop();
+    for (const line of lines.map(JSON.parse)) {
+      if (line.step) next.insertAdjacentHTML("beforebegin", line.step);
+      if (line.end) end.innerHTML = line.end;
+      next.innerHTML = "<span></span>";
+      next.append(line.next ? `${line.next}: being tried…` : "");
+      next.hidden = !line.next;
+    }
+  }
+  next.remove();
+  for (const secret of form.querySelectorAll("input[type=password]")) secret.value = "";
+  button.disabled = false;
+  button.textContent = label;
+  const worked = end.querySelector("a");
+  panel.querySelector("h2").textContent = worked ? "Tested" : "Not connected, and nothing was saved";
+  if (worked && form.classList.contains("card")) form.hidden = true;
+  worked?.focus();
+  if (!end.firstChild) throw new Error("The answer ended early.");
+};
+document.addEventListener("submit", (event) => {
+  const panel = event.target.dataset.steps && document.getElementById(event.target.dataset.steps);
+  if (!panel || !window.TextDecoderStream) return;
+  event.preventDefault();
+  watch(event.target, panel).catch(() => {
+    panel.querySelector("[data-steps-end]").textContent = "The connection to this page broke: load it again to see what became of it.";
+  });
+}, true);
+
+// Times in the viewer's zone (their titles say UTC), numbers and money as the viewer's locale writes them.
+const moments = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const moneys = {};
+const localise = (root) => {
+  for (const time of root.querySelectorAll("time[datetime]:not([data-local])")) {
+    const moment = new Date(time.dateTime);
+    if (Number.isNaN(moment.getTime())) continue;
+    time.textContent = moments.format(moment);
+    time.dataset.local = "";
+  }
+  for (const data of root.querySelectorAll("data[data-currency]:not([data-local])")) {
+    const currency = data.dataset.currency;
+    try {
+      moneys[currency] ??= new Intl.NumberFormat(undefined, { style: "currency", currency, maximumFractionDigits: 9 });
+      data.textContent = moneys[currency].format(data.value);
+    } catch { /* no currency that the browser knows: it stays as it was sent */ }
+    data.dataset.local = "";
+  }
+  for (const data of root.querySelectorAll("data[data-number]:not([data-local])")) {
+    data.textContent = new Intl.NumberFormat(undefined, { maximumFractionDigits: 20 }).format(data.value);
+    data.dataset.local = "";
+  }
+};
+localise(document);
+document.addEventListener("htmx:load", (event) => localise(event.detail.elt.parentElement ?? event.detail.elt));
+
+// What cannot be refreshed says so, and asks less and less often until it can.
+const silent = { tries: 0, until: 0 };
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (event.detail.elt.matches("[data-live]") && Date.now() < silent.until) event.preventDefault();
+});
+const notRefreshed = () => {
+  silent.tries += 1;
+  silent.until = Date.now() + Math.min(60000, 2500 * 2 ** silent.tries);
+  if (document.getElementById("stale")) return;
+  const notice = document.createElement("div");
+  notice.id = "stale";
+  notice.className = "alert alert-warning";
+  notice.setAttribute("role", "status");
+  notice.textContent = `No answer from the server since ${new Date().toLocaleTimeString()}: what is shown may be old. It is asked again by itself.`;
+  document.getElementById("main")?.prepend(notice);
+};
+document.addEventListener("htmx:sendError", notRefreshed);
+document.addEventListener("htmx:timeout", notRefreshed);
+document.addEventListener("htmx:responseError", notRefreshed);
+document.addEventListener("htmx:afterOnLoad", (event) => {
+  if (!event.detail.successful) return;
+  Object.assign(silent, { tries: 0, until: 0 });
+  document.getElementById("stale")?.remove();
 });

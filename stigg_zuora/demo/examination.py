@@ -10,6 +10,7 @@ from django.db.models import Q
 
 from integrations.links import link_into_tenant
 from integrations.models import JobState, SyncJob, SyncRecord, SyncStatus
+from stigg_zuora.demo import usage
 from stigg_zuora.demo.expectation import Expected, Tree, expect
 from stigg_zuora.demo.processes import Processes
 from stigg_zuora.demo.surroundings import Surroundings
@@ -30,11 +31,13 @@ def examine(
     """Print what was synced, every difference, calls and seconds; return 0 when there is no difference, else 1."""
     processes.say("demo", "Waiting until every job is settled ...")
     unsettled = wait_until_settled(processes)
+    usage.push(processes)
     seconds = time.monotonic() - began
     calls = calls_to(surroundings.zuora_address) - calls_before  # what reads back below is not counted
     expected = expect(public_url=surroundings.address)
     found = [
         *(f"{job.key} has not settled: {job.reason or job.get_state_display()}" for job in unsettled),
+        *usage.unsettled(),
         *differences(expected.held, read(surroundings.zuora_address)),
         *status_differences(expected),
     ]

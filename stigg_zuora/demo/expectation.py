@@ -13,7 +13,9 @@ from typing import Any
 from catalog.models import Addon, Coupon, Plan, Price
 from customers.models import Customer
 from stigg_zuora.demo import people
+from stigg_zuora.demo.usage import USED
 from subscriptions.models import Subscription
+from usage.models import UsageEvent
 
 Tree = dict[str, Any]
 PERIODS = {"MONTHLY": ("Monthly", "Month"), "ANNUALLY": ("Annual", "Annual")}
@@ -40,7 +42,7 @@ class _Expectation:
 
     def __init__(self, public_url: str) -> None:
         self._url = public_url
-        self._expected = Expected({"products": {}, "accounts": {}, "subscriptions": {}})
+        self._expected = Expected({"products": {}, "accounts": {}, "subscriptions": {}, "usage": _usage()})
         self._currencies: set[str] = set()
 
     def told(self) -> Expected:
@@ -228,6 +230,21 @@ def _sold(row: Subscription, currency: str) -> Iterable[tuple[str, Tree]]:
         )
         name = f"stigg--coupon--{coupon.ref_id}, {PERIODS[row.billing_period][0]}"
         yield name, {"Discount": {"price": off}}
+
+
+def _usage() -> Tree:
+    """Return the records of what was reported, by the keys that they carry: the hour's events added up."""
+    hours: Tree = {}
+    subscriptions = {(used.customer, used.feature): used.subscription for used in USED}
+    for event in UsageEvent.objects.select_related("customer", "feature").order_by("occurred_at"):
+        feature = event.feature.ref_id if event.feature else ""
+        subscription = Subscription.objects.get(ref_id=subscriptions[event.customer.ref_id, feature])
+        hour = event.occurred_at.replace(minute=0, second=0, microsecond=0)
+        key = f"stigg--{subscription.ref_id}--plan--{subscription.plan.ref_id}--{feature}--{hour:%Y%m%dt%H%M%Sz}"
+        told = hours.setdefault(key, {"account": accountnumber(subscription.customer), "quantity": Decimal(0)})
+        told["quantity"] += event.value or 0
+        told |= {"begins": hour.isoformat(), "unit": event.feature.units_plural if event.feature else ""}
+    return {key: {**told, "quantity": number(told["quantity"])} for key, told in hours.items()}
 
 
 def _by_hand(row: Subscription) -> Tree:

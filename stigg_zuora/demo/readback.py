@@ -1,6 +1,7 @@
 """Reads the far side through Zuora's own client, unmodified, and tells it in the words of `expectation`."""
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 from zuora_sdk import ObjectQueriesApi, SubscriptionsApi
@@ -27,7 +28,17 @@ def read(address: str) -> dict[str, Tree]:
     return {
         "products": products,
         "accounts": {row.account_number: _account(row) for row in _all(query.query_accounts, expand=["billto"])},
+        "usage": {row.description: _usage(row) for row in _all(query.query_usages)},
         "subscriptions": {row.name: _subscription(subscriptions.get_subscription_by_key(row.name)) for row in latest},
+    }
+
+
+def _usage(row: Any) -> Tree:
+    return {
+        "account": row.account_number,
+        "quantity": number(row.quantity),
+        "begins": datetime.fromisoformat(row.start_date_time).astimezone(UTC).isoformat(),
+        "unit": row.u_om,
     }
 
 

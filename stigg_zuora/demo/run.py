@@ -16,9 +16,10 @@ from django.utils import timezone
 
 from integrations.connecting import connect
 from integrations.models import Connection
+from integrations.zuora.doctor import drained
 from stigg_zuora.celery import app
-from stigg_zuora.demo import load, tenant
-from stigg_zuora.demo.examination import calls_to, examine
+from stigg_zuora.demo import load, tenant, usage
+from stigg_zuora.demo.examination import calls_to, examine, wait_until_settled
 from stigg_zuora.demo.processes import Processes
 from stigg_zuora.demo.surroundings import ADMINISTRATOR, HOST, Surroundings, redis_executable
 
@@ -39,6 +40,8 @@ def run(processes: Processes, surroundings: Surroundings, *, once: bool) -> int:
         before = tenant.Tenant(surroundings.zuora_address)
         tenant.legacy(before, today=timezone.now().date())
         load.load(payment_methods=tenant.payment_methods(before), now=timezone.now())
+    if not usage.is_reported():
+        usage.report(now=timezone.now())
     # The worker listens before the first job is rung for.
     processes.until("the worker", lambda: bool(app.control.broadcast("ping", reply=True, timeout=1, limit=1)))
     calls_before = calls_to(surroundings.zuora_address)
@@ -56,6 +59,8 @@ def run(processes: Processes, surroundings: Surroundings, *, once: bool) -> int:
         f"  client ID {tenant.CLIENT_ID}, client secret {tenant.CLIENT_SECRET}\n"
         f"  Ctrl-C ends everything; the data stays in {surroundings.directory}\n ",
     )
+    if not wait_until_settled(processes):
+        usage.push(processes)
     processes.wait()
     return 0
 
@@ -98,14 +103,16 @@ def _start_program(processes: Processes, surroundings: Surroundings) -> None:
 
 
 def _connect(surroundings: Surroundings) -> None:
-    connect(
-        tenant_url=surroundings.zuora_address,
-        client_id=tenant.CLIENT_ID,
-        client_secret=tenant.CLIENT_SECRET,
-        sync_customers=True,
-        sync_subscriptions=True,
-        actor=None,
-        now=timezone.now(),
+    drained(
+        connect(
+            tenant_url=surroundings.zuora_address,
+            client_id=tenant.CLIENT_ID,
+            client_secret=tenant.CLIENT_SECRET,
+            sync_customers=True,
+            sync_subscriptions=True,
+            actor=None,
+            now=timezone.now(),
+        )
     )
 
 

@@ -56,6 +56,7 @@ class ScheduledChange(models.Model):
                 fields=["subscription", "change_type"],
                 condition=Q(status__in=["PENDING_PAYMENT", "SCHEDULED"]),
                 name="scheduled_change_one_open_per_type",
+                violation_error_message="Such a change is scheduled already: call that one off first.",
             ),
         ]
         indexes = [

@@ -38,7 +38,14 @@ def options_from(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--latency-ms", type=float, default=50, help="simulated latency of the tenant (%(default)s)")
     parser.add_argument("--workers", type=int, default=2, help="worker processes (%(default)s)")
-    parser.add_argument("--threads", type=int, default=4, help="threads of each worker (%(default)s)")
+    parser.add_argument("--threads", type=int, default=8, help="threads of each worker (%(default)s)")
+    parser.add_argument(
+        "--budget",
+        type=int,
+        default=10,
+        help="calls at once that the tenant grants us, of either class: ZUORA_CONCURRENCY; a backfill may use 60 %% of "
+        "them (%(default)s; Zuora's own limits are 40 and 200)",
+    )
     parser.add_argument("--idle", type=int, default=100, help="saves, one at a time (%(default)s)")
     parser.add_argument("--rate", type=int, default=50, help="saves a second (%(default)s)")
     parser.add_argument("--seconds", type=int, default=10, help="for so long (%(default)s)")
@@ -77,6 +84,8 @@ def sync(kind: str, options: argparse.Namespace) -> dict[str, Any]:
                 "DATABASE_URL": database_url,
                 "REDIS_URL": redis_url,
                 "LOG_LEVEL": "WARNING",
+                "ZUORA_CONCURRENCY": str(options.budget),
+                "ZUORA_CONCURRENCY_HIGH_VOLUME": str(options.budget),
             }
             migrate = [sys.executable, "manage.py", "migrate", "--verbosity=0"]
             subprocess.run(migrate, cwd=ROOT, env=environment, check=True)  # noqa: S603 - our own program

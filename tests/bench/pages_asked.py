@@ -13,48 +13,64 @@ django.setup()
 from django.apps import apps  # noqa: E402 - models can be imported only now
 from django.contrib.auth.models import User  # noqa: E402
 from django.db import connection  # noqa: E402
+from django.db.models import Model  # noqa: E402
 from django.test import Client  # noqa: E402
 from django.test.utils import CaptureQueriesContext  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from customers.models import Customer  # noqa: E402
+from integrations.models import SyncJob, SyncRecord  # noqa: E402
 from tests.bench.pages import figures, stopwatch  # noqa: E402
 from tests.browser import scene  # noqa: E402
 
 NOW = timezone.now()
+_WORDS = (
+    "(ARRAY['Aurora','Birch','Cobalt','Delta','Ember','Fjord','Garnet','Harbor','Indigo','Juniper'])[1 + i * 7 % 10]"
+    " || ' ' || initcap(substr(md5(i::text), 1, 6)) || ' ' || "
+    "(ARRAY['Bakery','Labs','Gardens','Studio','Works','Media','Foods','Legal'])[1 + i * 3 % 8]"
+)
+CUSTOMERS = {
+    "ref_id": "'cus_' || lpad(i::text, 9, '0')",
+    "name": _WORDS,
+    "email": "'billing@' || substr(md5(i::text), 1, 10) || '.example'",
+}
 #: Who fails, waits and is left out stands at the end, as it does where new customers come last.
-CUSTOMERS = """
-INSERT INTO customers_customer (ref_id, name, email, billing_currency, billing_line1, billing_line2, billing_city,
-  billing_state, billing_postal_code, billing_country, payment_method_id, billing_id, metadata, created_at, updated_at)
-SELECT 'cus_' || lpad(i::text, 9, '0'),
-  (ARRAY['Aurora','Birch','Cobalt','Delta','Ember','Fjord','Garnet','Harbor','Indigo','Juniper'])[1 + i * 7 %% 10]
-    || ' ' || initcap(substr(md5(i::text), 1, 6)) || ' '
-    || (ARRAY['Bakery','Labs','Gardens','Studio','Works','Media','Foods','Legal'])[1 + i * 3 %% 8],
-  'billing@' || substr(md5(i::text), 1, 10) || '.example', 'EUR', '', '', '', '', '', 'DE', '', '', '{}', %s, %s
-FROM generate_series(1, %s::bigint) AS i
-"""
-RECORDS = """
-INSERT INTO integrations_syncrecord (connection_id, key, kind, root_kind, root_id, status, zuora_id, zuora_number,
-  linked_by_hand, generation, digest, sent, trace, error, cure, zuora_says, zuora_request_id, synced_at, status_since,
-  sequence, pending_key, pending_body, pending_sent, pending_number)
-SELECT %(connection)s, 'customer:' || ref_id, 'customer', 'customer', id, status,
-  CASE WHEN status = 'SUCCESS' OR n > 0.96 AND n <= 0.97 THEN md5(ref_id) ELSE '' END,
-  CASE WHEN status = 'SUCCESS' THEN 'stigg--' || ref_id ELSE '' END,
-  false, 1, md5(ref_id), '{}', '[]', CASE WHEN status = 'ERROR' THEN 'Zuora refuses it: no such currency.' ELSE '' END,
-  '', '', '', %(now)s, %(now)s - (n * interval '30 days'), 0, '', '', '{}', ''
-FROM (SELECT id, ref_id, n, CASE WHEN n > 0.99 THEN 'PENDING' WHEN n > 0.98 THEN 'ERROR'
-  WHEN n > 0.92 THEN 'NO_SYNC_REQUIRED' ELSE 'SUCCESS' END AS status
-  FROM (SELECT id, ref_id, id::float / %(count)s AS n FROM customers_customer) AS numbered) AS judged
-"""
-JOBS = """
-INSERT INTO integrations_syncjob (connection_id, kind, entity_id, key, state, priority, not_before, attempts,
-  claimed_by, account, other_account, waiting_for, reason, created_at, finished_at)
-SELECT connection_id, kind, root_id, key,
-  CASE status WHEN 'PENDING' THEN 'WAITING' WHEN 'ERROR' THEN 'FAILED' ELSE 'DONE' END,
-  3, status_since, 1, '', key, '', '', CASE status WHEN 'ERROR' THEN 'No currency ''' || key || '''.' ELSE '' END,
-  status_since, CASE status WHEN 'PENDING' THEN NULL ELSE status_since END
-FROM integrations_syncrecord WHERE id % 5 = 0 OR status IN ('PENDING', 'ERROR') ORDER BY id
-"""
+_JUDGED = """(SELECT id AS row_id, ref_id, n, CASE WHEN n > 0.99 THEN 'PENDING' WHEN n > 0.98 THEN 'ERROR'
+  WHEN n > 0.92 THEN 'NO_SYNC_REQUIRED' ELSE 'SUCCESS' END AS judged
+  FROM (SELECT id, ref_id, id::float / (SELECT max(id) FROM customers_customer) AS n FROM customers_customer
+    WHERE ref_id <> 'first') AS numbered)"""
+RECORDS = {
+    "key": "'customer:' || ref_id",
+    "root_id": "row_id",
+    "status": "judged",
+    "zuora_id": "CASE WHEN judged = 'SUCCESS' OR n > 0.96 AND n <= 0.97 THEN md5(ref_id) ELSE '' END",
+    "zuora_number": "CASE WHEN judged = 'SUCCESS' THEN 'stigg--' || ref_id ELSE '' END",
+    "error": "CASE WHEN judged = 'ERROR' THEN 'Zuora refuses it: no such currency.' ELSE '' END",
+    "status_since": "now() - n * interval '30 days'",
+}
+JOBS = {
+    "entity_id": "row_id",
+    "key": "'customer:' || ref_id",
+    "account": "'customer:' || row_id",
+    "state": "CASE judged WHEN 'PENDING' THEN 'WAITING' WHEN 'ERROR' THEN 'FAILED' ELSE 'DONE' END",
+    "reason": "CASE judged WHEN 'ERROR' THEN 'No currency “' || ref_id || '”.' ELSE '' END",
+    "not_before": "now() - n * interval '30 days'",
+    "created_at": "now() - n * interval '30 days'",
+    "finished_at": "CASE judged WHEN 'PENDING' THEN NULL ELSE now() - n * interval '30 days' END",
+}
+
+
+def multiply(row: Model, source: str, differing: dict[str, str]) -> str:
+    """Return the statement that copies a row for each row of a source, but for the columns that differ."""
+    options = row._meta
+    fields = [field for field in options.concrete_fields if not field.generated and not field.primary_key]
+    columns = [str(field.column) for field in fields]
+    values = [differing.get(column, f'pattern."{column}"') for column in columns]
+    names = ", ".join(f'"{column}"' for column in columns)
+    return (
+        f'INSERT INTO "{options.db_table}" ({names}) SELECT {", ".join(values)} '  # noqa: S608 - our own names
+        f'FROM {source}, "{options.db_table}" AS pattern WHERE pattern.id = {row.pk}'
+    )
 
 
 def fill(count: int) -> float:
@@ -62,11 +78,17 @@ def fill(count: int) -> float:
     import_module("integrations.migrations.0002_roles").make_roles(apps, connection.schema_editor())
     scene.people()
     tenant = scene.connection(NOW - timedelta(days=40))
+    customer = Customer.objects.create(ref_id="first", billing_currency="EUR", billing_country="DE")
+    record, job = SyncRecord.objects.get(connection=tenant), SyncJob.objects.get(connection=tenant)
+    some = (
+        f"(SELECT * FROM {_JUDGED} AS judgements "  # noqa: S608 - our own names
+        "WHERE row_id % 5 = 0 OR judged IN ('PENDING', 'ERROR') ORDER BY row_id) AS chosen"
+    )
     seconds: list[float] = []
     with stopwatch(seconds), connection.cursor() as cursor:
-        cursor.execute(CUSTOMERS, [NOW, NOW, count])
-        cursor.execute(RECORDS, {"connection": tenant.pk, "now": NOW, "count": count})
-        cursor.execute(JOBS)
+        cursor.execute(multiply(customer, f"generate_series(2, {count}) AS series(i)", CUSTOMERS))
+        cursor.execute(multiply(record, f"{_JUDGED} AS judgements", RECORDS))
+        cursor.execute(multiply(job, some, JOBS))
         cursor.execute("VACUUM (ANALYZE)")
     return seconds[0]
 

@@ -30,7 +30,7 @@ def pages_table(found: Mapping[str, Any]) -> str:
 
 def sync_table(found: Mapping[str, Any]) -> str:
     where = f"{found['workers']} x {found['threads']} threads, {found['database']}, {found['cores']} cores"
-    idle, busy = found["latency_idle"], found["latency_busy"]
+    idle, busy, memory = found["latency_idle"], found["latency_busy"], found["worker_mb"]
     saves = table(
         [f"From a save's commit to Zuora ({where})", "saves", "p50 ms", "p95 ms", "p99 ms"],
         [
@@ -52,19 +52,26 @@ def sync_table(found: Mapping[str, Any]) -> str:
         f"Each save waits {idle['settle_window_ms']} ms for others that would be sent with it; that is in the figures.",
         *(
             f"{name}: at most {one['allowed_concurrency']['calls']} calls at once, "
-            f"by {one['allowed_concurrency']['by']}; "
-            f"{one['worker_cpu_ms_per_call']} ms of the workers' processor time a call, "
-            f"{one['standin_cpu_ms_per_call']} ms of the stand-in's; the sequential script made "
-            f"{one['peer']['sample_calls']} calls ({one['peer']['calls_per_second']}/s) and is extrapolated."
+            f"by {one['allowed_concurrency']['by']}; {_processor(one, found['cores'])} The sequential script made "
+            f"{one['peer']['sample_calls']} calls ({one['peer']['calls_per_second']}/s) and is extrapolated. "
+            f"Deliveries by outcome: {', '.join(f'{count} {name}' for name, count in one['deliveries'].items())}."
             for name in _PUSHES
             for one in [found[name]]
         ),
-        f"A worker's peak memory: {found['worker_peak_mb']} MB.",
+        f"The largest worker holds {memory['now']} MB after the pushes, and held {memory['peak']} MB at its peak.",
     ]
     return "\n\n".join([saves, pushes, "\n".join(notes)]) + "\n"
 
 
 _PUSHES = {"plans": "plans (1 period, 1 charge)", "customers": "customers with a subscription"}
+
+
+def _processor(one: Mapping[str, Any], cores: int) -> str:
+    """Return what a call costs, and how many of such calls the cores can carry at most."""
+    cost = one["cpu_ms_per_call"]
+    parts = ", ".join(f"{who} {milliseconds} ms" for who, milliseconds in cost.items())
+    most = cores * 1000 / sum(cost.values())
+    return f"processor time a call: {parts}, with which {cores} cores carry at most {most:.0f} calls/s."
 
 
 def _push(name: str, one: Mapping[str, Any]) -> list[object]:

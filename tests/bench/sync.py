@@ -11,6 +11,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ from integrations.zuora.budget import Priority as Share  # noqa: E402
 from stigg_zuora import celery as program  # noqa: E402
 from tests.bench.peer import CUSTOMER_PATHS, PLAN_PATHS, Peer, creates  # noqa: E402
 from tests.bench.stock import make_customers, make_plans  # noqa: E402
-from tests.processes.deployment import Deployment, Running  # noqa: E402
+from tests.processes.deployment import Deployment  # noqa: E402
 
 PATIENCE_SECONDS = 3600.0
 app: Any = program.app  # its types do not know the remote control
@@ -47,7 +48,7 @@ class Bench:
         self.options = options
         self.beat = deployment.start_beat()
         self.standin = deployment.start_standin()
-        # The tenant's own limits stay: 40 calls of the default class at once, 200 for accounts and orders.
+        # The stand-in's own limits stay: 40 calls of the default class at once, 200 for accounts and orders.
         deployment.control("PUT", "switches", {"rate_limits": [10**9] * 3})
         self.connection: Connection = deployment.connect()
         self.workers = [
@@ -80,7 +81,8 @@ class Bench:
         )
         share = limits.ceiling(call_class, Share.BACKFILL)
         threads = self.options.threads * self.options.workers
-        return {"calls": min(share, threads), "by": "worker threads" if threads <= share else "a backfill's share"}
+        by = f"a backfill's share of the {self.options.budget} that the tenant is set to grant (ZUORA_CONCURRENCY)"
+        return {"calls": min(share, threads), "by": by if share < threads else f"the workers' {threads} threads"}
 
     def push(
         self, make: Callable[[int], None], count: int, *, paths: tuple[str, ...], call_class: CallClass
@@ -88,7 +90,7 @@ class Bench:
         """Make rows, push everything, and compare with the ideal: calls x latency / allowed concurrency."""
         make(count)
         Delivery.objects.all().delete()
-        before = cpu_seconds(self.workers), cpu_seconds([self.standin])
+        before = self.cpu_seconds()
         self.deployment.control("DELETE", "requests")
         started = time.perf_counter()
         operating.sync_everything(actor=None, now=timezone.now())
@@ -110,9 +112,18 @@ class Bench:
             "most_in_flight": counts["mostInFlight"].get("all", 0),
             "ideal_seconds": round(ideal, 2),
             "share_of_ideal": round(ideal / seconds, 3),
-            "worker_cpu_ms_per_call": round((cpu_seconds(self.workers) - before[0]) / calls * 1000, 2),
-            "standin_cpu_ms_per_call": round((cpu_seconds([self.standin]) - before[1]) / calls * 1000, 2),
+            "cpu_ms_per_call": {
+                who: round((used - before[who]) / calls * 1000, 2) for who, used in self.cpu_seconds().items()
+            },
             "peer": self.peer(paths, count),
+        }
+
+    def cpu_seconds(self) -> dict[str, float]:
+        """Return the processor time that each part of the deployment has used."""
+        return {
+            "workers": sum(cpu_seconds(worker.pid) for worker in self.workers),
+            "database": database_cpu_seconds(),
+            "stand-in": cpu_seconds(self.standin.pid),
         }
 
     def peer(self, paths: tuple[str, ...], count: int) -> dict[str, Any]:
@@ -127,11 +138,14 @@ class Bench:
             "extrapolated_seconds": round(seconds / calls * len(paths) * count, 1),
         }
 
-    def peak_memory_mb(self) -> float:
-        """Return the most memory that a worker has ever held."""
+    def memory_mb(self) -> dict[str, float]:
+        """Return what the largest worker holds now, and the most that one has ever held."""
         statuses = [Path(f"/proc/{worker.pid}/status").read_text() for worker in self.workers]
-        lines = [line for status in statuses for line in status.splitlines() if line.startswith("VmHWM:")]
-        return max(round(int(line.split()[1]) / 1024, 1) for line in lines)
+        lines = [line.split() for status in statuses for line in status.splitlines()]
+        return {
+            when: max(round(int(line[1]) / 1024, 1) for line in lines if line[:1] == [name])
+            for when, name in (("now", "VmRSS:"), ("peak", "VmHWM:"))
+        }
 
     def latency_idle(self, count: int) -> dict[str, Any]:
         """Save one plan after the other, each when the one before has arrived."""
@@ -193,13 +207,29 @@ def save(plan: Plan) -> float:
     return committed[0]
 
 
-def cpu_seconds(processes: list[Running]) -> float:
-    """Return the processor time that these processes have used."""
-    ticks = 0
-    for process in processes:
-        fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / 100
+def cpu_seconds(pid: int, *, with_children: bool = False) -> float:
+    """Return the processor time that a process has used, with that of its children that have ended."""
+    fields = _stat(pid)
+    return sum(int(field) for field in fields[11 : 15 if with_children else 13]) / os.sysconf("SC_CLK_TCK")
+
+
+def database_cpu_seconds() -> float:
+    """Return the processor time of PostgreSQL's processes; SQLite has none of its own."""
+    if database.vendor != "postgresql":
+        return 0.0
+    with database.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        server = int(_stat(cursor.fetchone()[0])[1])
+    used = cpu_seconds(server, with_children=True)
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            if int(_stat(int(process.name))[1]) == server:
+                used += cpu_seconds(int(process.name))
+    return used
+
+
+def _stat(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
 def measure(bench: Bench) -> dict[str, Any]:
@@ -208,7 +238,7 @@ def measure(bench: Bench) -> dict[str, Any]:
     bench.deployment.fault("delay", path="^/v1/", seconds=options.latency_ms / 1000)
     plans = bench.push(make_plans, options.plans, paths=PLAN_PATHS, call_class=CallClass.DEFAULT)
     customers = bench.push(make_customers, options.customers, paths=CUSTOMER_PATHS, call_class=CallClass.HIGH_VOLUME)
-    peak = bench.peak_memory_mb()
+    memory = bench.memory_mb()
     bench.deployment.control("DELETE", "faults")
     return {
         "database": database.vendor,
@@ -219,7 +249,7 @@ def measure(bench: Bench) -> dict[str, Any]:
         "latency_busy": bench.latency_busy(options.rate, min(options.seconds, options.plans // options.rate)),
         "plans": plans,
         "customers": customers,
-        "worker_peak_mb": peak,
+        "worker_mb": memory,
     }
 
 

@@ -9,6 +9,9 @@ from integrations.models import (
     DeliveryOutcome,
     EntityKind,
     JobState,
+    Operation,
+    OperationLine,
+    OperationState,
     Priority,
     Request,
     SyncJob,
@@ -16,6 +19,7 @@ from integrations.models import (
     SyncStatus,
 )
 from tests.browser.scene import Company, company, connection
+from tests.browser.usage_scene import build_usage
 
 TRACE = [
     {
@@ -49,6 +53,8 @@ def build(now: datetime) -> Connection:
     SyncJob.objects.all().delete()
     _records(now, tenant, made)
     _jobs(now, tenant, made)
+    _background(now, tenant)
+    build_usage(now, tenant)
     return tenant
 
 
@@ -193,6 +199,28 @@ def _jobs(now: datetime, tenant: Connection, of: Company) -> None:
     )
     delivery(waits, DeliveryOutcome.WAITS, "The plan scale is not in Zuora yet.")
     job(EntityKind.CUSTOMER, customers[4], JobState.WAITING, 1, not_before=now + timedelta(seconds=20))
+
+
+def _background(now: datetime, tenant: Connection) -> None:
+    shared = {"connection": tenant, "not_before": now + timedelta(days=1), "worked": timedelta(seconds=84)}
+    Operation.objects.create(
+        kind="backfill", title="Sync everything", total=12, done=12, failed=1, state=OperationState.DONE,
+        started_by_name="administrator", created_at=now - timedelta(hours=3), finished_at=now - timedelta(hours=2),
+        tally={"Synced": 11, "Failed": 1}, **shared,
+    )  # fmt: skip
+    retry = Operation.objects.create(
+        kind="retry", title="Retry 2,140: Zuora refuses it: The unit of measure … is not active (…).",
+        total=2140, done=1203, failed=2, state=OperationState.RUNNING, started_by_name="operator",
+        created_at=now - timedelta(minutes=2), tally={"Synced": 1200, "Failed": 2, "Waits for another entity": 1},
+        **shared,
+    )  # fmt: skip
+    reason = "Zuora refuses it: The unit of measure 'calls' is not active (53200020)."
+    for key, outcome, text in (
+        ("plan:scale", "Failed", reason),
+        ("addon:sso", "Failed", reason),
+        ("subscription:subscription-cobalt", "Waits for another entity", "Waits for plan scale, which failed."),
+    ):
+        OperationLine.objects.create(operation=retry, key=key, outcome=outcome, text=text)
 
 
 def _request(of: Delivery, call: str, answer: str, error: str = "") -> None:

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from integrations.models import Connection, JobState, SyncJob
+from integrations.models import Connection, JobState, Operation, SyncJob
 from integrations.zuora.standin.app import StandIn, create_app
 from tests.browser.conftest import LogIn, violations
 from tests.browser.far_side import build
@@ -28,6 +28,7 @@ PAGES = [
     "/subscriptions/subscription-cobalt/",
     "/problems/",
     "/activity/",
+    "/background/",
     "/settings/integrations/apps/",
     ZUORA,
     f"{ZUORA}remove/",
@@ -45,7 +46,7 @@ def standin(monkeypatch: pytest.MonkeyPatch) -> StandIn:
 def look_at_all(page: Page) -> dict[str, list[str]]:
     """Open every page, and return what is wrong with it."""
     found = {}
-    for address in PAGES:
+    for address in [*PAGES, *(f"/background/{pk}/" for pk in Operation.objects.values_list("pk", flat=True))]:
         answer = page.goto(address)
         wrong = violations(page)
         if answer is None or answer.status != 200:

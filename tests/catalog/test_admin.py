@@ -81,7 +81,8 @@ def test_a_page_that_nobody_touched_can_be_saved(model: str, admin_client: Clien
     before = type(row).objects.values().get(pk=row.pk)
     response = post(admin_client, url(model, "change", row.pk))
     assert response.redirect_chain == [(url(model, "changelist"), 302)]
-    assert type(row).objects.values().get(pk=row.pk) == before
+    after = type(row).objects.values().get(pk=row.pk)
+    assert after | {"updated_at": None} == before | {"updated_at": None}
 
 
 def test_features_and_products_are_added(admin_client: Client) -> None:

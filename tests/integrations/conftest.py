@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
+import time_machine
 from django.utils import timezone
 
 from integrations import delivery, operations, outbox
@@ -17,6 +18,7 @@ from integrations.zuora.auth import Credentials, MemoryTokenStore
 from integrations.zuora.client import Client, new_session
 from integrations.zuora.standin.app import StandIn, create_app
 from integrations.zuora.standin.request_log import Logged
+from subscriptions.taking_effect import take_effect
 from tests.factories.customers import CustomerFactory
 from tests.sdk_contract import check_request
 from tests.standin_transport import WSGIAdapter
@@ -171,3 +173,35 @@ def world(standin: StandIn, connection: Connection, monkeypatch: pytest.MonkeyPa
     nothing: Callable[..., None] = lambda *_args, **_kwargs: None  # noqa: E731
     monkeypatch.setattr("integrations.receivers.ring", nothing)
     return World(standin, connection, open_client(standin))
+
+
+@dataclass
+class Story:
+    """The tenant, and a calendar that is turned by hand."""
+
+    world: World
+    traveller: time_machine.Traveller
+
+    @property
+    def now(self) -> datetime:
+        return self.world.now
+
+    def at(self, moment: datetime) -> None:
+        """Let it be then: what is due happens, and is delivered."""
+        self.world.now = moment
+        self.traveller.move_to(moment)
+        take_effect(now=moment)
+        self.settle()
+
+    def settle(self) -> None:
+        self.world.settle()
+        self.traveller.move_to(self.world.now)
+
+
+STORY_BEGINS = datetime(2026, 1, 31, 9, tzinfo=UTC)
+
+
+@pytest.fixture
+def story(request: pytest.FixtureRequest) -> Iterator[Story]:
+    with time_machine.travel(STORY_BEGINS, tick=False) as traveller:
+        yield Story(request.getfixturevalue("world"), traveller)

@@ -1,3 +1,4 @@
+from collections.abc import Generator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,7 +9,7 @@ from integrations import connecting
 from integrations.connecting import ConnectionRefused
 from integrations.models import AuditEntry, Connection, EntityKind, JobState, Operation, SyncJob, SyncRecord
 from integrations.zuora.client import Client
-from integrations.zuora.doctor import Examination, examine
+from integrations.zuora.doctor import STEPS, Examination, Step, drained, examination
 from integrations.zuora.standin.app import StandIn
 from tests.factories.catalog import PlanFactory
 from tests.integrations.conftest import CUSTOM_FIELDS, REST_URL
@@ -31,7 +32,7 @@ def actor() -> User:
 
 
 def connect(actor: User, **values: Any) -> Connection:
-    return connecting.connect(
+    work = connecting.connect(
         **{
             "tenant_url": "https://test.zuora.com/apps/",
             "client_id": "demo-client",
@@ -43,6 +44,7 @@ def connect(actor: User, **values: Any) -> Connection:
             **values,
         }
     )
+    return drained(work)
 
 
 def actions() -> list[str]:
@@ -110,13 +112,13 @@ def test_a_second_tenant_is_refused_while_one_is_connected(actor: User, tenant: 
 
 
 def test_whoever_connects_second_at_the_same_time_is_refused(actor: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    def meanwhile(*, client: Client, now: datetime) -> Examination:
+    def meanwhile(*, client: Client, now: datetime, time_zone: str) -> Generator[Step, None, Examination]:
         Connection.objects.create(
             rest_url=REST_URL, tenant_id="quicker", key_prefix="stigg", connected_at=now, credentials_since=now
         )
-        return examine(client=client, now=now)
+        return (yield from examination(client=client, now=now, time_zone=time_zone))
 
-    monkeypatch.setattr(connecting, "examine", meanwhile)
+    monkeypatch.setattr(connecting, "examination", meanwhile)
     with pytest.raises(ConnectionRefused, match="Another connection was made meanwhile"):
         connect(actor)
     assert [made.tenant_id for made in Connection.objects.all()] == ["quicker"]
@@ -163,9 +165,10 @@ def test_new_credentials_are_tested_and_wake_the_connection(actor: User) -> None
     made = connect(actor)
     made.mark_down(reason="made up", until=NOW + timedelta(hours=1), now=NOW)
     later = NOW + timedelta(minutes=5)
-    connecting.change_credentials(
+    work = connecting.change_credentials(
         connection=made, client_id="new-client", client_secret="demo-secret", actor=actor, now=later
     )
+    drained(work)
     made.refresh_from_db()
     assert (made.client_id, made.credentials_since, made.down_since, made.paused_until) == (
         "new-client",
@@ -180,8 +183,10 @@ def test_credentials_of_another_tenant_are_refused(actor: User) -> None:
     Connection.objects.filter(pk=made.pk).update(tenant_id="another")
     made.refresh_from_db()
     with pytest.raises(ConnectionRefused, match="These credentials open tenant 10042"):
-        connecting.change_credentials(
-            connection=made, client_id="new-client", client_secret="demo-secret", actor=actor, now=NOW
+        drained(
+            connecting.change_credentials(
+                connection=made, client_id="new-client", client_secret="demo-secret", actor=actor, now=NOW
+            )
         )
     made.refresh_from_db()
     assert made.client_id == "demo-client"
@@ -190,8 +195,10 @@ def test_credentials_of_another_tenant_are_refused(actor: User) -> None:
 def test_wrong_new_credentials_leave_the_old_ones(actor: User) -> None:
     made = connect(actor)
     with pytest.raises(ConnectionRefused):
-        connecting.change_credentials(
-            connection=made, client_id="demo-client", client_secret="wrong", actor=actor, now=NOW
+        drained(
+            connecting.change_credentials(
+                connection=made, client_id="demo-client", client_secret="wrong", actor=actor, now=NOW
+            )
         )
     made.refresh_from_db()
     assert made.client_secret == "demo-secret"
@@ -222,11 +229,35 @@ def test_a_switch_has_everything_looked_at_again(actor: User) -> None:
 def test_testing_again_keeps_new_findings_and_a_failed_test_changes_nothing(actor: User, tenant: StandIn) -> None:
     made = connect(actor)
     tenant.control.set_switches(custom_fields={"Product": [], "Account": [], "Subscription": []})
-    assert connecting.examine_again(connection=made, actor=actor, now=NOW).ok
+    drained(connecting.examine_again(connection=made, actor=actor, now=NOW))
     made.refresh_from_db()
     nothing: dict[str, list[str]] = {"Product": [], "Account": [], "Subscription": []}
     assert made.findings["custom_fields"] == nothing
     tenant.control.set_switches(user_active=False, custom_fields=CUSTOM_FIELDS)
-    assert not connecting.examine_again(connection=made, actor=actor, now=NOW).ok
+    with pytest.raises(ConnectionRefused, match="API user is still active"):
+        drained(connecting.examine_again(connection=made, actor=actor, now=NOW))
     made.refresh_from_db()
     assert made.findings["custom_fields"] == nothing
+
+
+def test_each_step_can_be_watched_and_nothing_is_saved_before_the_last(actor: User) -> None:
+    work = connecting.connect(
+        tenant_url="https://test.zuora.com", client_id="demo-client", client_secret="demo-secret",
+        sync_customers=True, sync_subscriptions=True, actor=actor, now=NOW,
+    )  # fmt: skip
+    for name in STEPS:
+        assert next(work).name == name
+        assert (Connection.objects.count(), actions()) == (0, [])
+    with pytest.raises(StopIteration) as end:
+        next(work)
+    assert Connection.objects.get() == end.value.value
+
+
+def test_who_goes_away_while_it_is_tested_has_saved_nothing(actor: User) -> None:
+    work = connecting.connect(
+        tenant_url="https://test.zuora.com", client_id="demo-client", client_secret="demo-secret",
+        sync_customers=True, sync_subscriptions=True, actor=actor, now=NOW,
+    )  # fmt: skip
+    next(work)
+    work.close()
+    assert (Connection.objects.count(), actions()) == (0, [])

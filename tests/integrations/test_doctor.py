@@ -1,28 +1,16 @@
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.utils import timezone
 
 from integrations.zuora.auth import Credentials, Identity
+from integrations.zuora.checks import time_zone
 from integrations.zuora.client import Client
-from integrations.zuora.doctor import Examination, Outcome, Step, examine
+from integrations.zuora.doctor import STEPS, Examination, Outcome, Step, examine
 from integrations.zuora.errors import Forbidden
 from integrations.zuora.standin.app import StandIn
 from tests.integrations.conftest import CUSTOM_FIELDS
 from tests.tenant import open_tenant
-
-NAMES = [
-    "Host",
-    "Credentials",
-    "Tenant",
-    "Reading",
-    "Clock",
-    "Object Query",
-    "Orders",
-    "Writing",
-    "Custom fields",
-    "Units of measure",
-]
 
 
 def look(app: StandIn, **switches: object) -> Examination:
@@ -31,8 +19,8 @@ def look(app: StandIn, **switches: object) -> Examination:
 
 
 def outcomes(seen: Examination) -> dict[str, str]:
-    # The stand-in has no clock of its own in process: a server's answers carry one.
-    return {step.name: step.outcome.value for step in seen.steps if step.name != "Clock"}
+    # The stand-in has no clock of its own in process: a server's answers carry one. An empty tenant shows no time.
+    return {step.name: step.outcome.value for step in seen.steps if step.name not in {"Clock", "Time zone"}}
 
 
 def step(seen: Examination, name: str) -> Step:
@@ -41,7 +29,7 @@ def step(seen: Examination, name: str) -> Step:
 
 def test_a_tenant_that_has_everything_passes_every_step(standin: StandIn) -> None:
     seen = look(standin)
-    assert [one.name for one in seen.steps] == NAMES
+    assert [one.name for one in seen.steps] == list(STEPS)
     assert set(outcomes(seen).values()) == {"passed"}
     assert seen.ok
     assert seen.tenant_id == "10042"
@@ -100,8 +88,9 @@ def test_missing_custom_fields_are_named_and_do_not_refuse_the_tenant(standin: S
         "Custom fields",
         Outcome.WARNING,
         f"Missing: {missing}. The sync works without; these fields are left out.",
-        f"In Zuora, open Settings > Billing > Manage Custom Fields, and add {missing}; each of type Text, length 255,"
-        " indexed. Zuora adds the __c. Then test the connection again.",
+        "In Zuora, open Settings > Billing > Manage Custom Fields, and add these fields. Zuora adds the __c. Then test"
+        " the connection again.",
+        "\n".join(f"{field}, Text, length 255, indexed" for field in missing.split(", ")),
     )
     assert seen.ok
     assert seen.findings["custom_fields"] == {"Product": [], "Account": ["stiggEntityUrl__c"], "Subscription": []}
@@ -158,3 +147,36 @@ def test_a_catalog_that_may_not_be_read_names_the_roles(standin: StandIn, monkey
     reading = step(examine(client=open_tenant(standin), now=timezone.now()), "Reading")
     assert (reading.outcome, reading.saw) == (Outcome.FAILED, "made up: no permission")
     assert "Zuora Billing Standard User" in reading.cure
+
+
+@pytest.mark.parametrize(
+    ("chosen", "there", "outcome", "saw"),
+    [
+        ("Europe/Berlin", "Europe/Berlin", "passed", "Europe/Berlin fits the times that Zuora writes."),
+        ("Europe/Paris", "Europe/Berlin", "passed", "Europe/Paris fits the times that Zuora writes."),
+        ("UTC", "UTC", "passed", "UTC fits the times that Zuora writes."),
+        (
+            "UTC",
+            "America/Los_Angeles",
+            "warning",
+            "Zuora wrote 2026-03-01T04:00-08:00; in UTC it was 2026-03-01T12:00+00:00.",
+        ),
+    ],
+)
+def test_the_time_zone_is_compared_with_a_time_that_zuora_wrote(
+    standin: StandIn, chosen: str, there: str, outcome: str, saw: str
+) -> None:
+    standin.control.set_switches(time_zone=there)
+    standin.tenant.clock.stop_at(datetime(2026, 3, 1, 12, tzinfo=UTC))
+    account = standin.tenant.created(Name="Made up", AccountNumber="A-1")
+    compared = time_zone(account, chosen)
+    assert (compared.outcome.value, compared.saw) == (outcome, saw)
+
+
+@pytest.mark.parametrize(
+    "row", [{}, {"createdDate": None}, {"createdDate": "2026-03-01T12:00:00"}, {"createdDate": "2026-03-01T12:00:00Z"}]
+)
+def test_a_time_that_tells_no_zone_is_not_taken_for_one(row: dict[str, str]) -> None:
+    compared = time_zone(row, "Europe/Berlin")
+    assert compared.outcome is Outcome.WARNING
+    assert "Manage Tenant Profile" in compared.cure

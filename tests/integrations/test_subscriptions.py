@@ -349,3 +349,10 @@ def test_days_are_told_in_the_tenants_time_zone(world: World) -> None:
     seats(world, start_date=datetime(2026, 3, 1, 5, 0, tzinfo=UTC))
     [[created]] = actions(world)
     assert created["createSubscription"]["terms"]["initialTerm"]["startDate"] == "2026-02-28"
+
+
+def test_a_plan_whose_id_looks_like_an_address_is_sold(world: World) -> None:
+    plan = plan_with_prices(ref_id="pro@1", per_unit=1)
+    SubscriptionFactory.create(ref_id="s1", plan=plan)
+    world.settle()
+    assert world.statuses()["subscription:s1"] == SyncStatus.SUCCESS

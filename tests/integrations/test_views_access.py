@@ -1,39 +1,85 @@
 """Who may see and do what: every address of the console, as every role."""
 
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.contrib.auth.models import User
-from django.test import Client
-from django.urls import URLPattern, reverse
+from django.contrib.auth.models import AnonymousUser, User
+from django.test import Client, RequestFactory
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from integrations.models import AuditEntry, Connection, EntityKind, SyncJob, SyncRecord, SyncStatus
+from integrations.models import AuditEntry, Connection, EntityKind, Request, SyncJob, SyncRecord, SyncStatus
 from integrations.sections import SECTIONS
-from integrations.urls import urlpatterns
-from tests.browser.scene import people
+from integrations.stigg.account import Page
+from integrations.zuora.standin.app import StandIn
+from tests.browser.scene import PASSWORD, people
 from tests.factories.catalog import PlanFactory
+from tests.factories.subscriptions import SubscriptionFactory
+from tests.integrations import usage_doors
+from tests.integrations.doors import FORMS, LEADING_BACK, NOW, PAGES, PUBLIC, key, operation, pro, viewer, with_stigg
+from tests.tenant import put_behind_forms
 
 pytestmark = pytest.mark.django_db
 PLANS = SECTIONS["plans"]
 ZUORA = "/settings/integrations/apps/zuora/"
-READS = ["/", "/plans/", "/plans/pro/", "/problems/", "/activity/", "/settings/integrations/apps/"]
-FILES = ["/plans.csv"]
-OPERATES = [
-    "/plans/pro/sync/",
-    "/plans/pro/keep/",
-    "/plans/pro/cancel-there/",
-    "/problems/retry/",
-    "/problems/1/dismiss/",
-]
-ADMINISTERS = [ZUORA, f"{ZUORA}switches/", f"{ZUORA}credentials/", f"{ZUORA}test/", f"{ZUORA}remove/"]
+READS = ["/", "/plans/", "/plans/pro/", "/problems/", "/activity/", "/background/", "/settings/integrations/apps/"]
+USAGE = [name for name in usage_doors.PAGES if not name.endswith("_export")]
+ROLES = ["Anonymous", "None", "Viewer", "Operator", "Administrator"]
+#: Doors of their own, tested where they are: keys instead of roles, Django's own pages, and numbers for a machine.
+ELSEWHERE = ("api/", "admin/", "metrics", "webhooks/")
+
+
+def console() -> Iterator[URLPattern]:
+    """Walk the project's addresses, and yield those of the console."""
+    waiting: list[tuple[str, URLPattern | URLResolver]] = [("", one) for one in get_resolver().url_patterns]
+    while waiting:
+        before, one = waiting.pop()
+        address = before + str(one.pattern)
+        if address.startswith(ELSEWHERE):
+            continue
+        if isinstance(one, URLResolver):
+            waiting += [(address, inner) for inner in one.url_patterns]
+        else:
+            yield one
+
+
+def takes(method: str, pattern: URLPattern) -> bool:
+    """Tell whether a view has something to say to a method: whatever is not refused as such counts."""
+    request = RequestFactory().generic(method, "/")
+    request.user = AnonymousUser()
+    values = {"section": PLANS, "int": 0}  # by the converter; any other takes text
+    kinds = {
+        name: type(one).__name__.removesuffix("Converter").lower() for name, one in pattern.pattern.converters.items()
+    }
+    named = {name: values.get(kind, "x") for name, kind in kinds.items()}
+    try:
+        return bool(pattern.callback(request, **named).status_code != 405)
+    except Exception:  # noqa: BLE001 - it got further than a refusal
+        return True
+
+
+def arguments_of(name: str) -> list[object]:
+    made: dict[str, Callable[[], list[object]]] = {
+        "entities": lambda: [PLANS],
+        "entities_export": lambda: [PLANS],
+        "entity": pro,
+        "request": lambda: [Request.objects.get().pk],
+        "operation": operation,
+        "operation_csv": operation,
+        "api_key_revoke": key,
+        "person": viewer,
+        **usage_doors.ARGUMENTS,
+        "stigg_remove": with_stigg,
+    }
+    return made[name]() if name in made else []
 
 
 @pytest.fixture
 def as_role(client: Client, connection: Connection) -> dict[str, Client]:
     """A browser for each role, and one for somebody without any."""
-    del connection
     PlanFactory.create(ref_id="pro")
-    users = {**people(), "None": User.objects.create_user("nobody")}
+    Request.objects.create(connection=connection, method="GET", path="/", duration_ms=1, started_at=NOW)
+    users = {"None": User.objects.create_user("nobody"), **people()}
     browsers = {"Anonymous": client}
     for role, user in users.items():
         browsers[role] = Client()
@@ -41,51 +87,79 @@ def as_role(client: Client, connection: Connection) -> dict[str, Client]:
     return browsers
 
 
-def test_these_tests_know_every_address() -> None:
-    named = {"overview", "problems", "activity", "apps", "entities", "entities_export", "entity", "login", "logout"}
-    operated = {"entity_sync", "entity_keep", "entity_cancel_there", "problems_retry", "problem_dismiss"}
-    administered = {"zuora", "zuora_switches", "zuora_credentials", "zuora_test", "zuora_remove"}
-    pages = {pattern.name for pattern in urlpatterns if isinstance(pattern, URLPattern)}  # the API has keys, not roles
-    assert pages == named | operated | administered
+def test_every_address_that_can_be_opened_has_its_line() -> None:
+    assert {one.name for one in console() if takes("GET", one)} == set(PAGES) | LEADING_BACK | PUBLIC - {"logout"}
 
 
-@pytest.mark.parametrize("address", [*READS, *FILES])
-def test_every_role_reads_and_nobody_else(as_role: dict[str, Client], address: str) -> None:
-    statuses = {role: browser.get(address).status_code for role, browser in as_role.items()}
-    assert statuses == {"Anonymous": 302, "None": 403, "Viewer": 200, "Operator": 200, "Administrator": 200}
+def test_every_address_that_takes_a_form_has_its_line() -> None:
+    assert {one.name for one in console() if takes("POST", one)} == set(FORMS) | PUBLIC
 
 
-@pytest.mark.parametrize("address", OPERATES)
-def test_operators_and_administrators_operate(as_role: dict[str, Client], address: str) -> None:
-    statuses = {role: browser.post(address).status_code for role, browser in as_role.items()}
-    assert statuses == {"Anonymous": 302, "None": 403, "Viewer": 403, "Operator": 302, "Administrator": 302}
-    assert as_role["Anonymous"].post(address).headers["Location"].startswith("/login/")
+def test_no_address_is_without_protection_against_forms_of_other_sites() -> None:
+    assert [one.name for one in console() if getattr(one.callback, "csrf_exempt", False)] == []
 
 
-@pytest.mark.parametrize("address", ADMINISTERS)
-@pytest.mark.parametrize("method", ["get", "post"])
-def test_only_administrators_administer(as_role: dict[str, Client], address: str, method: str) -> None:
-    refused = {
-        role: getattr(browser, method)(address).status_code
-        for role, browser in as_role.items()
-        if role != "Administrator"
-    }
-    assert refused == {"Anonymous": 302, "None": 403, "Viewer": 403, "Operator": 403}
-    assert Connection.objects.active().exists()
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_for_its_role_and_those_above(as_role: dict[str, Client], name: str) -> None:
+    address = reverse(name, args=arguments_of(name))
+    statuses = [as_role[role].get(address).status_code for role in ROLES]
+    allowed = ROLES.index(PAGES[name])
+    assert statuses == [302, *[403] * (allowed - 1), *[200] * (len(ROLES) - allowed)]
+    assert as_role["Anonymous"].get(address)["Location"].startswith("/login/")
 
 
-@pytest.mark.parametrize("address", OPERATES)
-def test_nothing_is_done_by_opening_an_address(as_role: dict[str, Client], address: str) -> None:
-    assert as_role["Administrator"].get(address).status_code == 405
+@pytest.fixture
+def tenant(as_role: dict[str, Client], standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> dict[str, Client]:
+    """A tenant behind every address that somebody connects, and a subscription."""
+    put_behind_forms(standin, monkeypatch)
+    monkeypatch.setattr("integrations.stigg.account.Account.page", lambda *_args, **_more: Page((), ""))
+    Connection.objects.update(tenant_id="10042")
+    SubscriptionFactory.create()
+    return as_role
 
 
-@pytest.mark.parametrize("address", [*OPERATES, *ADMINISTERS, "/login/", "/logout/"])
-def test_a_form_of_another_site_is_refused(as_role: dict[str, Client], address: str) -> None:
+@pytest.mark.parametrize("name", FORMS)
+def test_a_form_is_for_its_role_leaves_a_line_and_says_what_happened(tenant: dict[str, Client], name: str) -> None:
+    form = FORMS[name]
+    form.prepare()
+    address = reverse(name, args=form.arguments())
+    browser = tenant[form.role]
+    if name == "account":  # the one form that is about whoever sends it
+        browser = Client()
+        browser.post("/login/", {"username": form.role.lower(), "password": PASSWORD})
+
+    anonymous = tenant["Anonymous"].post(address, form.sent)
+    assert anonymous["Location"].startswith("/login/")
+    refused = [tenant[role].post(address, form.sent).status_code for role in ROLES[1 : ROLES.index(form.role)]]
+    assert refused == [403] * (ROLES.index(form.role) - 1)
+    strict = Client(enforce_csrf_checks=True)
+    strict.cookies = browser.cookies
+    foreign = strict.post(address, form.sent)
+    assert (foreign.status_code, "This form is too old" in foreign.content.decode()) == (403, True)
+    assert AuditEntry.objects.filter(action=form.action, at__gt=NOW).count() == 0
+
+    page = browser.post(address, form.sent, follow=True)
+    assert page.status_code == 200
+    assert form.said in page.content.decode()
+    entry = AuditEntry.objects.filter(action=form.action, at__gt=NOW).get()
+    assert entry.actor_name == form.role.lower()
+
+
+@pytest.mark.parametrize("name", sorted(set(FORMS) - set(PAGES)))
+def test_nothing_is_done_by_opening_an_address(tenant: dict[str, Client], name: str) -> None:
+    FORMS[name].prepare()
+    before = AuditEntry.objects.count()
+    answer = tenant["Administrator"].get(reverse(name, args=FORMS[name].arguments()))
+    assert answer.status_code == (302 if name in LEADING_BACK else 405)
+    assert AuditEntry.objects.count() == before
+
+
+@pytest.mark.parametrize("address", ["/login/", "/logout/", "/login/MQ/set-password/"])
+def test_a_form_of_another_site_lets_nobody_in_or_out(as_role: dict[str, Client], address: str) -> None:
     strict = Client(enforce_csrf_checks=True)
     strict.cookies = as_role["Administrator"].cookies
-    response = strict.post(address)
-    assert response.status_code == 403
-    assert "This form is too old" in response.content.decode()
+    assert strict.post(address).status_code == 403
+    assert as_role["Administrator"].get("/").status_code == 200
 
 
 def test_a_superuser_counts_as_administrator(connection: Connection) -> None:
@@ -105,9 +179,9 @@ def test_a_viewer_is_shown_nothing_that_a_viewer_may_not_do(as_role: dict[str, C
         connection=connection, kind=EntityKind.PLAN, entity_id=plan.pk, key="plan:pro", state="FAILED",
         not_before=connection.connected_at, created_at=connection.connected_at,
     )  # fmt: skip
-    for address in READS:
+    for address in [*READS, *(reverse(name, args=arguments_of(name)) for name in USAGE)]:
         forms = [form.split('"')[0] for form in as_role["Viewer"].get(address).content.decode().split('action="')[1:]]
-        assert [form for form in forms if form.rstrip("/") not in {"/logout", "/problems", "/activity", "/plans"}] == []
+        assert {form.rstrip("/") for form in forms} <= {"/logout", "/problems", "/activity", "/plans", "/usage"}
 
 
 def test_what_was_done_is_in_the_audit_log_with_who_did_it(as_role: dict[str, Client]) -> None:
@@ -143,7 +217,7 @@ def test_five_wrong_passwords_lock_a_name_with_a_sentence(client: Client) -> Non
 
 
 def test_pages_allow_no_foreign_and_no_inline_code(as_role: dict[str, Client]) -> None:
-    for address in [*READS, ZUORA]:
+    for address in [*READS, ZUORA, *(reverse(name, args=arguments_of(name)) for name in USAGE)]:
         response = as_role["Administrator"].get(address)
         policy = response.headers["Content-Security-Policy"]
         assert "script-src 'self'" in policy

@@ -25,9 +25,9 @@ def attempts(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     tried: list[int] = []
     send = tasks.deliver.apply_async
 
-    def noted(args: tuple[int], **more: Any) -> object:
+    def noted(args: tuple[int], *more: Any, **options: Any) -> object:
         tried.append(*args)
-        return send(args, **more)
+        return send(args, *more, **options)
 
     monkeypatch.setattr(tasks.deliver, "apply_async", noted)
     monkeypatch.setattr(tasks, "time", SimpleNamespace(monotonic=lambda: 1_000_000.0))

@@ -19,6 +19,11 @@ def arrived() -> bool:
     return not SyncJob.objects.open().exists()
 
 
+def rung() -> int:
+    """Return how many waiting jobs have a message on its way."""
+    return SyncJob.objects.waiting().filter(rung_at__isnull=False).count()
+
+
 def test_subscription_is_not_sold_before_the_last_charge_of_its_plan_is_there(deployment: Deployment) -> None:
     worker = deployment.start_worker()
     sign_up(["customer"])
@@ -88,7 +93,7 @@ def test_worker_that_is_stopped_in_mid_delivery_finishes_it_and_leaves_the_rest(
     assert deployment.row_counts()["Product"] == 5
 
 
-def test_sweep_puts_no_more_messages_into_the_queues_than_a_few(
+def test_sweep_puts_no_more_jobs_into_the_queues_than_a_few(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deployment.beat.kill()
@@ -100,10 +105,25 @@ def test_sweep_puts_no_more_messages_into_the_queues_than_a_few(
         tasks.ring_sweep()
         assert (broker.llen("changes"), broker.llen("backfill")) == (1, 0)  # one bell, for a sweep
         tasks.sweep()
-        assert broker.llen("backfill") == 9
+        assert (rung(), broker.llen("backfill")) == (9, 2)  # up to five jobs in a message
         tasks.sweep()
-        assert broker.llen("backfill") == 9
+        assert (rung(), broker.llen("backfill")) == (9, 2)
     worker = deployment.start_worker()
     deployment.start_beat()
     deployment.wait_until(arrived, "all of them to arrive", alive=[worker])
     assert deployment.row_counts()["Product"] == 30
+
+
+def test_long_backlog_is_worked_off_without_a_beat(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The queue is filled again by whoever has emptied half of it: no worker stands idle until the next sweep."""
+    deployment.beat.kill()
+    monkeypatch.setattr(tasks, "_QUEUE_ROOM", 10)  # of the first sweep, which this process makes
+    with transaction.atomic(), collecting(now=timezone.now()):
+        publish(f"plan-{number}" for number in range(40))
+    with redis.Redis.from_url(deployment.redis_url) as broker:
+        broker.flushdb()  # the bell
+    tasks.sweep()
+    assert rung() == 10
+    worker = deployment.start_worker()
+    deployment.wait_until(arrived, "all of them to arrive", alive=[worker])
+    assert deployment.row_counts()["Product"] == 40

@@ -60,7 +60,7 @@ def test_a_mistake_is_reported_by_manage_py_check(settings: Settings) -> None:
             for url in ("billing.example.com", "https://", "")
         ),
         (
-            checks.zuora_extra_hosts,
+            checks.extra_hosts,
             "ZUORA_EXTRA_HOSTS",
             ["http://127.0.0.1:8900", "localhost:8900"],
             ("stigg_zuora.E007", "ZUORA_EXTRA_HOSTS holds 'localhost:8900', which is not an address."),

@@ -1,3 +1,4 @@
+from decimal import Decimal
 from typing import Self
 
 from django.db import models
@@ -55,6 +56,17 @@ class Slice(models.Model):
 
     def __str__(self) -> str:
         return f"{self.subscription} {self.starts_at:%Y-%m-%dT%H:%M}: {self.quantity}"
+
+    @property
+    def carried_in(self) -> Decimal:
+        """Zero or less: what the slices before it could not give."""
+        carried: Decimal = self.quantity + self.carry - self.change
+        return carried
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether billing has not taken over what it is now."""
+        return self.revision > self.taken_revision
 
 
 class UnattributedUsage(models.Model):

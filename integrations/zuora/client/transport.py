@@ -14,7 +14,7 @@ from integrations.zuora.auth import USER_AGENT, Credentials, MemoryTokenStore, O
 from integrations.zuora.body import encode
 from integrations.zuora.budget import Budget, CallClass, MemoryLeases, Priority
 from integrations.zuora.client.wire import Exchange, Timeouts, Wire, new_session, utc_now
-from integrations.zuora.errors import Kind, Outcome, Rejected, Unauthorized, ZuoraError
+from integrations.zuora.errors import Kind, LimitExceeded, Outcome, Rejected, Unauthorized, ZuoraError
 
 # Pinned: the tenant's own default would decide which errors come as HTTP 200 and which members an answer has.
 ZUORA_VERSION = "2025-08-12"  # https://developer.zuora.com/v1-api-reference/api-versions/
@@ -44,8 +44,11 @@ class Transport:
         on_exchange: Callable[[Exchange], None] | None = None,
         clock: Callable[[], datetime] = utc_now,
         timer: Callable[[], float] = time.monotonic,
+        ends_at: float | None = None,
     ) -> None:
         """Open nothing yet. Tokens and budget are this process's own unless shared ones are given.
+
+        From `ends_at` on, by the timer, nothing is sent any more.
 
         Raises:
             Rejected: of kind BUG, for a track id that Zuora does not take.
@@ -57,6 +60,7 @@ class Transport:
         self._budget = budget or Budget(MemoryLeases())
         self._priority = priority
         self._track_id = track_id
+        self._ends_at = ends_at
         self._wire = Wire(
             session or new_session(), timeouts=timeouts, on_exchange=on_exchange, clock=clock, timer=timer
         )
@@ -82,6 +86,27 @@ class Transport:
             on_exchange=on_exchange or wire.on_exchange,
             clock=wire.clock,
             timer=wire.timer,
+            ends_at=self._ends_at,
+        )
+
+    def in_a_hurry(self, *, seconds: float, call_seconds: float) -> Self:
+        """Return a client for somebody who waits: a call gives up after its seconds, and none begins after all of them.
+
+        What a call that gave up was about has an unknown outcome, as ever.
+        """
+        wire = self._wire
+        return type(self)(
+            self._credentials,
+            tokens=self._tokens,
+            budget=self._budget,
+            session=wire.session,
+            timeouts=Timeouts(connect=min(wire.timeouts.connect, call_seconds), read=call_seconds, whole=call_seconds),
+            priority=self._priority,
+            track_id=self._track_id,
+            on_exchange=wire.on_exchange,
+            clock=wire.clock,
+            timer=wire.timer,
+            ends_at=wire.timer() + seconds,
         )
 
     def _get(
@@ -175,6 +200,10 @@ class Transport:
             self._budget.heed(answer.status, answer.headers)
             return judge(answer)
 
+        if self._ends_at is not None and self._wire.timer() >= self._ends_at:
+            raise LimitExceeded(
+                "Zuora takes longer than this page waits, so the rest was not sent yet.", outcome=Outcome.NOT_SENT
+            )
         with self._budget.slot(call_class, self._priority):
             return self._wire.send(request, heed_and_judge)
 

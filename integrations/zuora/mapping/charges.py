@@ -139,7 +139,9 @@ def _charge_node(price: Price, *, name: str, key: str, number: str, refusals: Re
         for currency, ladder in table.items()
         for step in ladder
     )
-    return ChargeNode(key=key, number=number, body=body, shape=shape, tiers=tiers, unit=unit)
+    return ChargeNode(
+        key=key, number=number, body=body, shape=shape, tiers=tiers, unit=unit, billing_id=price.billing_id
+    )
 
 
 def _details(kind: str, unit: UnitNode | None) -> Body:

@@ -51,7 +51,10 @@ class Cancellation(TypedDict):
 
 
 class Contract(TypedDict):
-    """`account` gets the invoices, `owner` has the subscription."""
+    """`account` gets the invoices, `owner` has the subscription.
+
+    `effectiveFrom` is when what it holds took effect, in ISO 8601 by the tenant's clock; without it, at its start.
+    """
 
     subscriptionNumber: str
     account: str
@@ -62,6 +65,7 @@ class Contract(TypedDict):
     customFields: dict[str, str]
     ratePlans: list[ContractRatePlan]
     cancellation: Cancellation | None
+    effectiveFrom: NotRequired[str]
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,7 @@ class ChargeNode:
     shape: Body
     tiers: tuple[TierNode, ...]
     unit: UnitNode | None = None
+    billing_id: str = ""  # of a charge that Zuora has already
 
     @property
     def update(self) -> Body:

@@ -4,7 +4,7 @@ Source: https://developer.zuora.com/v1-api-reference/api/operation/POST_Order/
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -40,7 +40,8 @@ def create_order(wanted: Contract, *, order_number: str, order_date: date) -> Bo
 def change_order(sent: Contract, wanted: Contract, *, order_number: str, order_date: date) -> Body | None:
     """Return one atomic order with only what differs, or nothing when nothing does.
 
-    A one-time charge was billed when its rate plan was added, and has no update in Zuora: its changes are not sent.
+    It takes effect on the day on which the difference did, which is today where nobody said so. A one-time charge was
+    billed when its rate plan was added, and has no update in Zuora: its changes are not sent.
 
     Raises:
         Refused: the difference is one that no order can make.
@@ -48,12 +49,11 @@ def change_order(sent: Contract, wanted: Contract, *, order_number: str, order_d
     if sent["cancellation"] and not _may_change(sent, wanted, order_date):
         return None
     _refuse_the_impossible(sent, wanted)
-    start = date.fromisoformat(wanted["start"])
-    on = max(order_date, start)
+    start, on = date.fromisoformat(wanted["start"]), day_of_change(sent, wanted, today=order_date)
     ending = wanted["cancellation"]
     actions = [] if ending and _ends_by(ending, on) else list(_changes(sent, wanted, on))
     if ending:
-        actions.append(_cancel(ending, start=start, on=on))
+        actions.append(_cancel(ending, start=start, on=max(order_date, start)))
     if len(actions) > ACTION_LIMIT:
         raise Refused(
             f"The change of subscription {wanted['subscriptionNumber']} takes {len(actions)} steps, and an order of "
@@ -62,7 +62,15 @@ def change_order(sent: Contract, wanted: Contract, *, order_number: str, order_d
     if not actions:
         return None
     subscription = {"subscriptionNumber": wanted["subscriptionNumber"], "orderActions": actions}
-    return _order(wanted, subscription, number=order_number, on=order_date)
+    return _order(wanted, subscription, number=order_number, on=order_date, account=sent["account"])
+
+
+def day_of_change(sent: Contract, wanted: Contract, *, today: date) -> date:
+    """Return the day on which what differs took effect: a change that is late is sent as of its own day."""
+    told = wanted.get("effectiveFrom", "")
+    is_told = told and told != sent.get("effectiveFrom")
+    day = min(today, datetime.fromisoformat(told).date()) if is_told else today
+    return max(day, date.fromisoformat(wanted["start"]))
 
 
 def custom_fields_update(sent: Contract, wanted: Contract) -> Body | None:
@@ -99,8 +107,6 @@ def _may_change(sent: Contract, wanted: Contract, today: date) -> bool:
 
 def _refuse_the_impossible(sent: Contract, wanted: Contract) -> None:
     questions = (
-        ("account", "is paid by another account", "transfer it to the new payer in Zuora"),
-        ("owner", "belongs to another account", "transfer it to the new owner in Zuora"),
         ("currency", "is billed in another currency", "set the payer's currency back"),
         ("start", "starts on another day", "set the start date back"),
     )
@@ -114,6 +120,13 @@ def _refuse_the_impossible(sent: Contract, wanted: Contract) -> None:
 
 
 def _changes(sent: Contract, wanted: Contract, on: date) -> Iterator[Body]:
+    if (sent["account"], sent["owner"]) != (wanted["account"], wanted["owner"]):
+        # Both are named, also the one that stays: Zuora does not say what becomes of the other one.
+        owner = {
+            "destinationAccountNumber": wanted["owner"],
+            "destinationInvoiceAccountNumber": wanted["account"],
+        }
+        yield _action("OwnerTransfer", owner, on=on)
     before = {plan["number"]: plan for plan in sent["ratePlans"]}
     now = {plan["number"]: plan for plan in wanted["ratePlans"]}
     for number in before:
@@ -229,11 +242,13 @@ def _action(kind: str, member: Body, *, on: date) -> Body:
     }
 
 
-def _order(wanted: Contract, subscription: Body, *, number: str, on: date) -> dict[str, Any]:
+def _order(
+    wanted: Contract, subscription: Body, *, number: str, on: date, account: str | None = None
+) -> dict[str, Any]:
     return {
         "orderNumber": number,
         "orderDate": on.isoformat(),
-        # The invoice owner: who pays.
-        "existingAccountNumber": wanted["account"],
+        # The invoice owner: who pays, and until now has paid.
+        "existingAccountNumber": account or wanted["account"],
         "subscriptions": [subscription],
     }

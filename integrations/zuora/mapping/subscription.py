@@ -85,6 +85,8 @@ def contract(
         "ratePlans": [plan for plan in rate_plans if plan],
         "cancellation": _cancellation(subscription, tenant, is_termed=terms["termType"] == "TERMED"),
     }
+    if subscription.effective_from is not None:
+        wanted["effectiveFrom"] = subscription.effective_from.astimezone(tenant.time_zone).isoformat()
     desk.refusals.answer()
     return wanted
 

@@ -12,11 +12,22 @@ from integrations.zuora.client import field
 from integrations.zuora.digest import plain
 from integrations.zuora.mapping.nodes import Body, ChargeNode, ProductNode, RatePlanNode
 from integrations.zuora.mapping.policy import DEFAULT_POLICY
+from integrations.zuora.push.adopting import adopt_charge, adopt_rate_plan
 from integrations.zuora.push.far import Far, Mismatch
 from integrations.zuora.push.link import link_by_billing_id
-from integrations.zuora.push.place import Endpoints, Held, Wanted, confirm, place
-from integrations.zuora.push.records import RETIRED, record_for, retire
+from integrations.zuora.push.place import Endpoints, Held, Wanted, adopt, confirm, place
+from integrations.zuora.push.records import RETIRED, Parts, part, parts_of, retire
 from integrations.zuora.push.unit import place_unit
+
+#: What a PUT of a charge has to name, and its prices.
+_LEAST = {
+    "BillCycleType",
+    "BillingPeriod",
+    "ChargeModel",
+    "ProductRatePlanChargeTierData",
+    "TriggerEvent",
+    "UseDiscountSpecificAccountingCode",
+}
 
 
 def push_package(far: Far, package: Plan | Addon, record: SyncRecord) -> None:
@@ -56,21 +67,26 @@ def push_coupon(far: Far, coupon: Coupon, record: SyncRecord) -> None:
 def _push(
     far: Far, record: SyncRecord, tree: Callable[[Mapping[str, int]], ProductNode], *, billing_id: str, expires: bool
 ) -> None:
-    generations = _generations(record)
+    parts = parts_of(record)
+    generations = {one.key: one.generation for one in _in_use(parts) if one.kind == EntityKind.BILLING_PERIOD}
     node = tree(generations)
     link_by_billing_id(far, record, billing_id)
-    if successors := _succeed(far, record, node):
+    if successors := _succeed(far, record, parts, node):
         node = tree(generations | successors)
-    _push_tree(far, record, node, expires=expires)
+    _push_tree(far, record, parts, node, expires=expires)
 
 
-def _push_tree(far: Far, record: SyncRecord, node: ProductNode, *, expires: bool) -> None:
+def _in_use(parts: Parts) -> list[SyncRecord]:
+    return [one for key, one in parts.items() if RETIRED not in key]
+
+
+def _push_tree(far: Far, record: SyncRecord, parts: Parts, node: ProductNode, *, expires: bool) -> None:
     # Zuora wants rate plans expired before their product, and a product in force before its rate plans.
     if not (expires and record.is_linked):
         _place_product(far, record, node)
     for rate_plan in node.rate_plans:
-        _place_rate_plan(far, record, rate_plan)
-    _expire_retired(far, record, node)
+        _place_rate_plan(far, record, parts, rate_plan)
+    _expire_retired(far, parts, node)
     if expires:
         _place_product(far, record, node)
     confirm(far, record)  # only now: until its last charge is there, nothing may be sold of it
@@ -86,8 +102,9 @@ def _place_product(far: Far, record: SyncRecord, node: ProductNode) -> None:
     place(far, record, Wanted(node.body, node.sku, compared=_compared(node.body, node.update)), endpoints)
 
 
-def _place_rate_plan(far: Far, root: SyncRecord, node: RatePlanNode) -> None:
-    record = record_for(far, key=node.key, kind=EntityKind.BILLING_PERIOD, root=root)
+def _place_rate_plan(far: Far, root: SyncRecord, parts: Parts, node: RatePlanNode) -> None:
+    record = part(far, parts, key=node.key, kind=EntityKind.BILLING_PERIOD, root=root)
+    adopt_rate_plan(far, record, node, product_id=root.zuora_id)
     body = {**node.body, "ProductId": root.zuora_id}
     endpoints = Endpoints(
         create=lambda raw, key: far.client.create_rate_plan(raw, idempotency_key=key),
@@ -98,25 +115,34 @@ def _place_rate_plan(far: Far, root: SyncRecord, node: RatePlanNode) -> None:
     compared = {**_compared(body, node.update), "shape": node.shape}
     place(far, record, Wanted(body, node.number, compared=compared), endpoints)
     for charge in node.charges:
-        _place_charge(far, root, record, charge)
+        if charge.unit is not None:
+            place_unit(far, charge.unit)
+        held = part(far, parts, key=charge.key, kind=EntityKind.CHARGE, root=root)
+        _place_charge(far, held, record, charge)
 
 
-def _place_charge(far: Far, root: SyncRecord, rate_plan: SyncRecord, node: ChargeNode) -> None:
-    if node.unit is not None:
-        place_unit(far, node.unit)
-    record = record_for(far, key=node.key, kind=EntityKind.CHARGE, root=root)
+def _place_charge(far: Far, record: SyncRecord, rate_plan: SyncRecord, node: ChargeNode) -> None:
     body = {**node.body, "ProductRatePlanId": rate_plan.zuora_id}
 
     def find() -> Held | None:
         row = far.client.find_charge(rate_plan_id=rate_plan.zuora_id, number=node.number)
         return _found(_checked_shape(row, node), node.number)
 
+    if (theirs := adopt_charge(far, record, node, rate_plan=rate_plan)) is not None:
+        _checked_shape(theirs, node)
+        far.before_write()
+        number = str(field(theirs, "productRatePlanChargeNumber") or node.number)
+        adopt(far, record, Held(str(field(theirs, "id")), number), sent={})
+        record.linked_by_hand = True
+        record.save(update_fields=["linked_by_hand"])
+    # Of a charge that somebody else made, and sells, nothing but the price is ours to change.
+    update = {name: value for name, value in node.update.items() if name in _LEAST or not record.linked_by_hand}
     endpoints = Endpoints(
         create=lambda raw, key: far.client.create_charge(raw, idempotency_key=key),
         held=_held,
         find=find,
         update=lambda charge_id: far.client.update_charge(
-            charge_id, {**node.update, "ProductRatePlanId": rate_plan.zuora_id}
+            charge_id, {**update, "ProductRatePlanId": rate_plan.zuora_id}
         ),
     )
     place(far, record, Wanted(body, node.number), endpoints)
@@ -136,16 +162,9 @@ def _checked_shape(row: dict[str, Any] | None, node: ChargeNode) -> dict[str, An
     return row
 
 
-def _generations(root: SyncRecord) -> dict[str, int]:
-    periods = SyncRecord.objects.filter(connection=root.connection, kind=EntityKind.BILLING_PERIOD)
-    rows = periods.of(kind=root.root_kind, entity_id=root.root_id).exclude(key__contains=RETIRED)
-    return dict(rows.values_list("key", "generation"))
-
-
-def _succeed(far: Far, root: SyncRecord, node: ProductNode) -> dict[str, int]:
+def _succeed(far: Far, root: SyncRecord, parts: Parts, node: ProductNode) -> dict[str, int]:
     """Retire the rate plans that Zuora cannot change in place, and return their successors' generations."""
-    rows = SyncRecord.objects.filter(connection=root.connection).of(kind=root.root_kind, entity_id=root.root_id)
-    records = list(rows.exclude(key__contains=RETIRED))
+    records = _in_use(parts)
     wanted = {plan.key: plain(plan.shape) for plan in node.rate_plans}
     successors = {}
     for period in (one for one in records if one.kind == EntityKind.BILLING_PERIOD and one.key in wanted):
@@ -156,8 +175,8 @@ def _succeed(far: Far, root: SyncRecord, node: ProductNode) -> dict[str, int]:
             successors[period.key] = period.generation + 1
             with transaction.atomic():
                 key = period.key
-                retire(period, charges)
-                SyncRecord.objects.create(
+                retire(parts, period, charges)
+                parts[key] = SyncRecord.objects.create(
                     connection=root.connection,
                     key=key,
                     kind=period.kind,
@@ -168,14 +187,12 @@ def _succeed(far: Far, root: SyncRecord, node: ProductNode) -> dict[str, int]:
     return successors
 
 
-def _expire_retired(far: Far, root: SyncRecord, node: ProductNode) -> None:
+def _expire_retired(far: Far, parts: Parts, node: ProductNode) -> None:
     """Expire the rate plans that have a successor or are no longer on sale; nothing in use is ever deleted."""
     on_sale = {plan.key for plan in node.rate_plans}
-    periods = SyncRecord.objects.filter(connection=root.connection, kind=EntityKind.BILLING_PERIOD).of(
-        kind=root.root_kind, entity_id=root.root_id
-    )
-    for period in periods.exclude(zuora_id=""):
-        if period.key in on_sale or "expired" in period.sent:
+    periods = sorted((one for one in parts.values() if one.kind == EntityKind.BILLING_PERIOD), key=lambda one: one.key)
+    for period in periods:
+        if not period.is_linked or period.key in on_sale or "expired" in period.sent:
             continue
         far.before_write()
         day = far.tenant.day(far.clock()).isoformat()

@@ -3,12 +3,36 @@
 from integrations.models import EntityKind, SyncRecord
 from integrations.zuora.push.far import Far
 
-#: Marks the key of a rate plan that has a successor, and of its charges: `plan:pro/MONTHLY@1`.
-RETIRED = "@"
+#: Marks the keys of a rate plan that has a successor, and of its charges, `plan:pro/MONTHLY#1`: no reference id has it.
+RETIRED = "#"
+#: The records of one product's rate plans and charges, by key.
+Parts = dict[str, SyncRecord]
 
 
-def record_for(far: Far, *, key: str, kind: EntityKind, root: SyncRecord | None = None) -> SyncRecord:
-    """Return the record of this key, new where there is none; a dry run ends there."""
+def parts_of(root: SyncRecord) -> Parts:
+    """Return all that rides along with this record, in one query; what is retired is among them."""
+    rows = SyncRecord.objects.filter(connection=root.connection).of(kind=root.root_kind, entity_id=root.root_id)
+    parts = {one.key: one for one in rows.order_by() if one.pk != root.pk}
+    for one in parts.values():
+        one.connection = root.connection
+    return parts
+
+
+def part(far: Far, parts: Parts, *, key: str, kind: EntityKind, root: SyncRecord) -> SyncRecord:
+    """Return the record of this key, new where there is none: it becomes a row when its create leaves.
+
+    A dry run ends at a new one.
+    """
+    if key not in parts:
+        far.before_write()
+        parts[key] = SyncRecord(
+            connection=root.connection, key=key, kind=kind, root_kind=root.root_kind, root_id=root.root_id
+        )
+    return parts[key]
+
+
+def unit_record(far: Far, *, key: str) -> SyncRecord:
+    """Return the record of a unit of measure, new where there is none; a dry run ends there."""
     found = SyncRecord.objects.filter(connection=far.connection, key=key).first()
     if found is not None:
         found.connection = far.connection
@@ -18,18 +42,16 @@ def record_for(far: Far, *, key: str, kind: EntityKind, root: SyncRecord | None 
     record, _ = SyncRecord.objects.get_or_create(
         connection=far.connection,
         key=key,
-        defaults={
-            "kind": kind,
-            "root_kind": root.root_kind if root else kind,
-            "root_id": root.root_id if root else 0,
-        },
+        defaults={"kind": EntityKind.UNIT, "root_kind": EntityKind.UNIT, "root_id": 0},
     )
     record.connection = far.connection
     return record
 
 
-def retire(record: SyncRecord, charges: list[SyncRecord]) -> None:
+def retire(parts: Parts, record: SyncRecord, charges: list[SyncRecord]) -> None:
     """Give the rate plan's keys free for its successor; what runs on it keeps its ids."""
     for one in [record, *charges]:
+        del parts[one.key]
         one.key = f"{one.key}{RETIRED}{record.generation}"
+        parts[one.key] = one
     SyncRecord.objects.bulk_update([record, *charges], ["key"])

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
+from django.db.models import Q
+
 from catalog.models import Coupon, Package, Price
 from customers.models import Customer
 from integrations.models import EntityKind, SyncRecord, SyncStatus
@@ -10,13 +12,13 @@ from integrations.zuora.digest import digest, plain
 from integrations.zuora.errors import NotFound
 from integrations.zuora.mapping import keys
 from integrations.zuora.mapping.contract import Contract, PlacedCharge, PlacedRatePlan
-from integrations.zuora.mapping.order import change_order, create_order, custom_fields_update
+from integrations.zuora.mapping.order import change_order, create_order, custom_fields_update, day_of_change
 from integrations.zuora.mapping.policy import DEFAULT_POLICY
 from integrations.zuora.push import usage
 from integrations.zuora.push.far import Far, Mismatch, Waits
 from integrations.zuora.push.link import link_by_billing_id
 from integrations.zuora.push.place import Endpoints, Held, Wanted, adopt, confirm, create, find_out, leave
-from integrations.zuora.push.records import RETIRED
+from integrations.zuora.push.records import RETIRED, Parts
 from subscriptions.models import Subscription
 
 _DONE = frozenset({"Completed", "Pending"})
@@ -71,16 +73,17 @@ def _change(far: Far, record: SyncRecord, wanted: Contract, endpoints: Endpoints
     body = change_order(sent, wanted, order_number=order, order_date=far.tenant.day(far.clock()))
     if body is not None:
         if not far.dry:
-            _send_last_usage(far, subscription, wanted)
+            _send_last_usage(far, subscription, sent, wanted)
         leave(far, record, Wanted(body, order, compared=dict(wanted)), endpoints)
         return
     far.before_write()
     adopt(far, record, Held(record.zuora_id, record.zuora_number), sent=plain(wanted))
 
 
-def _send_last_usage(far: Far, subscription: Subscription, wanted: Contract) -> None:
+def _send_last_usage(far: Far, subscription: Subscription, sent: Contract, wanted: Contract) -> None:
     """Send the usage of charges that the order ends, the running hour included, before it goes."""
-    ends = usage.end_charges(far, subscription, kept=_charges(wanted), on=far.tenant.day(far.clock()))
+    on = day_of_change(sent, wanted, today=far.tenant.day(far.clock()))
+    ends = usage.end_charges(far, subscription, kept=_charges(wanted), on=on)
     if ends or wanted["cancellation"]:
         usage.flush(far, subscription)
 
@@ -139,12 +142,13 @@ def _coupon_of(subscription: Subscription) -> Coupon | None:
 
 
 def _contract(far: Far, subscription: Subscription, record: SyncRecord, coupon: Coupon | None) -> Contract:
-    owner = _account(far, subscription.customer)
-    payer = owner if subscription.payer == subscription.customer else _account(far, subscription.payer)
+    parents = _parents(far, subscription, coupon)
+    owner = _account(parents, subscription.customer)
+    payer = owner if subscription.payer == subscription.customer else _account(parents, subscription.payer)
     return DEFAULT_POLICY.contract(
         subscription,
         prices=_prices_sold(subscription),
-        placed=_needed(far, subscription, record, coupon),
+        placed=_needed(parents, subscription, record, coupon),
         payer_account=payer.zuora_number,
         owner_account=owner.zuora_number,
         tenant=far.tenant,
@@ -154,15 +158,30 @@ def _contract(far: Far, subscription: Subscription, record: SyncRecord, coupon: 
     )
 
 
+def _parents(far: Far, subscription: Subscription, coupon: Coupon | None) -> Parts:
+    """Return the records of its accounts and of all that is sold with it, parts included, in one query."""
+    entities: dict[EntityKind, set[int]] = {
+        EntityKind.CUSTOMER: {subscription.customer.pk, subscription.payer.pk},
+        EntityKind.PLAN: {subscription.plan.pk},
+        EntityKind.ADDON: {row.addon.pk for row in subscription.addons.all()},
+        EntityKind.COUPON: {coupon.pk} if coupon else set(),
+    }
+    wanted = Q()
+    for kind, entity_ids in entities.items():
+        wanted |= Q(root_kind=kind, root_id__in=entity_ids) if entity_ids else Q()
+    rows = SyncRecord.objects.filter(wanted, connection=far.connection).order_by()
+    return {one.key: one for one in rows if RETIRED not in one.key}
+
+
 def _needed(
-    far: Far, subscription: Subscription, record: SyncRecord, coupon: Coupon | None
+    parents: Parts, subscription: Subscription, record: SyncRecord, coupon: Coupon | None
 ) -> dict[str, PlacedRatePlan]:
     """Return the rate plans that the contract may take; one that runs already in this version is not waited for."""
     running = {plan["key"]: plan["version"] for plan in record.sent.get("ratePlans", ())}
     sold = {keys.plan_key(subscription.plan.ref_id): subscription.plan_version_number}
     sold |= {keys.addon_key(row.addon.ref_id): row.addon_version_number for row in subscription.addons.all()}
     return {
-        key: _placed(far, key)
+        key: _placed(parents, key)
         for key in DEFAULT_POLICY.rate_plan_keys(subscription, coupon=coupon)
         if key not in running or running[key] != sold.get(key.partition("/")[0], running[key])
     }
@@ -181,32 +200,30 @@ def _of_version(package: Package, version: int) -> list[Price]:
     return [price for price in package.prices.all() if price.version_number == version]
 
 
-def _placed(far: Far, key: str) -> PlacedRatePlan:
+def _placed(parents: Parts, key: str) -> PlacedRatePlan:
     """Return the rate plan, with its charges, once its whole plan, add-on or coupon is there.
 
     A price that is still on its way, or was refused, would otherwise be sold as it was before.
     """
     root_key = key.partition("/")[0]
-    root = SyncRecord.objects.filter(connection=far.connection, key=root_key).first()
-    parts: dict[str, SyncRecord] = {}
-    if root is not None and root.is_linked and root.status == SyncStatus.SUCCESS:
-        whole = SyncRecord.objects.filter(connection=far.connection).of(kind=root.root_kind, entity_id=root.root_id)
-        parts = {one.key: one for one in whole.exclude(zuora_id="").exclude(key__contains=RETIRED)}
-    if key not in parts:
+    root, rate_plan = parents.get(root_key), parents.get(key)
+    is_whole = root is not None and root.is_linked and root.status == SyncStatus.SUCCESS
+    if not is_whole or rate_plan is None or not rate_plan.is_linked:
         raise _waits(root_key, root)
-    charges = (one for one in parts.values() if one.kind == EntityKind.CHARGE and one.key.startswith(f"{key}/"))
+    linked = (one for one in parents.values() if one.kind == EntityKind.CHARGE and one.is_linked)
+    charges = (one for one in linked if one.key.startswith(f"{key}/"))
     return PlacedRatePlan(
         key=key,
-        id=parts[key].zuora_id,
-        number=parts[key].zuora_number,
+        id=rate_plan.zuora_id,
+        number=rate_plan.zuora_number,
         charges={one.key: PlacedCharge(one.zuora_id, one.zuora_number) for one in charges},
     )
 
 
-def _account(far: Far, customer: Customer) -> SyncRecord:
+def _account(parents: Parts, customer: Customer) -> SyncRecord:
     """Return the customer's record once Zuora holds the account: one that is only being changed can carry orders."""
     key = keys.customer_key(customer.ref_id)
-    record = SyncRecord.objects.filter(connection=far.connection, key=key).first()
+    record = parents.get(key)
     if record is None or not record.is_linked:
         raise _waits(key, record)
     return record

@@ -3,17 +3,16 @@
 from http import HTTPStatus
 from typing import Any
 
-from integrations.models import EntityKind
 from integrations.zuora.errors import Forbidden, Rejected, ZuoraError
 from integrations.zuora.mapping.nodes import UnitNode
 from integrations.zuora.push.far import Far, Mismatch
 from integrations.zuora.push.place import Endpoints, Held, Wanted, place
-from integrations.zuora.push.records import record_for
+from integrations.zuora.push.records import unit_record
 
 
 def place_unit(far: Far, unit: UnitNode) -> None:
     """Make sure that the tenant has the unit; one that somebody else made is taken as it is."""
-    record = record_for(far, key=f"unit:{unit.name}", kind=EntityKind.UNIT)
+    record = unit_record(far, key=f"unit:{unit.name}")
     if record.is_linked and record.pending_since is None:
         return
 

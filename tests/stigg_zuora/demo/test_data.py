@@ -6,9 +6,10 @@ from catalog.models import Price
 from customers.models import Customer
 from integrations.facts import verdict_on_customer, verdict_on_subscription
 from integrations.models import Connection
-from stigg_zuora.demo import load, people, pricelists
+from stigg_zuora.demo import load, people, pricelists, usage
 from stigg_zuora.demo.expectation import expect
 from subscriptions.models import Subscription
+from usage.models import UsageEvent
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 PAYMENT_METHODS = {customer.ref: f"{number:032x}" for number, customer in enumerate(people.CUSTOMERS) if customer.pays}
@@ -113,3 +114,19 @@ def test_every_price_list_names_its_source() -> None:
 @pytest.mark.usefixtures("loaded")
 def test_loading_is_noticed() -> None:
     assert load.is_loaded()
+
+
+@pytest.mark.usefixtures("loaded")
+def test_two_days_of_usage_are_told_once_and_expected_hour_by_hour() -> None:
+    usage.report(now=NOW)
+    usage.report(now=NOW)
+
+    assert UsageEvent.objects.count() == 2 * 2 * usage.HOURS
+    held = expect(public_url="http://console.example").held["usage"]
+    assert len(held) == 2 * usage.HOURS
+    assert held["stigg--juniper-games-pro--plan--typebot-pro--typebot-chat--20261123t110000z"] == {
+        "account": "stigg--juniper-games",
+        "quantity": "87",
+        "begins": "2026-11-23T11:00:00+00:00",
+        "unit": "chats",
+    }

@@ -433,22 +433,6 @@ BY_HAND = "cancel the cancelling order there, or begin a new subscription."
         ),
         (
             contract(BASIC),
-            contract(BASIC, account="stigg--umbrella"),
-            (
-                "Subscription stigg--sub-1 is paid by another account now (stigg--acme before, stigg--umbrella now), "
-                "which no order can change: transfer it to the new payer in Zuora, or cancel it and begin a new one."
-            ),
-        ),
-        (
-            contract(BASIC),
-            contract(BASIC, owner="stigg--umbrella"),
-            (
-                "Subscription stigg--sub-1 belongs to another account now (stigg--acme before, stigg--umbrella now), "
-                "which no order can change: transfer it to the new owner in Zuora, or cancel it and begin a new one."
-            ),
-        ),
-        (
-            contract(BASIC),
             contract(BASIC, currency="USD"),
             (
                 "Subscription stigg--sub-1 is billed in another currency now (EUR before, USD now), which no order can "
@@ -494,3 +478,33 @@ def test_changed_custom_fields_are_an_update_and_no_order(
     assert changed(sent, wanted) is None
     if expected:
         assert check_body("PUT", "/v1/subscriptions/stigg--sub-1/customFields", expected) == []
+
+
+@pytest.mark.parametrize("member", ["account", "owner"])
+def test_another_payer_or_owner_takes_it_over_as_both_are_then(member: str) -> None:
+    wanted = contract(BASIC, **{member: "stigg--umbrella"})
+    assert actions(contract(BASIC), wanted) == [
+        (
+            "OwnerTransfer",
+            {"destinationAccountNumber": wanted["owner"], "destinationInvoiceAccountNumber": wanted["account"]},
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("told", "before", "day"),
+    [
+        ("2026-03-12T00:30:00+01:00", "", "2026-03-12"),
+        ("2026-03-12T00:30:00+01:00", "2026-03-12T00:30:00+01:00", "2026-03-15"),
+        ("2026-03-12T00:30:00+01:00", "2026-03-11T00:30:00+01:00", "2026-03-12"),
+        ("2026-03-17T00:30:00+01:00", "", "2026-03-15"),
+        ("2020-03-12T00:30:00+01:00", "", "2026-03-01"),
+        ("", "2026-03-11T00:30:00+01:00", "2026-03-15"),
+    ],
+)
+def test_a_change_is_sent_as_of_the_day_on_which_it_took_effect(told: str, before: str, day: str) -> None:
+    sent = contract(BASIC, start="2026-03-01", **({"effectiveFrom": before} if before else {}))
+    wanted = contract(BASIC, SUPPORT, start="2026-03-01", **({"effectiveFrom": told} if told else {}))
+    body = changed(sent, wanted)
+    assert body is not None
+    assert [one["triggerDates"] for one in body["subscriptions"][0]["orderActions"]] == [dates(day)]

@@ -22,5 +22,5 @@ def forget_words(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("subscriptions", "0002_life")]
+    dependencies = [("subscriptions", "0003_told")]
     operations = [migrations.RunPython(add_words, forget_words)]

@@ -1,0 +1,142 @@
+"""Add-ons (https://docs.stigg.io/api-reference/addons)."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+
+from pydantic import Field
+
+from catalog import publishing
+from catalog.models import Addon, PackageStatus
+from integrations.api.charges import ChargeOut, ChargeQuery
+from integrations.api.errors import bad_input
+from integrations.api.finding import find
+from integrations.api.operation import Call, operation
+from integrations.api.packages import (
+    RENAMED,
+    PackageChange,
+    PackageIn,
+    PackageOut,
+    PackageQuery,
+    Published,
+    PublishIn,
+    Removed,
+    asked,
+    change,
+    charges_page,
+    drafts,
+    make,
+    told,
+)
+from integrations.api.paging import page
+from integrations.api.schema import Count, Data, Page
+from integrations.api.sync_states import standings
+from integrations.api.writing import values
+from integrations.models import EntityKind
+
+_TAG = "Add-ons"
+
+
+class AddonIn(PackageIn):
+    """An add-on; it begins as a draft."""
+
+    max_quantity: Count | None = Field(None, description="How many of it one subscription may hold; null: any number.")
+
+
+class AddonChange(PackageChange):
+    """What of an add-on can be changed; charges are those of the draft, all at once."""
+
+    NOT_BUILT = {"dependencies": "which add-ons need each other is not kept here: sell them as one add-on."}
+
+    max_quantity: Count | None = None
+    status: PackageStatus | None = Field(None, description="As it is: publish or archive it to change that.")
+
+
+class AddonOut(PackageOut):
+    """An add-on."""
+
+    max_quantity: int | None
+
+
+@operation("POST", "/api/v1/addons", tag=_TAG, status=HTTPStatus.CREATED)
+def create_addon(_call: Call, *, body: AddonIn) -> Data[AddonOut]:
+    """Make an add-on, as a draft."""
+    given = values(body, kind=Addon, renamed=RENAMED, without=("product_id", "status"))
+    return _data(make(Addon(**given), body=body))
+
+
+@operation("GET", "/api/v1/addons", tag=_TAG)
+def list_addons(_call: Call, *, query: PackageQuery) -> Page[AddonOut]:
+    """List add-ons, as they are on sale."""
+    rows = asked(Addon.objects.all(), query).select_related("product").prefetch_related("prices")
+    return page(rows, query=query, write=_out)
+
+
+@operation("GET", "/api/v1/addons/{addon_id}", tag=_TAG)
+def retrieve_addon(_call: Call, *, addon_id: str) -> Data[AddonOut]:
+    """Read an add-on, as it is on sale."""
+    return _data(find(Addon.objects.all(), addon_id))
+
+
+@operation("PATCH", "/api/v1/addons/{addon_id}", tag=_TAG)
+def update_addon(_call: Call, *, body: AddonChange, addon_id: str) -> Data[AddonOut]:
+    """Change an add-on, and the charges of its draft; metadata and charges are replaced as a whole."""
+    addon = find(Addon.objects.all(), addon_id)
+    if body.status is not None and body.status != addon.status:
+        raise bad_input(f"status: {addon} is {addon.status}; publish or archive it to change that.")
+    change(addon, body=body, changes=values(body, kind=Addon, renamed=RENAMED, without=("charges", "status")))
+    return _data(addon, drafted=body.charges is not None)
+
+
+@operation("POST", "/api/v1/addons/{addon_id}/draft", tag=_TAG, status=HTTPStatus.CREATED)
+def create_addon_draft(_call: Call, *, addon_id: str) -> Data[AddonOut]:
+    """Begin a draft with the charges on sale."""
+    addon = find(Addon.objects.all(), addon_id)
+    publishing.start_draft(package=addon)
+    return _data(addon, drafted=True)
+
+
+@operation("DELETE", "/api/v1/addons/{addon_id}/draft", tag=_TAG)
+def remove_addon_draft(_call: Call, *, addon_id: str) -> Data[Removed]:
+    """Forget the draft of an add-on; one that was never on sale goes with it."""
+    publishing.remove_draft(package=find(Addon.objects.all(), addon_id))
+    return Data(data=Removed(id=addon_id))
+
+
+@operation("GET", "/api/v1/addons/{addon_id}/charges", tag=_TAG)
+def list_addon_charges(_call: Call, *, query: ChargeQuery, addon_id: str) -> Page[ChargeOut]:
+    """List what an add-on costs."""
+    return charges_page(find(Addon.objects.all(), addon_id), query=query)
+
+
+@operation("POST", "/api/v1/addons/{addon_id}/publish", tag=_TAG)
+def publish_addon(_call: Call, *, body: PublishIn, addon_id: str) -> Data[Published]:  # noqa: ARG001 - the same for all
+    """Put the draft of an add-on on sale.
+
+    Running subscriptions keep the prices of the version that they were sold, for whomever it is published.
+    """
+    publishing.publish(package=find(Addon.objects.all(), addon_id))
+    return Data(data=Published())
+
+
+@operation("POST", "/api/v1/addons/{addon_id}/archive", tag=_TAG)
+def archive_addon(_call: Call, *, addon_id: str) -> Data[AddonOut]:
+    """Take an add-on off sale; who has it keeps it."""
+    addon = find(Addon.objects.all(), addon_id)
+    publishing.archive(package=addon)
+    return _data(addon)
+
+
+def _data(addon: Addon, *, drafted: bool = False) -> Data[AddonOut]:
+    return Data(data=_out([addon], drafted=drafted)[0])
+
+
+def _out(addons: Sequence[Addon], *, drafted: bool = False) -> list[AddonOut]:
+    standing = standings(EntityKind.ADDON, addons)
+    draft = drafts(addons)
+    return [
+        AddonOut(
+            **told(addon, draft=draft[addon.pk], standing=standing[addon.pk], drafted=drafted),
+            max_quantity=addon.max_quantity,
+        )
+        for addon in addons
+    ]

@@ -1,0 +1,128 @@
+"""What the logs can be narrowed by: each form reads the address, and narrows a queryset."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from django import forms
+from django.db.models import Q, QuerySet
+from django.http import QueryDict
+
+from integrations.models import AuditEntry, Request
+from integrations.sections import SECTION_OF_KIND, Section
+
+_TEXT = {"class": "form-control", "autocomplete": "off", "spellcheck": "false"}
+#: What came back, in the order of the choice.
+ANSWERS = {
+    "failed": ("Failed", ~Q(error="")),
+    "2xx": ("2xx", Q(status__gte=200, status__lt=300)),
+    "3xx": ("3xx", Q(status__gte=300, status__lt=400)),
+    "4xx": ("4xx", Q(status__gte=400, status__lt=500)),
+    "5xx": ("5xx", Q(status__gte=500)),
+    "none": ("No answer", Q(status=None)),
+}
+
+
+def _text(label: str, placeholder: str = "") -> forms.CharField:
+    widget = forms.TextInput({**_TEXT, "placeholder": placeholder})
+    return forms.CharField(label=label, required=False, max_length=300, widget=widget)
+
+
+def _day(label: str) -> forms.DateField:
+    widget = forms.DateInput({"class": "form-control", "type": "date"}, format="%Y-%m-%d")
+    return forms.DateField(label=label, required=False, widget=widget, input_formats=["%Y-%m-%d"])
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+class _Filter(forms.Form):
+    """Reads the address; a field that holds nonsense narrows nothing, and says so beside it."""
+
+    use_required_attribute = False
+
+    def __init__(self, asked: QueryDict) -> None:
+        super().__init__(asked)
+        self.prepare()
+        self.full_clean()
+        self.wanted: dict[str, Any] = {name: value for name, value in self.cleaned_data.items() if value}
+
+    def prepare(self) -> None:
+        """Fill in what the fields offer."""
+
+    def between(self, moment: str) -> Q:
+        """Return the condition for a moment on or after `since`, and on or before `until`: whole days in UTC."""
+        condition = Q()
+        if since := self.wanted.get("since"):
+            condition &= Q(**{f"{moment}__gte": _midnight(since)})
+        if until := self.wanted.get("until"):
+            condition &= Q(**{f"{moment}__lt": _midnight(until) + timedelta(days=1)})
+        return condition
+
+
+def _actions() -> list[tuple[str, str]]:
+    found = AuditEntry.objects.order_by("action").values_list("action", flat=True).distinct()
+    return [("", "All"), *((action, action.capitalize()) for action in found)]
+
+
+class AuditFilter(_Filter):
+    """Who did what, to which, when."""
+
+    who = _text("Who")
+    action = forms.ChoiceField(label="Action", required=False, widget=forms.Select({"class": "form-select"}))
+    subject = _text("Subject", "plan:pro")
+    since = _day("From (UTC)")
+    until = _day("To (UTC)")
+
+    def prepare(self) -> None:
+        field = self.fields["action"]
+        if isinstance(field, forms.ChoiceField):  # read once: a callable would be asked for each use
+            field.choices = _actions()
+
+    def narrow(self, entries: QuerySet[AuditEntry]) -> QuerySet[AuditEntry]:
+        """Return the entries that were asked for."""
+        names = {"who": "actor_name__icontains", "action": "action", "subject": "subject__icontains"}
+        conditions = {names[name]: value for name, value in self.wanted.items() if name in names}
+        return entries.filter(self.between("at"), **conditions)
+
+
+class RequestFilter(_Filter):
+    """What was asked of Zuora, for which entity, and what came back."""
+
+    answer = forms.ChoiceField(
+        label="Answer",
+        required=False,
+        widget=forms.Select({"class": "form-select"}),
+        choices=[("", "All"), *((slug, label) for slug, (label, _) in ANSWERS.items())],
+    )
+    path = _text("Path", "/v1/orders")
+    entity = _text("Entity", "plan:pro")
+    track = _text("Track or request id")
+    since = _day("From (UTC)")
+    until = _day("To (UTC)")
+
+    def narrow(self, requests: QuerySet[Request]) -> QuerySet[Request]:
+        """Return the requests that were asked for."""
+        condition = self.between("started_at")
+        if answer := self.wanted.get("answer"):
+            condition &= ANSWERS[answer][1]
+        if path := self.wanted.get("path"):
+            condition &= Q(path__icontains=path)
+        if track := self.wanted.get("track"):
+            condition &= Q(track_id=track) | Q(zuora_request_id=track)
+        if entity := self.wanted.get("entity"):
+            condition &= _of_entity(entity)
+        return requests.filter(condition)
+
+
+def _of_entity(text: str) -> Q:
+    """Return the condition for requests of an entity, given as its record key (`plan:pro`) or its Stigg id alone."""
+    kind, _, rest = text.partition(":")
+    sections: list[Section] = [SECTION_OF_KIND[kind]] if kind in SECTION_OF_KIND else list(SECTION_OF_KIND.values())
+    ref_id = rest.partition("/")[0] if kind in SECTION_OF_KIND else text
+    condition = Q(pk__in=[])
+    for section in sections:
+        ids = list(section.rows.filter(ref_id=ref_id).values_list("pk", flat=True))
+        if ids:
+            condition |= Q(delivery__job__kind=section.kind, delivery__job__entity_id__in=ids)
+    return condition

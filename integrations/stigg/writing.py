@@ -1,0 +1,233 @@
+"""Brings our rows to what Stigg's say: only what differs is saved, so that what is equal costs no call to Zuora.
+
+Each row is written for itself, in a savepoint: one that cannot be taken is skipped, with a sentence, and the rest goes
+on. Stigg's word counts: what was edited here by hand is overwritten.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import DataError, IntegrityError, models, transaction
+from django.db.models import ProtectedError
+
+from catalog.models import Addon, Coupon, Feature, Plan, Product
+from catalog.validation import coupon_problems
+from customers.models import Customer
+from integrations.stigg import reading
+from integrations.stigg.account import Row, StiggKind
+from integrations.stigg.reading import Unreadable
+from integrations.stigg.versions import write_version
+from subscriptions.models import CustomerCoupon
+from usage.models import Meter
+
+CREATED, UPDATED, UNCHANGED, SKIPPED = "created", "updated", "unchanged", "skipped"
+
+
+@dataclass(frozen=True)
+class Change:
+    """What became of one row; `text` says what was changed, or why it was skipped."""
+
+    kind: StiggKind
+    ref_id: str
+    what: str
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Put:
+    """A row as it is stored now, and what was changed: None when it is new."""
+
+    row: Any
+    changed: tuple[str, ...] | None
+
+    def also(self, changed: str, *, when: bool) -> "Put":
+        """Return the same with one more thing that was changed."""
+        return Put(self.row, (*self.changed, changed)) if when and self.changed is not None else self
+
+
+class Missing(Exception):  # noqa: N818 - an answer for a person
+    """What the row refers to is not here; the text names it."""
+
+
+Write = Callable[[Row], Put]
+
+
+def write_all(kind: StiggKind, rows: Sequence[Row], write: Write, *, dry: bool) -> list[Change]:
+    """Write some rows; `dry` tells what would be changed, and changes nothing.
+
+    A dry run cannot know parents that it did not make: a new row is then taken as one that would be created.
+    """
+    changes = []
+    for row in rows:
+        try:
+            with transaction.atomic():
+                changes.append(_change(kind, row, write(row)))
+                if dry:
+                    transaction.set_rollback(True)
+        except Missing as missing:
+            changes.append(Change(kind, str(row["id"]), CREATED if dry else SKIPPED, str(missing)))
+        except (Unreadable, ProtectedError) as refused:
+            changes.append(Change(kind, str(row["id"]), SKIPPED, str(refused.args[0])))
+        except ValidationError as refused:
+            changes.append(Change(kind, str(row["id"]), SKIPPED, " ".join(_sentences(refused))))
+        except (KeyError, TypeError, ValueError, AttributeError) as wrong:
+            text = f"Stigg's answer is not as its API describes it ({type(wrong).__name__}: {wrong})."
+            changes.append(Change(kind, str(row.get("id") or "?"), SKIPPED, text))
+        except (DataError, IntegrityError) as refused:  # any other error of the database says nothing of the row
+            changes.append(Change(kind, str(row["id"]), SKIPPED, f"The database does not take it: {refused}".strip()))
+    return changes
+
+
+def _change(kind: StiggKind, row: Row, put: Put) -> Change:
+    if put.changed is None:
+        return Change(kind, row["id"], CREATED)
+    return Change(kind, row["id"], UPDATED if put.changed else UNCHANGED, ", ".join(put.changed))
+
+
+def _sentences(refused: ValidationError) -> list[str]:
+    if not hasattr(refused, "error_dict"):
+        return list(refused.messages)
+    named = refused.message_dict.items()
+    return [text if name == "__all__" else f"{name}: {text}" for name, texts in named for text in texts]
+
+
+def put(found: Any, model: type[models.Model], ref_id: str, fields: Mapping[str, Any]) -> Put:
+    """Store a row with these fields; where it is there already, only what differs.
+
+    Raises:
+        ValidationError: a field or a constraint does not take it.
+    """
+    row: Any = found if found is not None else model(ref_id=ref_id)
+    changed = tuple(name for name, value in fields.items() if found is None or getattr(row, name) != value)
+    if not changed:
+        return Put(row, ())
+    for name in changed:
+        setattr(row, name, fields[name])
+    row.clean_fields()
+    row.validate_constraints()
+    row.save()
+    return Put(row, changed if found is not None else None)
+
+
+def by_ref_id(model: type[models.Model], ref_ids: set[str], *related: str) -> dict[str, Any]:
+    """Return rows by their Stigg id, in one query."""
+    rows: models.QuerySet[Any] = model._default_manager.filter(ref_id__in=ref_ids)  # noqa: SLF001 - Django's public name
+    return {row.ref_id: row for row in rows.select_related(*related)}
+
+
+def parent(found: Mapping[str, Any], ref_id: str, what: str) -> Any:
+    """Return a row by its id.
+
+    Raises:
+        Missing: it is not here.
+    """
+    if ref_id not in found:
+        raise Missing(f"Its {what} {ref_id} is not here: see why that was skipped.")
+    return found[ref_id]
+
+
+def products(rows: Sequence[Row]) -> Write:
+    found = by_ref_id(Product, {row["id"] for row in rows})
+    return lambda row: put(found.get(row["id"]), Product, row["id"], reading.product(row))
+
+
+def features(rows: Sequence[Row]) -> Write:
+    found = by_ref_id(Feature, {row["id"] for row in rows}, "meter")
+
+    def write(row: Row) -> Put:
+        done = put(found.get(row["id"]), Feature, row["id"], reading.feature(row))
+        fields, has = reading.meter(row), getattr(done.row, "meter", None)
+        if fields is None:
+            if has is not None:
+                has.delete()
+            return done.also("meter", when=has is not None)
+        metered = has or Meter(feature=done.row)
+        differs = has is None or any(getattr(metered, name) != value for name, value in fields.items())
+        if differs:
+            for name, value in fields.items():
+                setattr(metered, name, value)
+            metered.full_clean()
+            metered.save()
+        return done.also("meter", when=differs)
+
+    return write
+
+
+def coupons(rows: Sequence[Row]) -> Write:
+    found = by_ref_id(Coupon, {row["id"] for row in rows})
+
+    def write(row: Row) -> Put:
+        fields, amounts = reading.coupon(row)
+        if problems := coupon_problems(coupon_type=fields["coupon_type"], currencies=amounts):
+            raise Unreadable(" ".join(problems))
+        done = put(found.get(row["id"]), Coupon, row["id"], fields)
+        stored = {one.currency: one for one in done.row.amounts.all()}
+        here = {currency: one.amount for currency, one in stored.items()}
+        for one in stored.values():
+            if one.currency not in amounts:
+                one.delete()
+        for currency, amount in amounts.items():
+            one = stored.get(currency) or done.row.amounts.model(coupon=done.row, currency=currency)
+            if one.amount != amount:
+                one.amount = amount
+                one.full_clean()
+                one.save()
+        return done.also("amounts", when=here != amounts)
+
+    return write
+
+
+def packages(rows: Sequence[Row], *, model: type[Plan] | type[Addon], charges: Mapping[str, Sequence[Row]]) -> Write:
+    """Return how to write plans or add-ons; `charges` are the rows of their charges by their own id."""
+    found = by_ref_id(model, {row["id"] for row in rows})
+    parents = by_ref_id(Product, {row["productId"] for row in rows if row.get("productId")})
+    counted = {one.get("featureId") or "" for each in charges.values() for one in each}
+    features_here = by_ref_id(Feature, counted)
+    addons = by_ref_id(Addon, {one for row in rows for one in row.get("compatibleAddonIds") or ()})
+
+    def write(row: Row) -> Put:
+        fields = reading.package(row)
+        fields["product"] = parent(parents, row["productId"], "product")
+        if model is Addon:
+            fields["max_quantity"] = row.get("maxQuantity") or None
+        sold = reading.charges(charges.get(row["id"], ()))
+        for one in sold:
+            if one.feature:
+                parent(features_here, one.feature, "feature")
+        before = found.get(row["id"])
+        done = put(before, model, row["id"], fields)
+        done = done.also("charges", when=write_version(done.row, sold, features=features_here))
+        if isinstance(done.row, Plan):
+            wanted = [parent(addons, one, "add-on") for one in row.get("compatibleAddonIds") or ()]
+            differs = set(done.row.compatible_addons.all()) != set(wanted)
+            if differs:
+                done.row.compatible_addons.set(wanted)
+            done = done.also("compatible add-ons", when=differs)
+        return done
+
+    return write
+
+
+def customers(rows: Sequence[Row]) -> Write:
+    found = by_ref_id(Customer, {row["id"] for row in rows}, "customer_coupon__coupon")
+    here = by_ref_id(Coupon, {row["couponId"] for row in rows if row.get("couponId")})
+
+    def write(row: Row) -> Put:
+        fields, coupon_id = reading.customer(row)
+        coupon = parent(here, coupon_id, "coupon") if coupon_id else None
+        done = put(found.get(row["id"]), Customer, row["id"], fields)
+        held: Any = getattr(done.row, "customer_coupon", None)
+        if (held.coupon if held else None) == coupon:
+            return done
+        if coupon is None:
+            held.delete()
+        else:
+            held = held or CustomerCoupon(customer=done.row)
+            held.coupon = coupon
+            held.full_clean()
+            held.save()
+        return done.also("coupon", when=True)
+
+    return write

@@ -1,0 +1,107 @@
+"""What pages show of usage: `{% load usage %}`, `{% usage_state row %}`, `{% usage_chart chart %}`."""
+
+from decimal import Decimal
+from typing import Any
+
+from django import template
+from django.utils import timezone
+
+from integrations.charts import Chart
+from integrations.models import Connection, UsageReconciliation, UsageState
+from integrations.problems import causes_of
+from integrations.usage_problems import charges_to_credit, failed_records
+from integrations.views.usage_of_subscription import usage_card
+from integrations.views.usage_overview import usage_of_two_days
+from integrations.views.usage_rows import UsageRow
+from subscriptions.models import Subscription
+
+register = template.Library()
+
+_LOOKS = {
+    UsageState.PLANNED: ("clock", "azure"),
+    UsageState.SENDING: ("refresh", "azure"),
+    UsageState.UNKNOWN: ("alert", "orange"),
+    UsageState.ACCEPTED: ("check", "green"),
+    UsageState.CONFIRMED: ("check", "green"),
+    UsageState.FAILED: ("alert", "red"),
+    UsageState.VOID: ("minus", "secondary"),
+}
+_PROBLEMS_SHOWN = 8
+
+
+@register.filter
+def quantity(amount: Decimal | int | str | None) -> str:
+    """Return a quantity as people write it: thousands apart, no zeros at the end."""
+    if amount is None or amount == "":
+        return "\N{EN DASH}"
+    text = f"{Decimal(amount):,f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+@register.inclusion_tag("integrations/tags/status.html")
+def usage_state(row: UsageRow) -> dict[str, str]:
+    """Show where a record stands, or that a slice waits for one."""
+    if row.record is None:
+        return {"icon": "pause", "colour": "secondary", "label": row.state}
+    icon, colour = _LOOKS[UsageState(row.record.state)]
+    return {"icon": icon, "colour": colour, "label": row.state}
+
+
+@register.inclusion_tag("integrations/tags/status.html")
+def reconciliation_result(report: UsageReconciliation) -> dict[str, str]:
+    """Show how a comparison ended, or that it is under way."""
+    if report.is_running(now=timezone.now()):
+        return {"icon": "refresh", "colour": "azure", "label": "Under way"}
+    if report.finished_at is None:
+        return {"icon": "alert", "colour": "red", "label": "Broke off"}
+    if report.error:
+        return {"icon": "alert", "colour": "red", "label": "Could not be finished"}
+    if report.differing:
+        return {"icon": "alert", "colour": "red", "label": "Differs"}
+    return {"icon": "check", "colour": "green", "label": "All equal"}
+
+
+@register.inclusion_tag("integrations/usage_chart.html")
+def usage_chart(chart: Chart) -> dict[str, Any]:
+    """Draw bars with a legend and the same as a table."""
+    return {"chart": chart}
+
+
+@register.inclusion_tag("integrations/usage_card.html", takes_context=True)
+def usage_of_subscription(
+    context: template.Context, subscription: Subscription, connection: Connection | None
+) -> dict[str, Any]:
+    """Show the usage of the current billing period, with what would be sent; nothing where nothing is sold by usage."""
+    card = usage_card(subscription, connection)
+    return {"usage": card, "entity": subscription, "connection": connection, "perms": context.get("perms")}
+
+
+@register.inclusion_tag("integrations/usage_overview.html", takes_context=True)
+def usage_overview(context: template.Context, connection: Connection | None) -> dict[str, Any]:
+    """Show the overview's part about usage."""
+    found = usage_of_two_days(connection, now=timezone.now()) if connection else {}
+    return {"connection": connection, "perms": context.get("perms"), **found}
+
+
+@register.simple_tag
+def usage_problem_count(connection: Connection | None) -> int:
+    """Return how much of usage needs a person: failed records, and charges to credit."""
+    if connection is None:
+        return 0
+    return failed_records(connection).count() + charges_to_credit(connection, now=timezone.now()).count()
+
+
+@register.inclusion_tag("integrations/usage_problems.html")
+def usage_problems(connection: Connection | None) -> dict[str, Any]:
+    """Show what of usage needs a person, the failed records by cause."""
+    if connection is None:
+        return {}
+    failed = failed_records(connection)
+    causes = causes_of(failed)
+    credits_ = charges_to_credit(connection, now=timezone.now()).select_related("subscription__customer")
+    return {
+        "failed": sum(cause.count for cause in causes),
+        "causes": causes[:_PROBLEMS_SHOWN],
+        "credits": credits_[:_PROBLEMS_SHOWN],
+        "credits_count": credits_.count(),
+    }

@@ -1,0 +1,61 @@
+"""Usage in a real browser: the pictures, the filters, the button, and no violation on any page."""
+
+import os
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import Page
+
+from integrations.models import UsageReconciliation, UsageRecord, UsageState
+from tests.browser.conftest import LogIn, violations
+from tests.browser.far_side import build
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+def pages() -> list[str]:
+    """Return every page about usage."""
+    failed = UsageRecord.objects.filter(state=UsageState.FAILED).first()
+    correction = UsageRecord.objects.get(slice=None)
+    differing = UsageReconciliation.objects.get(differing=1)
+    unfinished = UsageReconciliation.objects.exclude(error="").get()
+    assert failed is not None
+    return [
+        "/",
+        "/problems/",
+        "/subscriptions/subscription-cobalt/",
+        "/subscriptions/subscription-cobalt/usage/",
+        "/usage/",
+        "/usage/?state=failed",
+        "/usage/?state=waiting",
+        "/usage/?customer=nobody",
+        f"/usage/{failed.pk}/",
+        f"/usage/{correction.pk}/",
+        "/usage/reconciliations/",
+        f"/usage/reconciliations/{differing.pk}/",
+        f"/usage/reconciliations/{unfinished.pk}/",
+    ]
+
+
+def look_at_all(page: Page, folder: str, kind: str) -> dict[str, list[str]]:
+    found = {}
+    for number, address in enumerate(pages()):
+        answer = page.goto(address)
+        page.wait_for_load_state("networkidle")
+        wrong = violations(page)
+        if answer is None or answer.status != 200:
+            wrong.append(f"status {answer and answer.status}")
+        if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
+            wrong.append("wider than the window")
+        if folder:
+            page.screenshot(path=f"{folder}/{kind}-{number:02}.png", full_page=True)
+        if wrong:
+            found[address] = wrong
+    return found
+
+
+@pytest.mark.parametrize(("dark", "phone"), [(False, False), (True, False), (False, True)])
+def test_no_page_about_usage_has_a_violation_or_is_too_wide(log_in: LogIn, dark: bool, phone: bool) -> None:
+    build(timezone.now())
+    kind = "phone" if phone else "dark" if dark else "light"
+    assert look_at_all(log_in("Operator", dark=dark, phone=phone), os.environ.get("PICTURES", ""), kind) == {}

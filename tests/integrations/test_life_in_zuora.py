@@ -1,0 +1,129 @@
+"""What the clock, a hand-over and a change of plan come to in the tenant."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from catalog.models import BillingPeriod, Plan, Product
+from catalog.publishing import publish, start_draft
+from customers.models import Customer
+from integrations.models import SyncStatus
+from subscriptions.handing_over import delegate
+from subscriptions.provisioning import Order, Trial, provision
+from subscriptions.scheduling import Strategy, update
+from subscriptions.wanted import Content
+from tests.factories.catalog import ProductFactory, addon_with_prices, plan_with_prices
+from tests.factories.customers import CustomerFactory
+from tests.integrations.conftest import STORY_BEGINS as START
+from tests.integrations.conftest import Story
+
+pytestmark = [pytest.mark.engine, pytest.mark.django_db]
+
+MONTHLY = Content(billing_period="MONTHLY")
+
+
+@pytest.fixture
+def product() -> Product:
+    return ProductFactory.create()
+
+
+@pytest.fixture
+def pro(product: Product) -> Plan:
+    return plan_with_prices(ref_id="pro", product=product, periods=BillingPeriod, amounts={"EUR": 20})
+
+
+@pytest.fixture
+def acme(story: Story) -> Customer:  # noqa: ARG001 - the customer is told to it
+    return CustomerFactory.create(ref_id="acme")
+
+
+def test_a_change_at_the_end_of_the_period_is_the_tenants_as_of_that_day_however_late(
+    story: Story, pro: Plan, acme: Customer
+) -> None:
+    story.at(datetime(2026, 2, 10, tzinfo=UTC))
+    subscription = provision(
+        order=Order(customer=acme, plan=pro, ref_id="s1", start=START, content=MONTHLY), now=story.now
+    )
+    addon_with_prices(ref_id="support", periods=BillingPeriod, amounts={"EUR": 5})
+    story.settle()
+    update(
+        subscription=subscription,
+        content=Content(addons={"support": 2}, billing_period="ANNUALLY"),
+        strategy=Strategy.END_OF_BILLING_PERIOD,
+        now=story.now,
+    )
+    story.settle()
+    before = story.world.rows("Order")
+    story.at(datetime(2026, 3, 4, tzinfo=UTC))
+    assert len(story.world.rows("Order")) == len(before) + 1
+    [order] = [row for row in story.world.rows("Order") if row not in before]
+    actions = order["Entries"][0]["orderActions"]
+    assert [(one["type"], {day["triggerDate"] for day in one["triggerDates"]}) for one in actions] == [
+        ("RemoveProduct", {"2026-02-28"}),
+        ("AddProduct", {"2026-02-28"}),
+        ("AddProduct", {"2026-02-28"}),
+    ]
+    assert story.world.record("subscription:s1").status == SyncStatus.SUCCESS
+
+
+def test_a_new_plan_ends_the_old_subscription_on_the_day_on_which_it_starts(
+    story: Story, product: Product, pro: Plan, acme: Customer
+) -> None:
+    story.at(datetime(2026, 2, 10, tzinfo=UTC))
+    provision(order=Order(customer=acme, plan=pro, ref_id="s1", start=START, content=MONTHLY), now=story.now)
+    story.settle()
+    team = plan_with_prices(ref_id="team", product=product)
+    later = datetime(2026, 3, 1, 15, tzinfo=UTC)
+    provision(order=Order(customer=acme, plan=team, ref_id="s2", start=later), now=story.now)
+    story.settle()
+    assert [row.get("CancelledDate") for row in story.world.rows("Subscription")] == [None, None]
+    story.at(later + timedelta(days=4))
+    rows = {row["Name"]: row for row in sorted(story.world.rows("Subscription"), key=lambda row: int(row["Version"]))}
+    assert {
+        name: (row["Status"], row["ContractEffectiveDate"], row.get("CancelledDate")) for name, row in rows.items()
+    } == {
+        "stigg--s1": ("Cancelled", "2026-01-31", "2026-03-01"),
+        "stigg--s2": ("Active", "2026-03-01", None),
+    }
+
+
+def test_a_trial_that_converts_is_there_from_its_end_on(story: Story, pro: Plan, acme: Customer) -> None:
+    trial = Trial(lasts=timedelta(days=14))
+    provision(order=Order(customer=acme, plan=pro, ref_id="s1", trial=trial, content=MONTHLY), now=story.now)
+    story.settle()
+    assert story.world.rows("Subscription") == []
+    story.at(START + timedelta(days=16))
+    [row] = story.world.rows("Subscription")
+    assert (row["Status"], row["ContractEffectiveDate"]) == ("Active", "2026-02-14")
+
+
+def test_who_pays_keeps_the_invoices_of_what_another_customer_got(story: Story, pro: Plan, acme: Customer) -> None:
+    subscription = provision(order=Order(customer=acme, plan=pro, ref_id="s1", content=MONTHLY), now=story.now)
+    other = CustomerFactory.create(ref_id="other")
+    story.settle()
+    delegate(subscription=subscription, to=other, now=story.now)
+    story.settle()
+    assert story.world.record("subscription:s1").status == SyncStatus.SUCCESS
+    shown = story.world.client.get_subscription("stigg--s1")
+    assert (shown["accountNumber"], shown["invoiceOwnerAccountNumber"], shown["stiggCustomerId__c"]) == (
+        "stigg--other",
+        "stigg--acme",
+        "other",
+    )
+
+
+def test_one_that_moves_to_the_latest_version_pays_its_price(story: Story, pro: Plan, acme: Customer) -> None:
+    subscription = provision(order=Order(customer=acme, plan=pro, ref_id="s1", content=MONTHLY), now=story.now)
+    story.settle()
+    start_draft(package=pro)
+    for price in pro.prices.filter(version_number=2):
+        price.amounts.update(amount=30)
+    publish(package=pro)
+    story.settle()
+    subscription.refresh_from_db()
+    update(subscription=subscription, content=Content(latest=True), now=story.now)
+    story.settle()
+    assert story.world.record("subscription:s1").status == SyncStatus.SUCCESS
+    shown = story.world.client.get_subscription("stigg--s1")
+    [plan] = shown["ratePlans"]
+    assert [charge["price"] for charge in plan["ratePlanCharges"]][-1] == 30

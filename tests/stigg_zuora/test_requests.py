@@ -1,0 +1,101 @@
+"""Every answer has a number, our error pages show it, and it is in the log."""
+
+import logging
+from typing import Any
+
+import pytest
+import structlog
+from django.http import HttpRequest, HttpResponse
+from django.test import Client, RequestFactory
+
+from integrations.acting import PROGRAM, doing
+from stigg_zuora.requests import RequestIdMiddleware
+from tests.browser.scene import people
+
+pytestmark = pytest.mark.django_db
+
+
+def number_of(response: Any) -> str:
+    return str(response.headers["X-Request-ID"])
+
+
+def test_every_answer_has_a_number_of_its_own(client: Client) -> None:
+    first, second = number_of(client.get("/login/")), number_of(client.get("/login/"))
+    assert len(first) == 32
+    assert first != second
+
+
+def test_a_proxys_number_is_taken_where_it_fits_into_a_line_of_the_log(client: Client) -> None:
+    assert number_of(client.get("/login/", headers={"X-Request-ID": "from-the-proxy-1"})) == "from-the-proxy-1"
+    for sent in ("short", "x" * 65, "two\tparts-of-it", "<b>bold</b>"):
+        assert len(number_of(client.get("/login/", headers={"X-Request-ID": sent}))) == 32
+
+
+@pytest.mark.parametrize("address", ["/no-such-page/", "/plans/no-such-plan/"])
+def test_a_page_that_is_not_there_shows_the_number(client: Client, address: str) -> None:
+    client.force_login(people()["Viewer"])
+    response = client.get(address)
+    assert response.status_code == 404
+    assert f'<span class="mono">{number_of(response)}</span>' in response.content.decode()
+
+
+def test_a_refusal_shows_the_number(client: Client) -> None:
+    client.force_login(people()["Viewer"])
+    response = client.post("/problems/retry/")
+    assert response.status_code == 403
+    assert "You may not do this" in response.content.decode()
+    assert number_of(response) in response.content.decode()
+
+
+def test_a_form_without_its_token_shows_the_number() -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(people()["Operator"])
+    response = client.post("/problems/retry/")
+    assert response.status_code == 403
+    assert "This form is too old" in response.content.decode()
+    assert number_of(response) in response.content.decode()
+
+
+def test_a_host_that_is_not_ours_gets_a_page_of_ours(client: Client) -> None:
+    response = client.get("/login/", headers={"host": "evil.example"})
+    assert response.status_code == 400
+    assert "This request cannot be read" in response.content.decode()
+    assert "evil.example" not in response.content.decode()
+    assert number_of(response) in response.content.decode()
+
+
+def test_a_mistake_of_ours_shows_the_number_without_asking_the_database_and_the_log_has_it(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = Client(raise_request_exception=False)
+    client.force_login(people()["Viewer"])
+    seen: list[str] = []
+
+    def breaks(*_: Any, **__: Any) -> None:
+        seen.append(structlog.contextvars.get_contextvars()["request_id"])
+        raise RuntimeError("made up")
+
+    monkeypatch.setattr("integrations.views.problems.active_connection", breaks)
+    with caplog.at_level(logging.ERROR):
+        response = client.get("/problems/")
+    assert response.status_code == 500
+    assert "The mistake is ours." in response.content.decode()
+    assert number_of(response) in response.content.decode()
+    assert seen == [number_of(response)]
+    assert "made up" in caplog.text
+
+
+def test_what_a_view_does_is_done_on_behalf_of_whoever_is_logged_in(rf: RequestFactory) -> None:
+    request = rf.get("/", headers={"X-Request-ID": "made-up-number"})
+    seen = []
+
+    def view(asked: HttpRequest) -> HttpResponse:
+        seen.append(doing().who)  # nobody is known yet
+        asked.user = people()["Operator"]
+        seen.append(doing().who)
+        seen.append(doing().request_id)
+        return HttpResponse()
+
+    RequestIdMiddleware(view)(request)
+    assert seen == [PROGRAM, "operator", "made-up-number"]
+    assert (doing().who, doing().request_id) == (PROGRAM, "")
