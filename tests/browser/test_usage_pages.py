@@ -1,10 +1,11 @@
 """Usage in a real browser: the pictures, the filters, the button, and no violation on any page."""
 
 import os
+import re
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from integrations.models import UsageReconciliation, UsageRecord, UsageState
 from tests.browser.conftest import LogIn, violations
@@ -59,3 +60,25 @@ def test_no_page_about_usage_has_a_violation_or_is_too_wide(log_in: LogIn, dark:
     build(timezone.now())
     kind = "phone" if phone else "dark" if dark else "light"
     assert look_at_all(log_in("Operator", dark=dark, phone=phone), os.environ.get("PICTURES", ""), kind) == {}
+
+
+def test_an_operator_filters_ticks_and_retries(log_in: LogIn) -> None:
+    build(timezone.now())
+    page = log_in("Operator")
+    page.get_by_role("link", name="Usage", exact=True).click()
+    page.get_by_label("State").select_option("Failed")
+    expect(page.locator("#rows tbody tr")).to_have_count(2)
+    expect(page).to_have_url(re.compile(r"state=failed"))
+    page.get_by_label("Choose all failed ones on this page").check()
+    page.get_by_role("button", name="Retry selected").click()
+    expect(page.get_by_text("2 usage records will be sent again")).to_be_visible()
+    expect(page.get_by_text("No record matches.")).to_be_visible()
+
+
+def test_a_subscriptions_page_fetches_what_would_be_sent(log_in: LogIn) -> None:
+    build(timezone.now())
+    page = log_in("Viewer")
+    page.goto("/subscriptions/subscription-cobalt/")
+    expect(page.get_by_text(re.compile(r"in \d+ slices to C-00000012"))).to_be_visible()
+    expect(page.get_by_role("img", name=re.compile("by the day"))).to_be_visible()
+    expect(page.get_by_role("button", name="Sync usage to Zuora")).to_have_count(0)
