@@ -293,6 +293,8 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
         "django": {"handlers": ["stderr"], "level": LOG_LEVEL, "propagate": False},
+        # Its debugging lines hold whatever a page was given: a token that is shown once, a form that was filled in.
+        "django.template": {"level": "INFO"},
         "celery": {"level": LOG_LEVEL},
         "celery.beat": {"level": "WARNING"},  # a line per sweep says nothing
         "celery.worker.strategy": {"level": "WARNING"},  # a line per message says nothing that a delivery does not

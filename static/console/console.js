@@ -44,6 +44,7 @@ document.addEventListener("click", async (event) => {
   if (!button) return;
   const source = document.getElementById(button.dataset.copy);
   button.label ??= button.innerHTML;
+  button.setAttribute("aria-live", "polite");
   try {
     await navigator.clipboard.writeText(source.value ?? source.textContent);
     button.textContent = "Copied";
@@ -51,8 +52,7 @@ document.addEventListener("click", async (event) => {
     if (source.select) source.select(); else window.getSelection().selectAllChildren(source);
     button.textContent = document.execCommand("copy") ? "Copied" : "Selected: press Ctrl+C";
   }
-  button.setAttribute("role", "status");
-  setTimeout(() => { button.innerHTML = button.label; button.removeAttribute("role"); }, 2500);
+  setTimeout(() => { button.innerHTML = button.label; }, 2500);
 });
 
 // A question opens over the page; without script its link leads to a page that asks the same.

@@ -59,12 +59,24 @@ def roles(transactional_db: None) -> None:
 def log_in(browser: Browser, live_server: LiveServer, roles: None) -> Iterator[LogIn]:
     """Log in as a role; every page that is opened must be free of errors in its console."""
     del roles
+    yield from _logging_in(browser, live_server)
+
+
+@pytest.fixture
+def browser_without_script(browser: Browser, live_server: LiveServer, roles: None) -> Iterator[LogIn]:
+    """Log in as a role, with a browser that runs no script."""
+    del roles
+    yield from _logging_in(browser, live_server, java_script_enabled=False)
+
+
+def _logging_in(browser: Browser, live_server: LiveServer, *, java_script_enabled: bool = True) -> Iterator[LogIn]:
     people()
     contexts, complaints = [], []
 
     def as_role(role: str, *, dark: bool = False, phone: bool = False) -> Page:
         context = browser.new_context(
             base_url=live_server.url,
+            java_script_enabled=java_script_enabled,
             color_scheme="dark" if dark else "light",
             viewport={"width": 390, "height": 844} if phone else {"width": 1280, "height": 800},
         )

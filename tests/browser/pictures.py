@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from django.contrib.auth.models import User
 from django.utils import timezone
 from playwright.sync_api import Page
 
 from tests.browser.conftest import LogIn
 from tests.browser.far_side import build
+from tests.browser.office import furnish
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 FOLDER = Path(__file__).resolve().parents[2] / "static" / "readme"
@@ -20,12 +22,12 @@ ZUORA = "/settings/integrations/apps/zuora/"
 
 @dataclass(frozen=True)
 class Picture:
-    """A page as it is shown; `click` names a link or button that is pressed before."""
+    """A page as it is shown; `clicks` name what is pressed before."""
 
     name: str
     address: str
     look: str = "light"
-    click: str = ""
+    clicks: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return self.name
@@ -37,28 +39,35 @@ PICTURES = [
     Picture("customer", "/customers/customer-delta/"),
     Picture("phone", "/plans/scale/", "phone"),
     Picture("connected", ZUORA),
-    Picture("remove", ZUORA, click="Remove"),
+    Picture("remove", ZUORA, clicks=("More", "Remove…")),
+    Picture("connected-dark", ZUORA, "dark"),
+    Picture("apps", "/settings/integrations/apps/"),
     Picture("api-keys", "/settings/api-keys/"),
     Picture("people", "/settings/people/"),
+    Picture("person", "/settings/people/{person}/"),
+    Picture("account", "/settings/account/"),
     Picture("audit-log", "/settings/audit-log/"),
     Picture("request-log", "/settings/requests/"),
     Picture("request-log-phone", "/settings/requests/", "phone"),
-    Picture("request", "/settings/requests/{request}/", click="As curl"),
+    Picture("request", "/settings/requests/{request}/", clicks=("As curl",)),
 ]
 
 
 @pytest.mark.parametrize("picture", PICTURES, ids=str)
 def test_picture(log_in: LogIn, picture: Picture) -> None:
     tenant = build(timezone.now())
+    furnish(timezone.now())
     page = log_in("Administrator", dark=picture.look == "dark", phone=picture.look == "phone")
-    page.goto(picture.address.format(request=tenant.requests.latest("pk").pk))
+    page.goto(
+        picture.address.format(request=tenant.requests.latest("pk").pk, person=User.objects.get(username="viewer").pk)
+    )
     take(page, picture)
 
 
 def take(page: Page, picture: Picture) -> None:
     """Press what is to be pressed, and write the file: as tall as the page, so that the menu is, too."""
-    if picture.click:
-        page.get_by_text(picture.click, exact=True).first.click()
+    for name in picture.clicks:
+        page.locator("summary, a, button").filter(has_text=name).first.click()
     height = min(page.evaluate("document.documentElement.scrollHeight"), 1600)
     if picture.look != "phone":
         page.set_viewport_size({"width": 1280, "height": height})

@@ -33,13 +33,21 @@ STEPS = [
     {"name": "Host", "outcome": "passed", "saw": "https://rest.na.zuora.com answers.", "cure": ""},
     {"name": "Credentials", "outcome": "passed", "saw": "Zuora accepts the client ID and secret.", "cure": ""},
     {"name": "Tenant", "outcome": "passed", "saw": "Tenant 10042, user 7.", "cure": ""},
+    {"name": "Reading", "outcome": "passed", "saw": "The catalog can be read.", "cure": ""},
+    {"name": "Clock", "outcome": "passed", "saw": "This machine's clock agrees with Zuora's.", "cure": ""},
+    {"name": "Object Query", "outcome": "passed", "saw": "Accounts can be looked up.", "cure": ""},
+    {"name": "Time zone", "outcome": "passed", "saw": "UTC fits the times that Zuora writes.", "cure": ""},
+    {"name": "Orders", "outcome": "passed", "saw": "Orders are enabled.", "cure": ""},
+    {"name": "Writing", "outcome": "passed", "saw": "The API user may write.", "cure": ""},
     {
         "name": "Custom fields",
         "outcome": "warning",
         "saw": "Missing: Account: stiggCustomerId. The sync works without; these fields are left out.",
-        "cure": "In Zuora, open Settings > Billing > Manage Custom Fields, and add Account: stiggCustomerId; each of"
-        " type Text, length 255, indexed. Zuora adds the __c. Then test the connection again.",
+        "cure": "In Zuora, open Settings > Billing > Manage Custom Fields, and add these fields. Zuora adds the __c."
+        " Then test the connection again.",
+        "offer": "Account: stiggCustomerId, Text, length 255, indexed",
     },
+    {"name": "Units of measure", "outcome": "passed", "saw": "9 can be read.", "cure": ""},
 ]
 
 
