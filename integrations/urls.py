@@ -7,6 +7,7 @@ from integrations import webhooks
 from integrations.sections import SectionConverter
 from integrations.views import (
     account,
+    api_docs,
     api_keys,
     background,
     connection,
@@ -73,6 +74,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/integrations/apps/stigg/secret/", stigg.stigg_secret, name="stigg_secret"),
     path("settings/integrations/apps/stigg/remove/", stigg.stigg_remove, name="stigg_remove"),
     path("settings/integrations/apps/stigg/<int:event_id>/replay/", stigg.stigg_replay, name="stigg_replay"),
+    path("settings/api/", api_docs.api_docs, name="api_docs"),
     path("settings/api-keys/", api_keys.api_keys, name="api_keys"),
     path("settings/api-keys/<int:key_id>/revoke/", api_keys.api_key_revoke, name="api_key_revoke"),
     path("settings/people/", people.people, name="people"),

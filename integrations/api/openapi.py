@@ -1,5 +1,6 @@
 """The OpenAPI 3.1 document: made from the operations and their schemas, and from nothing else."""
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from http import HTTPStatus
@@ -18,7 +19,7 @@ from integrations.api.unbuilt import UNBUILT
 
 Json = dict[str, Any]
 
-_REFERENCE = "#/components/schemas/"
+REFERENCE = "#/components/schemas/"
 _ALWAYS = (
     HTTPStatus.UNAUTHORIZED,
     HTTPStatus.FORBIDDEN,
@@ -76,12 +77,41 @@ def _schemas(operations: Sequence[Operation]) -> tuple[_References, Json]:
     for operation in operations:
         used += [(model, "validation") for model in (operation.body, operation.query) if model is not None]
         used.append((operation.answer, "serialization"))
-    references, found = models_json_schema(list(dict.fromkeys(used)), ref_template=f"{_REFERENCE}{{model}}")
-    return references, found["$defs"]
+    references, found = models_json_schema(list(dict.fromkeys(used)), ref_template=f"{REFERENCE}{{model}}")
+    named = {_plain(name): _bare(schema) for name, schema in found["$defs"].items()}
+    return {key: _bare(reference) for key, reference in references.items()}, named
+
+
+_GENERIC = re.compile(r"(Data|Page)_(list_)?(\w+?)(?:Out)?_+")
+
+
+def _plain(name: str) -> str:
+    """Return a schema's name as a person would give it: PlanAnswer of Data[PlanOut], PlanPage of Page[PlanOut]."""
+    found = _GENERIC.fullmatch(name)
+    if found is None:
+        return name
+    kind, many, of = found.groups()
+    return f"{of}{'s' if many else ''}{'Answer' if kind == 'Data' else 'Page'}"
+
+
+def _bare(schema: Any) -> Any:
+    """Leave out what says nothing: titles made of names, and the null that stands for "left out"."""
+    if isinstance(schema, list):
+        return [_bare(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return {**schema, "$ref": REFERENCE + _plain(_name(schema))}
+    kept = {name: _bare(value) for name, value in schema.items()}
+    return {
+        name: value
+        for name, value in kept.items()
+        if not (name == "title" and isinstance(value, str)) and not (name == "default" and value is None)
+    }
 
 
 def _name(reference: Json) -> str:
-    return str(reference["$ref"]).removeprefix(_REFERENCE)
+    return str(reference["$ref"]).removeprefix(REFERENCE)
 
 
 def _operation(operation: Operation, references: _References, schemas: Json) -> Json:
@@ -113,7 +143,10 @@ def _parameters(operation: Operation, references: _References, schemas: Json) ->
             found.append({"name": name, "in": "query", "required": required, "schema": _asked(schema), **style})
     if operation.method == "POST":
         text = {"type": "string", "maxLength": 255}
-        found.append({"name": "Idempotency-Key", "in": "header", "required": False, "schema": text})
+        said = "What comes again under it within 24 hours is done once."
+        found.append(
+            {"name": "Idempotency-Key", "in": "header", "required": False, "schema": text, "description": said}
+        )
     return found
 
 

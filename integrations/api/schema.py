@@ -6,7 +6,7 @@ byte on (`shapes.load`), and never pass through a float.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
 
@@ -111,7 +111,10 @@ def _moment(value: Any) -> datetime:
         at = None
     if at is None or at.utcoffset() is None:
         raise ValueError(f"it is no time in ISO 8601 with an offset, for example 2026-03-10T12:00:00Z: {value[:40]!r}")
-    return at
+    try:
+        return at.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("no calendar goes as far") from error
 
 
 Text = Annotated[str, StringConstraints(max_length=255), AfterValidator(_storable)]

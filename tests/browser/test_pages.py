@@ -29,6 +29,7 @@ PAGES = [
     "/problems/",
     "/activity/",
     "/background/",
+    "/settings/api/",
     "/settings/integrations/apps/",
     ZUORA,
     f"{ZUORA}remove/",

@@ -39,6 +39,7 @@ PAGES = {
     "entities_export": "Viewer",
     "entity": "Viewer",
     "apps": "Viewer",
+    "api_docs": "Viewer",
     "audit_log": "Viewer",
     "audit_export": "Viewer",
     "request_log": "Viewer",
