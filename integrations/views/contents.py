@@ -10,9 +10,17 @@ from catalog.models import BillingPeriod, Coupon, Package, Price
 from customers.models import Customer
 from integrations.models import SyncRecord
 from integrations.zuora.mapping.keys import charge_key, package_key, rate_plan_key
-from subscriptions.models import CustomerCoupon, Subscription
+from subscriptions.models import OPEN, CustomerCoupon, ScheduleStatus, Subscription, SubscriptionStatus
 
 _SUBSCRIPTIONS_SHOWN = 100
+_STATES = {
+    SubscriptionStatus.NOT_STARTED: "Scheduled",
+    SubscriptionStatus.PAYMENT_PENDING: "Pending payment",
+    SubscriptionStatus.IN_TRIAL: "In trial",
+    SubscriptionStatus.ACTIVE: "Active",
+    SubscriptionStatus.CANCELED: "Canceled",
+    SubscriptionStatus.EXPIRED: "Expired",
+}
 
 
 @dataclass(frozen=True)
@@ -81,8 +89,26 @@ def _customer(customer: Customer) -> dict[str, Any]:
 
 
 def _subscription(subscription: Subscription) -> dict[str, Any]:
+    changes = list(
+        subscription.scheduled_changes.filter(status__in=[*OPEN, ScheduleStatus.FAILED]).select_related(
+            "successor__plan"
+        )
+    )
+    scheduled = [change for change in changes if change.status in OPEN]
     return {
         "addons": subscription.addons.select_related("addon"),
         "quantities": subscription.quantities.select_related("feature"),
         "overrides": subscription.price_overrides.select_related("price__feature"),
+        "scheduled": scheduled,
+        "failed_changes": [change for change in changes if change.status == ScheduleStatus.FAILED],
+        "state": _state(subscription, is_updated=bool(scheduled)),
     }
+
+
+def _state(subscription: Subscription, *, is_updated: bool) -> str:
+    """Return the state as Stigg's own pages call it."""
+    if subscription.status == SubscriptionStatus.ACTIVE and subscription.cancellation_date:
+        return "Cancellation pending"
+    if subscription.status == SubscriptionStatus.ACTIVE and is_updated:
+        return "Update scheduled"
+    return _STATES[SubscriptionStatus(subscription.status)]

@@ -1,3 +1,6 @@
+from collections.abc import Callable, Mapping
+from typing import Any
+
 from django.db import models
 from django.db.models import Q
 
@@ -26,6 +29,28 @@ class ScheduleStatus(models.TextChoices):
     DONE = "DONE", "Done"
     FAILED = "FAILED", "Failed"
 
+
+def _counted(named: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} \N{MULTIPLICATION SIGN} {ref_id}" for ref_id, count in named.items()) or "none"
+
+
+def _units(part: Mapping[str, Any]) -> str:
+    own = [f"{part['unit_quantity']} of the plan's unit"] if "unit_quantity" in part else []
+    return ", ".join([*own, *([_counted(part["quantities"])] if part.get("quantities") else [])]) or "none"
+
+
+_WORDS: dict[ChangeType, Callable[[Mapping[str, Any]], str]] = {
+    ChangeType.PLAN: lambda _: "another plan",
+    ChangeType.DOWNGRADE: lambda _: "another plan",
+    ChangeType.BILLING_PERIOD: lambda part: str(part["billing_period"]).lower(),
+    ChangeType.UNIT_AMOUNT: _units,
+    ChangeType.ADDON: lambda part: _counted(part["addons"]),
+    ChangeType.COUPON: lambda part: str(part["coupon"]) or "none",
+    ChangeType.PRICE_OVERRIDE: lambda part: f"{len(part['price_overrides'])} of its own",
+    ChangeType.MIGRATE_TO_LATEST: lambda _: "what is on sale then",
+    ChangeType.ADDITIONAL_META_DATA: lambda part: ", ".join(part["metadata"]) or "none",
+    ChangeType.BILLING_INFO_METADATA: lambda _: "as noted",
+}
 
 #: Those that may still take effect.
 OPEN = (ScheduleStatus.PENDING_PAYMENT, ScheduleStatus.SCHEDULED)
@@ -65,3 +90,10 @@ class ScheduledChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_change_type_display()} of {self.subscription}, {self.effective_at:%Y-%m-%d %H:%M} UTC"
+
+    @property
+    def in_words(self) -> str:
+        """What will be, by the ids that were given: add-ons and how many, a period, a plan."""
+        if self.successor is not None:
+            return f"{self.successor.plan} ({self.successor})"
+        return _WORDS[ChangeType(self.change_type)](self.content)

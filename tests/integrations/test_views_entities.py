@@ -1,3 +1,4 @@
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +20,7 @@ from integrations.models import (
 )
 from integrations.views import entities
 from integrations.views.listing import FILTERS
+from subscriptions.models import ScheduledChange
 from tests.browser.scene import people
 from tests.factories.catalog import AddonFactory, CouponFactory, PlanFactory
 from tests.factories.customers import CustomerFactory
@@ -312,3 +314,41 @@ def test_edit_leads_to_the_admin_for_those_who_may(browser: Client) -> None:
     assert f"/admin/catalog/plan/{plan.pk}/change/" in page(browser, "/plans/pro/")
     User.objects.update(is_staff=False)
     assert "/admin/catalog/plan/" not in page(browser, "/plans/pro/")
+
+
+def test_a_scheduled_change_is_shown_with_what_will_be_and_when(browser: Client) -> None:
+    subscription = SubscriptionFactory.create(ref_id="first")
+    assert ">Active<" in page(browser, "/subscriptions/first/")
+    at = datetime(2026, 4, 1, tzinfo=UTC)
+    made = ScheduledChange.objects.create
+    made(subscription=subscription, change_type="ADDON", effective_at=at, content={"addons": {"support": 2}})
+    made(subscription=subscription, change_type="COUPON", effective_at=at, content={"coupon": ""}, status="CANCELED")
+    made(
+        subscription=subscription,
+        change_type="UNIT_AMOUNT",
+        effective_at=at,
+        content={"quantities": {"seats": 9}},
+        status="FAILED",
+        problem="Pro is sold for 1 to 5.",
+    )
+    shown = page(browser, "/subscriptions/first/")
+    assert "Update scheduled" in shown
+    rows = re.findall(r'<th scope="row"[^>]*>(.*?)</th>\s*<td>(.*?)</td>\s*<td>(.*?)</td>', shown, re.DOTALL)
+    assert [(what, re.sub(r"<[^>]+>", " ", how), "2026-04-01 00:00 UTC" in when) for what, how, when in rows] == [
+        ("Add-ons", "2 \N{MULTIPLICATION SIGN} support", True),
+        ("Quantities", "9 \N{MULTIPLICATION SIGN} seats Could not be made: Pro is sold for 1 to 5. ", True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "state"),
+    [
+        ({"status": "NOT_STARTED"}, "Scheduled"),
+        ({"status": "PAYMENT_PENDING"}, "Pending payment"),
+        ({"cancellation_date": datetime(2026, 4, 1, tzinfo=UTC)}, "Cancellation pending"),
+        ({"status": "CANCELED", "cancel_reason": "CustomerArchived"}, "Canceled: the customer was archived"),
+    ],
+)
+def test_the_state_is_called_as_in_stigg(browser: Client, fields: dict[str, Any], state: str) -> None:
+    SubscriptionFactory.create(ref_id="first", **fields)
+    assert f"<dd>{state}</dd>" in page(browser, "/subscriptions/first/")

@@ -11,7 +11,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from catalog.models import BillingModel, BillingPeriod, Feature
 from catalog.tiers import Tier
-from subscriptions.models import CustomerCoupon, PriceOverride, Subscription
+from subscriptions.models import CustomerCoupon, PriceOverride, ScheduledChange, Subscription
 from tests.admin_pages import act, complaints, post, said, text, url
 from tests.factories.catalog import CouponFactory, FeatureFactory, addon_with_prices, plan_with_prices, price
 from tests.factories.customers import CustomerFactory
@@ -245,3 +245,24 @@ def test_what_a_subscription_points_at_is_not_deleted(admin_client: Client) -> N
     row = SubscriptionFactory.create()
     page = admin_client.get(url("catalog_plan", "delete", row.plan.pk))
     assert "would require deleting the following protected related objects" in text(page)
+
+
+def test_what_is_scheduled_is_shown_and_called_off(admin_client: Client) -> None:
+    row = SubscriptionFactory.create(ref_id="sub-1")
+    ScheduledChange.objects.create(
+        subscription=row, change_type="ADDON", effective_at=row.start_date, content={"addons": {"support": 2}}
+    )
+    shown = admin_client.get(url("subscriptions_subscription", "change", row.pk)).content.decode()
+    assert "2 \N{MULTIPLICATION SIGN} support" in shown
+    response = act(admin_client, "subscriptions_subscription", "call_off_changes", row)
+    assert said(response) == ["sub-1: stays as it is."]
+    assert ScheduledChange.objects.get().status == "CANCELED"
+
+
+def test_a_change_by_hand_takes_effect_now(admin_client: Client) -> None:
+    row = SubscriptionFactory.create(ref_id="sub-1")
+    now = datetime(2026, 3, 10, 12, tzinfo=UTC)
+    with time_machine.travel(now, tick=False):
+        change(admin_client, row, resource_id="site-1")
+    row.refresh_from_db()
+    assert (row.resource_id, row.effective_from) == ("site-1", now)
