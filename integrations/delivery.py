@@ -37,7 +37,7 @@ from integrations.zuora import budget
 from integrations.zuora.client import Client, Exchange
 from integrations.zuora.errors import ZuoraError
 from integrations.zuora.mapping.refusal import Refused
-from integrations.zuora.push import PUSH, Far, Mismatch, Waits, cancel_in_zuora
+from integrations.zuora.push import Far, Mismatch, Waits, carry_out
 from integrations.zuora.tenant import tenant_of
 
 log = structlog.get_logger(__name__)
@@ -135,10 +135,7 @@ def _attempt(attempt: _Attempt, far: Far) -> Woken:
         attempt.delivery.decided = changes(record.trace, verdict.trace)
         record.mark_trace(verdict.trace)
     try:
-        if verdict is None or verdict.syncs:
-            PUSH[EntityKind(job.kind)](far, entity, record)
-        elif record.is_linked and record.cancel_wanted_at:
-            cancel_in_zuora(far, entity, record)
+        carry_out(far, entity, record, syncs=verdict is None or verdict.syncs)
     except Exception as error:  # noqa: BLE001 - whatever happened, the job gets an end and a reason
         return _end_early(attempt, far, record, error)
     if verdict is not None and not verdict.syncs:

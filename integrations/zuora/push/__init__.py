@@ -9,7 +9,7 @@ from integrations.zuora.push.customer import push_customer
 from integrations.zuora.push.far import Difference, Far, Mismatch, Waits
 from integrations.zuora.push.subscription import cancel_in_zuora, push_subscription
 
-__all__ = ["PUSH", "Difference", "Far", "Mismatch", "Waits", "cancel_in_zuora"]
+__all__ = ["PUSH", "Difference", "Far", "Mismatch", "Waits", "carry_out"]
 
 PUSH: dict[EntityKind, Callable[[Far, Any, SyncRecord], None]] = {
     EntityKind.PLAN: push_package,
@@ -18,3 +18,17 @@ PUSH: dict[EntityKind, Callable[[Far, Any, SyncRecord], None]] = {
     EntityKind.CUSTOMER: push_customer,
     EntityKind.SUBSCRIPTION: push_subscription,
 }
+
+
+def carry_out(far: Far, entity: Any, record: SyncRecord, *, syncs: bool) -> None:
+    """Do for one entity what is to be done in Zuora: push it, or, where the rules do not sync it, what a person chose.
+
+    Raises:
+        Waits: a parent must go first.
+        Mismatch: Zuora holds something else than it should.
+        ZuoraError: a call failed.
+    """
+    if syncs:
+        PUSH[EntityKind(record.kind)](far, entity, record)
+    elif record.is_linked and record.cancel_wanted_at:
+        cancel_in_zuora(far, entity, record)
