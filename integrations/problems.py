@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.db.models import Count, Exists, OuterRef, QuerySet
 
-from integrations.models import Connection, JobState, SyncJob, UsageRecord
+from integrations.models import Connection, JobState, Standing, SyncJob, SyncRecord, UsageRecord
 
 _PARTICULAR = re.compile(r"""'[^']*'|"[^"]*"|“[^”]*”|\w*\d\w*""")
 
@@ -25,6 +25,13 @@ def problems(connection: Connection) -> QuerySet[SyncJob]:
         connection=OuterRef("connection"), kind=OuterRef("kind"), entity_id=OuterRef("entity_id"), pk__gt=OuterRef("pk")
     )
     return SyncJob.objects.filter(~Exists(later), connection=connection, state=JobState.FAILED)
+
+
+def to_decide(connection: Connection) -> QuerySet[SyncRecord]:
+    """Return what is linked and no longer synced, and about which nobody has decided yet."""
+    return SyncRecord.objects.filter(
+        connection=connection, standing=Standing.STOPPED, kept_at=None, cancel_wanted_at=None
+    )
 
 
 def cause_of(reason: str) -> str:

@@ -1,13 +1,15 @@
 """The first page: is it working, what waits, what failed and why."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import Count, Min, Q
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 
 from integrations.models import Connection, Delivery, JobState, SyncJob, SyncRecord
-from integrations.problems import causes_of, problems
+from integrations.problems import causes_of, problems, to_decide
 from integrations.sections import SECTIONS, Section
 from integrations.views.access import viewers
 from integrations.views.answers import page_or_part
@@ -15,6 +17,7 @@ from integrations.views.remembering import remembered
 
 _CAUSES_SHOWN = 8
 _DELIVERIES_SHOWN = 10
+_PACE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -36,15 +39,23 @@ def active_connection() -> Connection | None:
 
 def counts_of(connection: Connection) -> list[Counts]:
     """Return the counts of every section, in one query."""
+    return _by_section(_counted(connection))
+
+
+def _counted(connection: Connection) -> dict[str, dict[str, int]]:
     kinds = [section.kind for section in SECTIONS.values()]
     rows = SyncRecord.objects.filter(connection=connection, kind__in=kinds).order_by().values_list("kind", "standing")
     found: dict[str, dict[str, int]] = {}
     for kind, standing, count in rows.annotate(count=Count("*")):
         found.setdefault(kind, {})[standing.replace("-", "_")] = count
-    return [Counts(section, **found.get(section.kind.value, {})) for section in SECTIONS.values()]
+    return found
 
 
-def _backlog(connection: Connection) -> dict[str, int | datetime | None]:
+def _by_section(counted: dict[str, dict[str, int]]) -> list[Counts]:
+    return [Counts(section, **counted.get(section.kind.value, {})) for section in SECTIONS.values()]
+
+
+def _backlog(connection: Connection) -> dict[str, Any]:
     return (
         SyncJob.objects.filter(connection=connection)
         .open()
@@ -57,18 +68,28 @@ def _backlog(connection: Connection) -> dict[str, int | datetime | None]:
     )
 
 
+def end_of_backlog(connection: Connection, *, waiting: int, now: datetime) -> datetime | None:
+    """Return when what waits will be done at the pace of the last minutes; None where nothing was done in them."""
+    done = SyncJob.objects.filter(connection=connection, state=JobState.DONE, finished_at__gte=now - _PACE).count()
+    return now + _PACE * (waiting / done) if done else None
+
+
 @viewers
 def overview(request: HttpRequest) -> HttpResponse:
     connection = active_connection()
     context: dict[str, object] = {"connection": connection, "page": "overview"}
     if connection:
-        causes = causes_of(problems(connection))
-        counts = remembered(f"counts-{connection.pk}", lambda: counts_of(connection))
+        causes = remembered(f"causes-{connection.pk}", lambda: causes_of(problems(connection))).value
+        counts = remembered(f"counts-{connection.pk}", lambda: _counted(connection))
+        backlog = remembered(f"backlog-{connection.pk}", lambda: _backlog(connection)).value
+        waiting = backlog["waiting"]
         context |= {
-            "backlog": _backlog(connection),
+            "backlog": backlog,
+            "ends_at": end_of_backlog(connection, waiting=waiting, now=timezone.now()),
+            "to_decide": to_decide(connection).count(),
             "causes": causes[:_CAUSES_SHOWN],
             "failed": sum(cause.count for cause in causes),
-            "counts": counts.value,
+            "counts": _by_section(counts.value),
             "counted_at": counts.counted_at,
             "deliveries": Delivery.objects.filter(job__connection=connection).select_related("job")[:_DELIVERIES_SHOWN],
         }

@@ -1,8 +1,10 @@
 """What needs a person, and everything that was done."""
 
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import timedelta
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeVar
 
 from django.contrib import messages
 from django.db.models import QuerySet
@@ -12,8 +14,8 @@ from django.utils import timezone
 
 from integrations import operating
 from integrations.forms import DismissForm
-from integrations.models import Connection, EntityKind, JobState, SyncJob
-from integrations.problems import causes_of, of_cause, problems
+from integrations.models import Connection, EntityKind, JobState, SyncJob, SyncRecord
+from integrations.problems import causes_of, of_cause, problems, to_decide
 from integrations.views.access import actor, operators, viewers
 from integrations.views.answers import page_or_part
 from integrations.views.overview import active_connection
@@ -23,6 +25,8 @@ PAGE_SIZE = 50
 #: A job that waits longer than this is shown beside the failed ones.
 LONG = timedelta(minutes=15)
 _AT_ONCE = 1000
+_DIGITS = 19  # of a bigint
+Row = TypeVar("Row")
 
 
 @viewers
@@ -39,10 +43,19 @@ def problem_list(request: HttpRequest) -> HttpResponse:
         if cause:
             failed = of_cause(failed, cause)
         context["slice"] = page_of(failed, key="-pk", **_edges(request), size=PAGE_SIZE)
+        context["to_decide"] = _to_decide(connection)
+        context["decisions_shown"] = PAGE_SIZE
         context["long_waiting"] = _long_waiting(connection)[:PAGE_SIZE]
     return page_or_part(
         request, page="integrations/problems.html", part="integrations/problems_live.html", context=context
     )
+
+
+def _to_decide(connection: Connection) -> list[SyncRecord]:
+    records = list(to_decide(connection).order_by("status_since", "pk")[: PAGE_SIZE + 1])
+    for record in records:
+        record.connection = connection
+    return records
 
 
 def _long_waiting(connection: Connection) -> QuerySet[SyncJob]:
@@ -68,7 +81,7 @@ def problems_retry(request: HttpRequest) -> HttpResponse:
         chosen = list(of_cause(failed, cause)[:_AT_ONCE])
         asked = len(chosen)
     else:
-        ids = [key for key in request.POST.getlist("job") if key.isdecimal()]
+        ids = _chosen(request, "job")
         chosen, asked = list(failed.filter(pk__in=ids)), len(ids)
     if not asked:
         messages.info(request, "Nothing was chosen: tick the failures to try again.")
@@ -96,27 +109,59 @@ def _retry(request: HttpRequest, jobs: list[SyncJob]) -> int:
 
 
 @operators
-def problem_dismiss(request: HttpRequest, job_id: int) -> HttpResponse:
-    """Take a failure off the list, with a reason that the audit log keeps."""
-    connection = active_connection()
-    job = problems(connection).filter(pk=job_id).first() if connection else None
+def problems_dismiss(request: HttpRequest) -> HttpResponse:
+    """Take the chosen failures off the list, with a reason that the audit log keeps."""
     form = DismissForm(request.POST)
-    if job is None:
-        messages.info(request, "It had been tried again, or settled, by somebody else meanwhile.")
+    ids = _chosen(request, "job")
+    if not ids:
+        messages.info(request, "Nothing was chosen: tick the failures to take off the list.")
     elif not form.is_valid():
         messages.error(request, "Say why nothing needs to be done: the audit log keeps it.")
     else:
-        _dismiss(request, job, form.cleaned_data["reason"])
+        connection = active_connection()
+        jobs = problems(connection).filter(pk__in=ids) if connection else ()
+        reason = form.cleaned_data["reason"]
+        done = _each(
+            jobs, lambda job: operating.dismiss(job=job, reason=reason, actor=actor(request), now=timezone.now())
+        )
+        _tell(request, done, asked=len(ids), success="off the list")
     return redirect("problems")
 
 
-def _dismiss(request: HttpRequest, job: SyncJob, reason: str) -> None:
-    try:
-        operating.dismiss(job=job, reason=reason, actor=actor(request), now=timezone.now())
-    except operating.Impossible as answer:
-        messages.info(request, str(answer))
-    else:
-        messages.success(request, f"{job.key} is off the list.")
+@operators
+def problems_keep(request: HttpRequest) -> HttpResponse:
+    """Decide about the chosen of what is linked and no longer synced: it stays in Zuora."""
+    ids = _chosen(request, "record")
+    if not ids:
+        messages.info(request, "Nothing was chosen: tick what is to stay in Zuora.")
+        return redirect("problems")
+    connection = active_connection()
+    records = to_decide(connection).filter(pk__in=ids) if connection else ()
+    done = _each(records, lambda one: operating.keep(record=one, actor=actor(request), now=timezone.now()))
+    _tell(request, done, asked=len(ids), success="to stay in Zuora")
+    return redirect("problems")
+
+
+def _chosen(request: HttpRequest, name: str) -> list[int]:
+    """Return the numbers that were ticked, as many as a page has at most."""
+    return [int(key) for key in request.POST.getlist(name) if key.isdecimal() and len(key) < _DIGITS][:PAGE_SIZE]
+
+
+def _each(rows: Iterable[Row], do: Callable[[Row], None]) -> int:
+    """Do it for each row; return for how many it could be done: somebody else may have been faster."""
+    done = 0
+    for row in rows:
+        with suppress(operating.Impossible):
+            do(row)
+            done += 1
+    return done
+
+
+def _tell(request: HttpRequest, done: int, *, asked: int, success: str) -> None:
+    if done:
+        messages.success(request, f"{done} {'is' if done == 1 else 'are'} {success}.")
+    if gone := asked - done:
+        messages.info(request, f"{gone} had been tried again, or settled, by somebody else meanwhile.")
 
 
 @viewers

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 class Form:
     """A form as somebody sends it: the least role that may, the line it leaves and a part of what is said.
 
-    `arguments` are the address's; `prepare` makes what the form is about.
+    `arguments` are the address's; `prepare` makes what the form is about, and `ticked` is what is chosen of it.
     """
 
     role: str
@@ -17,3 +17,4 @@ class Form:
     sent: Mapping[str, str] = field(default_factory=dict)
     arguments: Callable[[], list[object]] = list
     prepare: Callable[[], object] = lambda: None
+    ticked: Callable[[], Mapping[str, object]] = dict

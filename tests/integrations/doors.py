@@ -144,13 +144,20 @@ FORMS = {
         prepare=stopped,
     ),
     "problems_retry": Form("Operator", "sync", "1 on its way again.", {"cause": "made up"}, prepare=failed),
-    "problem_dismiss": Form(
+    "problems_dismiss": Form(
         "Operator",
         "dismiss",
-        "plan:pro is off the list.",
+        "1 is off the list.",
         {"reason": "made up, too"},
-        arguments=lambda: [SyncJob.objects.get(state="FAILED").pk],
         prepare=failed,
+        ticked=lambda: {"job": SyncJob.objects.get(state="FAILED").pk},
+    ),
+    "problems_keep": Form(
+        "Operator",
+        "keep in Zuora",
+        "1 is to stay in Zuora.",
+        prepare=stopped,
+        ticked=lambda: {"record": SyncRecord.objects.get(key="plan:pro").pk},
     ),
     "sync_everything": Form("Operator", "sync everything", "Everything is being looked at."),
     "operation_pause": Form("Operator", "pause", "It stands.", arguments=operation),

@@ -128,17 +128,18 @@ def test_a_form_is_for_its_role_leaves_a_line_and_says_what_happened(tenant: dic
         browser = Client()
         browser.post("/login/", {"username": form.role.lower(), "password": PASSWORD})
 
-    anonymous = tenant["Anonymous"].post(address, form.sent)
+    sent = {**form.sent, **form.ticked()}
+    anonymous = tenant["Anonymous"].post(address, sent)
     assert anonymous["Location"].startswith("/login/")
-    refused = [tenant[role].post(address, form.sent).status_code for role in ROLES[1 : ROLES.index(form.role)]]
+    refused = [tenant[role].post(address, sent).status_code for role in ROLES[1 : ROLES.index(form.role)]]
     assert refused == [403] * (ROLES.index(form.role) - 1)
     strict = Client(enforce_csrf_checks=True)
     strict.cookies = browser.cookies
-    foreign = strict.post(address, form.sent)
+    foreign = strict.post(address, sent)
     assert (foreign.status_code, "This form is too old" in foreign.content.decode()) == (403, True)
     assert AuditEntry.objects.filter(action=form.action, at__gt=NOW).count() == 0
 
-    page = browser.post(address, form.sent, follow=True)
+    page = browser.post(address, sent, follow=True)
     assert page.status_code == 200
     assert form.said in page.content.decode()
     entry = AuditEntry.objects.filter(action=form.action, at__gt=NOW).get()

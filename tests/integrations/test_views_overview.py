@@ -2,6 +2,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.test import Client
 from pytest_django.fixtures import DjangoAssertNumQueries
 
@@ -17,7 +18,7 @@ from integrations.models import (
 )
 from integrations.problems import Cause, cause_of, causes_of, problems
 from integrations.sections import SECTIONS
-from integrations.views.overview import Counts
+from integrations.views.overview import Counts, end_of_backlog
 from tests.browser.scene import people
 from tests.factories.customers import CustomerFactory
 
@@ -85,6 +86,54 @@ def test_the_backlog_counts_what_waits_its_age_and_what_waits_for_a_parent(
     }
 
 
+def test_the_backlogs_end_is_told_by_the_pace_of_the_last_minutes(connection: Connection) -> None:
+    for number in range(30):
+        job(connection, number, JobState.DONE, finished_at=NOW - timedelta(seconds=10 * number))
+    job(connection, 99, JobState.DONE, finished_at=NOW - timedelta(minutes=6))
+    assert end_of_backlog(connection, waiting=60, now=NOW) == NOW + timedelta(minutes=10)
+    assert end_of_backlog(connection, waiting=60, now=NOW + timedelta(hours=1)) is None
+
+
+def test_a_backlog_that_does_not_move_says_so(browser: Client, connection: Connection) -> None:
+    assert "in the last 5 minutes" not in browser.get("/").content.decode()
+    job(connection, 1, JobState.WAITING)
+    assert "nothing was done in the last 5 minutes" in browser.get("/").content.decode()
+
+
+def test_a_tenant_that_is_down_says_on_its_card_what_to_do(browser: Client, connection: Connection) -> None:
+    connection.mark_down(reason="The secret is refused. Check it.", until=NOW, now=NOW)
+    card = browser.get("/").content.decode().split('id="health"')[1].split("</section>")[0]
+    assert "The secret is refused. Check it." in card
+
+
+def test_operators_retry_all_failures_of_a_cause_from_the_overview(connection: Connection) -> None:
+    job(connection, 1, JobState.FAILED, reason="The unit 'a' is missing.")
+    operator, viewer = Client(), Client()
+    users = people()
+    operator.force_login(users["Operator"])
+    viewer.force_login(users["Viewer"])
+    button = 'name="cause" value="The unit … is missing."'
+    assert button in operator.get("/").content.decode()
+    assert button not in viewer.get("/").content.decode()
+
+
+def test_counts_that_take_long_are_used_for_a_while_and_say_of_when_they_are(
+    browser: Client, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache.clear()
+    monkeypatch.setattr("integrations.views.remembering.WORTH", 0)
+    monkeypatch.setattr("integrations.views.remembering._KEPT", 10**6)
+    assert browser.get("/").context["counted_at"] is None
+    CustomerFactory.create()
+    later = browser.get("/").context
+    assert later["counted_at"] is not None
+    assert later["counts"] == [Counts(section) for section in SECTIONS.values()]
+    cache.clear()
+    assert sum(one.pending for one in browser.get("/").context["counts"]) == 1
+    assert connection.pk
+    cache.clear()
+
+
 def test_counts_per_kind_and_status_leave_out_what_rides_along(browser: Client, connection: Connection) -> None:
     shared = {"connection": connection, "root_kind": EntityKind.PLAN}
     rows = [
@@ -145,7 +194,7 @@ def test_the_overview_refreshes_itself_and_answers_htmx_with_the_part(browser: C
 
 
 @pytest.mark.parametrize("rows", [1, 3])
-def test_the_overview_takes_seventeen_queries_however_many_rows(
+def test_the_overview_takes_a_fixed_number_of_queries_however_many_rows(
     browser: Client, connection: Connection, django_assert_num_queries: DjangoAssertNumQueries, rows: int
 ) -> None:
     CustomerFactory.create_batch(rows)
@@ -153,5 +202,5 @@ def test_the_overview_takes_seventeen_queries_however_many_rows(
         failed = job(connection, number, JobState.FAILED, reason=f"reason {number}")
         Delivery.objects.create(job=failed, track_id=f"t-{number}", worker="w", started_at=NOW)
     browser.get("/")
-    with django_assert_num_queries(17):
+    with django_assert_num_queries(19):
         browser.get("/")

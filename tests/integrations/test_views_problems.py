@@ -6,7 +6,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django.fixtures import DjangoAssertNumQueries
 
-from integrations.models import AuditEntry, Connection, EntityKind, JobState, Priority, SyncJob
+from integrations.models import AuditEntry, Connection, EntityKind, JobState, Priority, SyncJob, SyncRecord
 from integrations.views import problems as views
 from tests.browser.scene import people
 from tests.factories.catalog import PlanFactory
@@ -91,7 +91,7 @@ def test_retrying_nothing_says_what_to_do(browser: Client) -> None:
 
 def test_dismissing_takes_it_off_the_list_and_keeps_the_reason(browser: Client) -> None:
     failed = fail(PlanFactory.create(ref_id="a"))
-    browser.post(f"/problems/{failed.pk}/dismiss/", {"reason": "Sold by hand."})
+    browser.post("/problems/dismiss/", {"job": [failed.pk], "reason": "Sold by hand."})
     assert browser.get("/problems/").context["slice"].rows == []
     entry = AuditEntry.objects.get(action="dismiss")
     assert (entry.actor_name, entry.subject, entry.detail) == ("operator", "plan:a", {"reason": "Sold by hand."})
@@ -99,7 +99,7 @@ def test_dismissing_takes_it_off_the_list_and_keeps_the_reason(browser: Client) 
 
 def test_dismissing_needs_a_reason(browser: Client) -> None:
     failed = fail(PlanFactory.create(ref_id="a"))
-    response = browser.post(f"/problems/{failed.pk}/dismiss/", {"reason": ""}, follow=True)
+    response = browser.post("/problems/dismiss/", {"job": [failed.pk], "reason": ""}, follow=True)
     assert said(response) == ["Say why nothing needs to be done: the audit log keeps it."]
     failed.refresh_from_db()
     assert failed.state == JobState.FAILED
@@ -108,8 +108,49 @@ def test_dismissing_needs_a_reason(browser: Client) -> None:
 def test_dismissing_what_is_settled_says_so(browser: Client) -> None:
     failed = fail(PlanFactory.create(ref_id="a"))
     SyncJob.objects.filter(pk=failed.pk).update(state=JobState.DONE)
-    response = browser.post(f"/problems/{failed.pk}/dismiss/", {"reason": "x"}, follow=True)
-    assert said(response) == ["It had been tried again, or settled, by somebody else meanwhile."]
+    response = browser.post("/problems/dismiss/", {"job": [failed.pk], "reason": "x"}, follow=True)
+    assert said(response) == ["1 had been tried again, or settled, by somebody else meanwhile."]
+
+
+def test_of_two_that_are_dismissed_the_one_that_a_worker_settled_meanwhile_is_told(browser: Client) -> None:
+    still, gone = fail(PlanFactory.create(ref_id="a")), fail(PlanFactory.create(ref_id="b"))
+    shown = browser.get("/problems/").content.decode()
+    assert shown.count('name="job"') == 2
+    SyncJob.objects.filter(pk=gone.pk).update(state=JobState.DONE, reason="sent")  # between the page and the click
+    response = browser.post("/problems/dismiss/", {"job": [still.pk, gone.pk], "reason": "x"}, follow=True)
+    assert said(response) == [
+        "1 is off the list.",
+        "1 had been tried again, or settled, by somebody else meanwhile.",
+    ]
+    gone.refresh_from_db()
+    assert gone.reason == "sent"
+
+
+def test_dismissing_nothing_says_what_to_do(browser: Client) -> None:
+    response = browser.post("/problems/dismiss/", {"reason": "x"}, follow=True)
+    assert said(response) == ["Nothing was chosen: tick the failures to take off the list."]
+
+
+def stop(ref_id: str) -> SyncRecord:
+    """Let a customer be in Zuora, and no longer synced."""
+    CustomerFactory.create(ref_id=ref_id)
+    SyncRecord.objects.filter(key=f"customer:{ref_id}").update(status="NO_SYNC_REQUIRED", zuora_id="a" * 32)
+    return SyncRecord.objects.get(key=f"customer:{ref_id}")
+
+
+def test_what_is_linked_and_stopped_waits_for_a_decision_until_somebody_keeps_it(browser: Client) -> None:
+    one, other, settled = stop("a"), stop("b"), stop("c")
+    assert [record.pk for record in browser.get("/problems/").context["to_decide"]] == [one.pk, other.pk, settled.pk]
+    assert browser.get("/").context["to_decide"] == 3
+    SyncRecord.objects.filter(pk=settled.pk).update(status="SUCCESS")  # a worker was faster
+    response = browser.post("/problems/keep/", {"record": [one.pk, settled.pk]}, follow=True)
+    assert said(response) == [
+        "1 is to stay in Zuora.",
+        "1 had been tried again, or settled, by somebody else meanwhile.",
+    ]
+    assert [record.pk for record in browser.get("/problems/").context["to_decide"]] == [other.pk]
+    assert AuditEntry.objects.filter(action="keep in Zuora").count() == 1
+    assert said(browser.post("/problems/keep/", follow=True)) == ["Nothing was chosen: tick what is to stay in Zuora."]
 
 
 def test_what_waits_for_long_stands_beside_the_failures(browser: Client) -> None:
@@ -149,7 +190,7 @@ def test_a_mistyped_page_is_the_first_page(browser: Client, address: str) -> Non
     assert len(browser.get(address).context["slice"].rows) == 1
 
 
-@pytest.mark.parametrize(("address", "queries"), [("/problems/", 12), ("/activity/", 7)])
+@pytest.mark.parametrize(("address", "queries"), [("/problems/", 13), ("/activity/", 7)])
 @pytest.mark.parametrize("rows", [1, 3])
 def test_lists_of_jobs_take_a_fixed_number_of_queries(
     browser: Client, django_assert_num_queries: DjangoAssertNumQueries, address: str, queries: int, rows: int
