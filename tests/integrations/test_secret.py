@@ -7,7 +7,7 @@ from django.core.management import call_command
 from django.db import connection as database
 from pytest_django import Settings
 
-from integrations.models import Connection
+from integrations.models import Connection, StiggAccount
 
 pytestmark = pytest.mark.django_db
 OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
@@ -30,11 +30,14 @@ def test_after_a_rotation_the_old_key_can_go(
     settings.ENCRYPTION_KEYS = [OLD]
     connection.client_secret = "kept"
     connection.save()
+    account = {"base_url": "https://api.stigg.io", "hook_path": "made-up", "connected_at": connection.connected_at}
+    StiggAccount.objects.create(api_key="kept, too", hook_secret="and this", **account)
     settings.ENCRYPTION_KEYS = [NEW, OLD]
     call_command("rotate_encryption_key")
-    assert capsys.readouterr().out == "1 secret encrypted with the first key.\n"
+    assert capsys.readouterr().out == "3 secrets encrypted with the first key.\n"
     settings.ENCRYPTION_KEYS = [NEW]
     assert Connection.objects.get().client_secret == "kept"
+    assert StiggAccount.objects.values_list("api_key", "hook_secret").get() == ("kept, too", "and this")
 
 
 def test_a_lost_key_is_a_sentence(connection: Connection, settings: Settings) -> None:
