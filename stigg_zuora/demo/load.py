@@ -1,215 +1,191 @@
-"""Writes the demo's data through the models, as an import from a Stigg account would."""
+"""Loads the demo's data as an application would: with Stigg's own client, through the API of the running web server."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
-from decimal import Decimal
-from typing import TypeVar
+from typing import Any
 
-from django.contrib.auth.models import User
-from django.db import models, transaction
+import stigg
 
-from catalog.models import (
-    Addon,
-    Coupon,
-    CouponAmount,
-    CouponType,
-    Feature,
-    PackageStatus,
-    Plan,
-    Price,
-    PriceAmount,
-    PriceTier,
-    Product,
-)
-from customers.models import Customer
 from stigg_zuora.demo import people, pricelists, shapes
-from subscriptions.models import (
-    CustomerCoupon,
-    PriceOverride,
-    Subscription,
-    SubscriptionAddon,
-    SubscriptionQuantity,
-    SubscriptionStatus,
-)
 
-Row = TypeVar("Row", bound=models.Model)
+_NEW_CUSTOMERS: Any = "NEW_CUSTOMERS"
 
 
-def is_loaded() -> bool:
-    """Whether there is a catalog already: what people changed since stays as it is."""
-    return Product.objects.exists()
+def load(client: stigg.Stigg, *, payment_methods: Mapping[str, str], now: datetime) -> None:
+    """Send everything; `payment_methods` are Zuora's ids by customer. Dates are counted from `now`.
 
-
-@transaction.atomic
-def load(*, payment_methods: Mapping[str, str], now: datetime) -> None:
-    """Write everything; `payment_methods` are Zuora's ids by customer. Dates are counted from `now`."""
+    What is there already stays as it is, so that a load that was interrupted goes on where it stopped.
+    """
     for feature in pricelists.FEATURES:
-        _feature(feature)
+        _feature(client, feature)
     for price_list in pricelists.PRICE_LISTS:
-        _price_list(price_list)
+        _price_list(client, price_list)
     for coupon in people.COUPONS:
-        _coupon(coupon)
+        _coupon(client, coupon)
     for customer in people.CUSTOMERS:
-        _customer(customer, payment_methods.get(customer.ref, ""))
+        _customer(client, customer, payment_methods.get(customer.ref, ""))
     for subscription in people.SUBSCRIPTIONS:
-        _subscription(subscription, now)
+        _subscription(client, subscription, now)
 
 
-def administrator(*, name: str, password: str) -> None:
-    """Make the user who may do everything, unless there is one of that name."""
-    if not User.objects.filter(username=name).exists():
-        User.objects.create_superuser(name, password=password)
-
-
-def _saved(row: Row) -> Row:
-    row.full_clean()
-    row.save()
-    return row
-
-
-def _feature(feature: shapes.Feature) -> None:
-    _saved(
-        Feature(
-            ref_id=feature.ref,
+def _feature(client: stigg.Stigg, feature: shapes.Feature) -> None:
+    meter: Any = "None" if feature.meter == "NONE" else feature.meter
+    with suppress(stigg.ConflictError):
+        client.v1.features.create_feature(
+            id=feature.ref,
             display_name=feature.name,
-            units_singular=feature.unit,
-            units_plural=feature.units,
-            meter_type=feature.meter,
+            feature_type="NUMBER",
+            feature_units=feature.unit,
+            feature_units_plural=feature.units,
+            meter_type=meter,
         )
-    )
 
 
-def _price_list(price_list: shapes.PriceList) -> None:
-    product = _saved(
-        Product(
-            ref_id=price_list.ref,
+def _price_list(client: stigg.Stigg, price_list: shapes.PriceList) -> None:
+    with suppress(stigg.ConflictError):
+        client.v1.products.create_product(
+            id=price_list.ref,
             display_name=price_list.name,
             description=f"As published: {price_list.source}.",
             multiple_subscriptions=True,
         )
-    )
-    addons = {package.ref: _package(Addon, package, product) for package in price_list.addons}
-    for package in price_list.plans:
-        plan = _package(Plan, package, product)
-        plan.compatible_addons.set([addons[ref] for ref in package.addons])
+    for addon in price_list.addons:
+        _package(client.v1.addons, addon, price_list.ref)
+    for plan in price_list.plans:
+        _package(client.v1.plans, plan, price_list.ref, compatible_addon_ids=list(plan.addons))
 
 
-def _package(model: type[Row], package: shapes.Package, product: Product) -> Row:
-    row = _saved(
-        model(
-            ref_id=package.ref,
-            product=product,
+def _package(packages: Any, package: shapes.Package, product: str, **more: Any) -> None:
+    """Make a draft, give it its charges, and put it on sale; `packages` are the client's plans or add-ons."""
+    with suppress(stigg.ConflictError):
+        packages.create(
+            id=package.ref,
+            product_id=product,
             display_name=package.name,
             description=package.description,
             pricing_type=package.pricing,
-            status=PackageStatus.PUBLISHED,
         )
-    )
-    for charge in package.charges:
-        _charge(charge, **{model._meta.model_name or "": row})  # noqa: SLF001 - Django's public name for it
-    # Prices are what a package is about: it is looked at as a whole once they are there.
-    row.save()
-    return row
+    if packages.retrieve(package.ref).data.status == "DRAFT":
+        models = [_charge(charge) for charge in package.charges]
+        charges = {"charges": {"pricing_type": package.pricing, "pricing_models": models}} if models else {}
+        if charges or more:
+            packages.update(package.ref, **charges, **more)
+        packages.publish(package.ref, migration_type=_NEW_CUSTOMERS)
 
 
-def _charge(charge: shapes.Charge, **package: models.Model) -> None:
-    price = _saved(
-        Price(
-            **package,
-            billing_model=charge.model,
-            billing_cadence=charge.cadence,
-            billing_period=charge.period,
-            feature=Feature.objects.get(ref_id=charge.feature) if charge.feature else None,
-            tiers_mode=charge.tiers_mode,
-            block_size=charge.block_size,
-            min_unit_quantity=charge.fewest,
-            max_unit_quantity=charge.most,
-        )
-    )
-    for currency, amount in charge.amounts.items():
-        _saved(PriceAmount(price=price, currency=currency, amount=Decimal(amount)))
-    for currency, steps in charge.tiers.items():
-        tiered = _saved(PriceAmount(price=price, currency=currency))
-        for step in steps:
-            _saved(
-                PriceTier(
-                    price_amount=tiered,
-                    up_to=step.up_to,
-                    unit_price=Decimal(step.unit) if step.unit else None,
-                    flat_price=Decimal(step.flat) if step.flat else None,
-                )
-            )
+def _charge(charge: shapes.Charge) -> dict[str, Any]:
+    periods = [
+        {"billing_period": charge.period, "price": _money(amount, currency), **_block(charge)}
+        for currency, amount in charge.amounts.items()
+    ]
+    periods += [
+        {"billing_period": charge.period, "tiers": [_tier(step, currency) for step in steps], **_block(charge)}
+        for currency, steps in charge.tiers.items()
+    ]
+    given = {
+        "feature_id": charge.feature or None,
+        "tiers_mode": charge.tiers_mode or None,
+        "min_unit_quantity": charge.fewest,
+        "max_unit_quantity": charge.most,
+    }
+    return {
+        "billing_model": charge.model,
+        "billing_cadence": charge.cadence,
+        "price_periods": periods,
+        **{name: value for name, value in given.items() if value is not None},
+    }
 
 
-def _coupon(coupon: shapes.Coupon) -> None:
-    row = _saved(
-        Coupon(
-            ref_id=coupon.ref,
-            display_name=coupon.name,
-            coupon_type=CouponType.PERCENTAGE if coupon.percent else CouponType.FIXED,
-            percent_off=Decimal(coupon.percent) if coupon.percent else None,
+def _block(charge: shapes.Charge) -> dict[str, int]:
+    return {"block_size": charge.block_size} if charge.block_size else {}
+
+
+def _tier(step: shapes.Step, currency: str) -> dict[str, Any]:
+    tier: dict[str, Any] = {"up_to": step.up_to} if step.up_to is not None else {}
+    tier |= {"unit_price": _money(step.unit, currency)} if step.unit else {}
+    return tier | ({"flat_price": _money(step.flat, currency)} if step.flat else {})
+
+
+def _money(amount: str, currency: str) -> dict[str, Any]:
+    """Return an amount; the client takes a float, which writes these figures as they are."""
+    return {"amount": float(amount), "currency": currency.lower()}
+
+
+def _coupon(client: stigg.Stigg, coupon: shapes.Coupon) -> None:
+    amounts: Any = [_money(amount, currency) for currency, amount in coupon.amounts.items()]
+    with suppress(stigg.ConflictError):
+        client.v1.coupons.create(
+            id=coupon.ref,
+            name=coupon.name,
+            description=None,
+            metadata=None,
+            percent_off=float(coupon.percent) if coupon.percent else None,
+            amounts_off=amounts or None,
             duration_in_months=coupon.months,
         )
+
+
+def _customer(client: stigg.Stigg, customer: shapes.Customer, payment_method_id: str) -> None:
+    address = {
+        "line1": customer.line1,
+        "city": customer.city,
+        "state": customer.state,
+        "postal_code": customer.postal_code,
+        "country": customer.country,
+    }
+    zuora: Any = {"billing_address": {name: text for name, text in address.items() if text}}
+    if customer.currency:
+        zuora["currency"] = customer.currency.lower()
+    if payment_method_id:
+        zuora["payment_method_id"] = payment_method_id
+    client.v1.customers.provision(
+        id=customer.ref,
+        name=customer.name,
+        email=customer.email,
+        billing_id=customer.billing_id or None,
+        coupon_id=customer.coupon or None,
+        metadata=dict(customer.metadata),
+        passthrough={"zuora": zuora},
     )
-    for currency, amount in coupon.amounts.items():
-        _saved(CouponAmount(coupon=row, currency=currency, amount=Decimal(amount)))
-    row.save()
 
 
-def _customer(customer: shapes.Customer, payment_method_id: str) -> None:
-    row = _saved(
-        Customer(
-            ref_id=customer.ref,
-            name=customer.name,
-            email=customer.email,
-            billing_currency=customer.currency,
-            billing_line1=customer.line1,
-            billing_city=customer.city,
-            billing_state=customer.state,
-            billing_postal_code=customer.postal_code,
-            billing_country=customer.country,
-            payment_method_id=payment_method_id,
-            billing_id=customer.billing_id,
-            metadata=dict(customer.metadata),
-        )
-    )
-    if customer.coupon:
-        _saved(CustomerCoupon(customer=row, coupon=Coupon.objects.get(ref_id=customer.coupon)))
-
-
-def _subscription(subscription: shapes.Subscription, now: datetime) -> None:
+def _subscription(client: stigg.Stigg, subscription: shapes.Subscription, now: datetime) -> None:
     def day(count: int | None) -> datetime | None:
         return None if count is None else now + timedelta(days=count)
 
-    row = _saved(
-        Subscription(
-            ref_id=subscription.ref,
-            customer=Customer.objects.get(ref_id=subscription.customer),
-            paying_customer=Customer.objects.get(ref_id=subscription.paid_by) if subscription.paid_by else None,
-            plan=Plan.objects.get(ref_id=subscription.plan),
-            billing_period=subscription.period,
-            status=_status(subscription),
-            start_date=now + timedelta(days=subscription.starts),
-            trial_end_date=day(subscription.trial_ends),
-            cancellation_date=day(subscription.cancels),
-            cancellation_time=subscription.cancellation,
-            effective_end_date=day(subscription.cancels) if subscription.ended else None,
-            resource_id=subscription.resource,
-            coupon=Coupon.objects.get(ref_id=subscription.coupon) if subscription.coupon else None,
-            billing_id=subscription.billing_id,
-            metadata=dict(subscription.metadata),
-        )
-    )
-    for ref, count in subscription.addons.items():
-        _saved(SubscriptionAddon(subscription=row, addon=Addon.objects.get(ref_id=ref), quantity=count))
-    for ref, count in subscription.quantities.items():
-        _saved(SubscriptionQuantity(subscription=row, feature=Feature.objects.get(ref_id=ref), quantity=count))
-    for ref, amount in subscription.overrides.items():
-        price = Price.objects.get(plan=row.plan, billing_period=row.billing_period, feature__ref_id=ref)
-        _saved(PriceOverride(subscription=row, price=price, amount=Decimal(amount)))
-
-
-def _status(subscription: shapes.Subscription) -> str:
+    shared: dict[str, Any] = {
+        "id": subscription.ref,
+        "customer_id": subscription.customer,
+        "plan_id": subscription.plan,
+        "start_date": day(subscription.starts),
+        "addons": _quantities(subscription.addons),
+        "charges": [{**one, "type": "FEATURE"} for one in _quantities(subscription.quantities)],
+        "metadata": dict(subscription.metadata),
+    }
+    given = {
+        "billing_period": subscription.period or None,
+        "billing_id": subscription.billing_id or None,
+        "resource_id": subscription.resource or None,
+    }
+    shared |= {name: value for name, value in given.items() if value is not None}
     if subscription.ended:
-        return SubscriptionStatus.CANCELED
-    return SubscriptionStatus.IN_TRIAL if subscription.trial_ends is not None else SubscriptionStatus.ACTIVE
+        over: Any = {**shared, "end_date": day(subscription.cancels)}
+        client.v1.subscriptions.import_(subscriptions=[over])
+        return
+    trial = {"is_trial": True, "trial_end_date": day(subscription.trial_ends)} if subscription.trial_ends else None
+    more: dict[str, Any] = {
+        "paying_customer_id": subscription.paid_by or None,
+        "cancellation_date": day(subscription.cancels),
+        "applied_coupon": {"coupon_id": subscription.coupon} if subscription.coupon else None,
+        "trial_override_configuration": trial,
+        "price_overrides": [
+            {"feature_id": ref, "amount": float(amount)} for ref, amount in subscription.overrides.items()
+        ],
+    }
+    with suppress(stigg.ConflictError):
+        client.v1.subscriptions.provision(**shared, **{name: value for name, value in more.items() if value})
+
+
+def _quantities(by_ref: Mapping[str, int]) -> Sequence[dict[str, Any]]:
+    return [{"id": ref, "quantity": quantity} for ref, quantity in by_ref.items()]

@@ -14,11 +14,12 @@ from django.conf import settings
 from django.core.management import call_command
 from django.utils import timezone
 
+from integrations import api_keys
 from integrations.connecting import connect
-from integrations.models import Connection
+from integrations.models import Connection, Scope
 from integrations.zuora.doctor import drained
 from stigg_zuora.celery import app
-from stigg_zuora.demo import load, tenant, usage
+from stigg_zuora.demo import database, tenant, usage
 from stigg_zuora.demo.examination import calls_to, examine, wait_until_settled
 from stigg_zuora.demo.processes import Processes
 from stigg_zuora.demo.surroundings import ADMINISTRATOR, HOST, Surroundings, redis_executable
@@ -33,13 +34,12 @@ def run(processes: Processes, surroundings: Surroundings, *, once: bool) -> int:
     _start_servers(processes, surroundings)
     processes.say("demo", "Bringing the database up to date ...")
     call_command("migrate", verbosity=0)
-    load.administrator(name=ADMINISTRATOR, password=surroundings.password)
+    database.administrator(name=ADMINISTRATOR, password=surroundings.password)
     _start_program(processes, surroundings)
-    if not load.is_loaded():
-        processes.say("demo", "Loading the demo's catalog, customers and subscriptions ...")
-        before = tenant.Tenant(surroundings.zuora_address)
-        tenant.legacy(before, today=timezone.now().date())
-        load.load(payment_methods=tenant.payment_methods(before), now=timezone.now())
+    if not database.is_loaded():
+        processes.say("demo", "Loading the demo's catalog, customers and subscriptions through the API ...")
+        processes.until("the web server", _answers(f"{surroundings.address}/readyz"))
+        _load(surroundings)
     if not usage.is_reported():
         usage.report(now=timezone.now())
     # The worker listens before the first job is rung for.
@@ -100,6 +100,17 @@ def _start_program(processes: Processes, surroundings: Surroundings) -> None:
     patience = ["--workers-kill-timeout", 5]
     where = ["--host", HOST, "--port", surroundings.port]
     processes.start("web", [*granian, *where, *patience, "stigg_zuora.wsgi:application"])
+
+
+def _load(surroundings: Surroundings) -> None:
+    """Load the data with a key that is good for nothing afterwards; Stigg's client is imported only where it loads."""
+    before = tenant.Tenant(surroundings.zuora_address)
+    tenant.legacy(before, today=timezone.now().date())
+    key, token = api_keys.create(name="The demo's data", scope=Scope.WRITE, actor=None, now=timezone.now())
+    client = import_module("stigg").Stigg(api_key=token, base_url=surroundings.address)
+    load = import_module("stigg_zuora.demo.load").load
+    load(client, payment_methods=tenant.payment_methods(before), now=timezone.now())
+    api_keys.revoke(key=key, actor=None, now=timezone.now())
 
 
 def _connect(surroundings: Surroundings) -> None:

@@ -1,6 +1,7 @@
 """Stigg's own client, unmodified, in front of our application: in process, or over a socket where that matters."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 import httpx
@@ -31,17 +32,26 @@ def _noon() -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def http() -> Iterator[httpx.Client]:
-    """Requests that no SDK would send."""
+@contextmanager
+def in_process() -> Iterator[httpx.Client]:
+    """Open the application without a socket."""
     application = get_wsgi_application()
     # As Django's own test client does: a request's end must not close the connection that holds the test's transaction.
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
-    with httpx.Client(transport=httpx.WSGITransport(application), base_url=BASE_URL) as client:
+    try:
+        with httpx.Client(transport=httpx.WSGITransport(application), base_url=BASE_URL) as client:
+            yield client
+    finally:
+        for signal in (request_started, request_finished):
+            signal.connect(close_old_connections)
+
+
+@pytest.fixture
+def http() -> Iterator[httpx.Client]:
+    """Requests that no SDK would send."""
+    with in_process() as client:
         yield client
-    for signal in (request_started, request_finished):
-        signal.connect(close_old_connections)
 
 
 @pytest.fixture

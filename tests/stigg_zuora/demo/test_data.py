@@ -1,23 +1,40 @@
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
+import stigg
+import time_machine
+from django.db import transaction
+from pytest_django.plugin import DjangoDbBlocker
 
 from catalog.models import Price
 from customers.models import Customer
 from integrations.facts import verdict_on_customer, verdict_on_subscription
 from integrations.models import Connection
-from stigg_zuora.demo import load, people, pricelists, usage
+from stigg_zuora.demo import database, load, people, pricelists, usage
 from stigg_zuora.demo.expectation import expect
 from subscriptions.models import Subscription
+from tests.integrations.api.conftest import BASE_URL, in_process, new_key
 from usage.models import UsageEvent
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 PAYMENT_METHODS = {customer.ref: f"{number:032x}" for number, customer in enumerate(people.CUSTOMERS) if customer.pays}
 
 
+@pytest.fixture(scope="module")
+def _sent(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:  # noqa: ARG001
+    """The data, loaded once for all tests, through the API in process; each test undoes its own changes."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        token = new_key()[1]
+        with in_process() as http, time_machine.travel(NOW, tick=False):
+            client = stigg.Stigg(api_key=token, base_url=BASE_URL, http_client=http)
+            load.load(client, payment_methods=PAYMENT_METHODS, now=NOW)
+        yield
+        transaction.set_rollback(True)
+
+
 @pytest.fixture
-def loaded(db: None) -> Connection:  # noqa: ARG001 - it opens the database
-    load.load(payment_methods=PAYMENT_METHODS, now=NOW)
+def loaded(_sent: None, db: None) -> Connection:  # noqa: ARG001 - the data is sent first
     return Connection.objects.create(
         rest_url="http://127.0.0.1:8900",
         tenant_id="1",
@@ -112,8 +129,17 @@ def test_every_price_list_names_its_source() -> None:
 
 
 @pytest.mark.usefixtures("loaded")
-def test_loading_is_noticed() -> None:
-    assert load.is_loaded()
+def test_loading_is_noticed_and_a_second_load_changes_nothing() -> None:
+    assert database.is_loaded()
+    before = list(Subscription.objects.values()), list(Price.objects.values()), list(Customer.objects.values())
+    with in_process() as http, time_machine.travel(NOW, tick=False):
+        client = stigg.Stigg(api_key=new_key()[1], base_url=BASE_URL, http_client=http)
+        load.load(client, payment_methods=PAYMENT_METHODS, now=NOW)
+    assert before == (
+        list(Subscription.objects.values()),
+        list(Price.objects.values()),
+        list(Customer.objects.values()),
+    )
 
 
 @pytest.mark.usefixtures("loaded")
