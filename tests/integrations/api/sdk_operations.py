@@ -1,9 +1,11 @@
-"""Every operation that the published SDK has, read from its own source: method, path, and where it is called."""
+"""Every operation that the published SDK has: method and path, read from its own source, and the method to call."""
 
 import ast
+import inspect
 import re
-from collections.abc import Iterator
-from pathlib import Path
+import textwrap
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import stigg
 
@@ -15,7 +17,8 @@ _VERBS = {
     "_patch": "PATCH",
     "_delete": "DELETE",
 }
-_RESOURCES = Path(stigg.__file__).parent / "resources"
+Place = tuple[str, str]
+Method = Callable[..., Any]
 
 
 def plain(path: str) -> str:
@@ -23,25 +26,38 @@ def plain(path: str) -> str:
     return re.sub(r"{\w+}", "{}", path)
 
 
-def sdk_operations() -> dict[tuple[str, str], str]:
-    """Return for each method and path the name by which the SDK calls it."""
-    return {(method, plain(path)): name for method, path, name in _found()}
+def sdk_operations(client: stigg.Stigg) -> dict[Place, tuple[str, Method]]:
+    """Return for each method and path the name by which the SDK calls it, and what it calls."""
+    found = [
+        pair
+        for version in ("v1", "v1_beta", "v2")
+        for pair in _methods(getattr(client, version), version)
+        if _place(pair[1]) is not None
+    ]
+    return {place: (name, method) for name, method in found if (place := _place(method)) is not None}
 
 
-def _found() -> Iterator[tuple[str, str, str]]:
-    for file in sorted(_RESOURCES.rglob("*.py")):
-        for resource in ast.parse(file.read_text()).body:
-            if not isinstance(resource, ast.ClassDef) or resource.name.startswith("Async") or "With" in resource.name:
-                continue
-            for method in resource.body:
-                for call in ast.walk(method):
-                    verb = call.func.attr if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) else ""
-                    if isinstance(call, ast.Call) and verb in _VERBS and isinstance(method, ast.FunctionDef):
-                        place = ".".join(file.relative_to(_RESOURCES).with_suffix("").parts)
-                        yield _VERBS[verb], _path(call.args[0]), f"{place}.{method.name}"
+def required(method: Method) -> list[str]:
+    """Return the names of the arguments that must be given."""
+    asked = inspect.signature(method).parameters.values()
+    return [one.name for one in asked if one.default is inspect.Parameter.empty]
 
 
-def _path(written: ast.expr) -> str:
-    template = written.args[0] if isinstance(written, ast.Call) else written
-    assert isinstance(template, ast.Constant)
-    return str(template.value)
+def _methods(resource: Any, name: str) -> Iterator[tuple[str, Method]]:
+    for attribute, member in inspect.getmembers(type(resource)):
+        if attribute.startswith(("_", "with_")):
+            continue
+        if inspect.isfunction(member):
+            yield f"{name}.{attribute}", getattr(resource, attribute)
+        elif type(inner := getattr(resource, attribute)).__module__.startswith("stigg.resources"):
+            yield from _methods(inner, f"{name}.{attribute}")
+
+
+def _place(method: Method) -> Place | None:
+    for call in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(method)))):
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr in _VERBS:
+            written = call.args[0]
+            template = written.args[0] if isinstance(written, ast.Call) else written
+            assert isinstance(template, ast.Constant)
+            return _VERBS[call.func.attr], plain(str(template.value))
+    return None
