@@ -5,6 +5,7 @@ from itertools import groupby
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin import actions
 from django.contrib.auth.models import User
 from django.db.models import Model, QuerySet
 from django.forms import ModelForm
@@ -29,6 +30,24 @@ from integrations.models import (
     SyncRecord,
 )
 from integrations.sections import url_of_key
+
+
+@admin.action(description="Delete selected %(verbose_name_plural)s", permissions=["delete"])
+def delete_selected(model_admin: admin.ModelAdmin[Any], request: HttpRequest, rows: QuerySet[Any]) -> Any:
+    """Delete as Django does, and leave a line: of several rows at once it sends no signal."""
+    names = [str(row) for row in rows[:_NAMED]] if request.POST.get("post") else []
+    count = rows.count() if names else 0
+    answer = actions.delete_selected(model_admin, request, rows)
+    if answer is None and count > 1:
+        actor = request.user if isinstance(request.user, User) else None
+        subject = f"{count} x {model_admin.opts.verbose_name}"
+        operating.note(actor=actor, action="delete in raw rows", subject=subject, now=timezone.now(), rows=names)
+    return answer
+
+
+_NAMED = 100
+admin.site.disable_action("delete_selected")
+admin.site.add_action(delete_selected, "delete_selected")
 
 
 class ReadOnlyAdmin(admin.ModelAdmin[Any]):

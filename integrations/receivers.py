@@ -9,13 +9,14 @@ from functools import partial
 from typing import Any
 
 from django.conf import settings
+from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
 from django.db import models, transaction
 from django.db.models import ProtectedError, Q
 from django.db.models.signals import post_delete, post_save, pre_delete
 from django.utils import timezone
 
 from catalog.models import Addon, Coupon, CouponAmount, CouponType, Feature, Plan, Price, PriceAmount, PriceTier
-from integrations import outbox, timeline
+from integrations import operating, outbox, timeline
 from integrations.collecting import collect
 from integrations.entities import ENTITIES, entity_of
 from integrations.models import Connection, Happening, Priority, SyncRecord
@@ -149,6 +150,21 @@ def _name(row: models.Model) -> str:
     return f"{row._meta.verbose_name} {getattr(row, 'ref_id', '')}".strip()  # noqa: SLF001 - Django's public name for it
 
 
+def note_raw_change(instance: LogEntry, created: bool, **_: Any) -> None:  # noqa: FBT001 - Django's signature
+    """Write what somebody does in Django admin into the audit log, too; our own rows' verbs have done so already."""
+    if not created or (instance.content_type and instance.content_type.app_label == "integrations"):
+        return
+    operating.note(
+        actor=instance.user,
+        action=_RAW[instance.action_flag],
+        subject=f"{instance.content_type}: {instance.object_repr}"[:300],
+        now=timezone.now(),
+        changed=instance.get_change_message(),
+    )
+
+
+_RAW = {ADDITION: "add in raw rows", CHANGE: "change in raw rows", DELETION: "delete in raw rows"}
+post_save.connect(note_raw_change, sender=LogEntry, dispatch_uid="audit")
 for _model in ENTITIES_BEHIND:
     post_save.connect(wish_for_saved, sender=_model, dispatch_uid="sync")
     post_delete.connect(wish_for_deleted, sender=_model, dispatch_uid="sync")

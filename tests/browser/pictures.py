@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from playwright.sync_api import Page
 
+from catalog.models import Plan
 from tests.browser.conftest import LogIn
 from tests.browser.far_side import build
 from tests.browser.office import furnish
@@ -49,6 +50,8 @@ PICTURES = [
     Picture("audit-log", "/settings/audit-log/"),
     Picture("request-log", "/settings/requests/"),
     Picture("request-log-phone", "/settings/requests/", "phone"),
+    Picture("raw-rows", "/admin/integrations/syncrecord/"),
+    Picture("raw-row-dark", "/admin/catalog/plan/{plan}/change/", "dark"),
     Picture("request", "/settings/requests/{request}/", clicks=("As curl",)),
 ]
 
@@ -58,9 +61,12 @@ def test_picture(log_in: LogIn, picture: Picture) -> None:
     tenant = build(timezone.now())
     furnish(timezone.now())
     page = log_in("Administrator", dark=picture.look == "dark", phone=picture.look == "phone")
-    page.goto(
-        picture.address.format(request=tenant.requests.latest("pk").pk, person=User.objects.get(username="viewer").pk)
-    )
+    numbers = {
+        "request": tenant.requests.latest("pk").pk,
+        "person": User.objects.get(username="viewer").pk,
+        "plan": Plan.objects.get(ref_id="team").pk,
+    }
+    page.goto(picture.address.format(**numbers))
     take(page, picture)
 
 

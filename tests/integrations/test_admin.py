@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.urls import reverse
 
+from catalog.models import Plan
 from integrations.models import (
     AuditEntry,
     Connection,
@@ -135,6 +136,72 @@ def test_jobs_and_records_are_filtered(browser: Client) -> None:
 def test_the_admin_and_the_console_lead_to_each_other(browser: Client) -> None:
     assert f'href="{reverse("overview")}"' in browser.get(reverse("admin:index")).content.decode()
     assert f'href="{reverse("admin:index")}"' in browser.get("/").content.decode()
+
+
+def pages() -> list[tuple[str, Any]]:
+    """Return pages of the console, each with the raw row that it shows."""
+    return [
+        ("/plans/pro/", SyncRecord.objects.get()),
+        (f"/settings/requests/{Request.objects.get().pk}/", Request.objects.get()),
+        ("/settings/integrations/apps/zuora/", Connection.objects.get()),
+        (f"/settings/people/{User.objects.get(username='viewer').pk}/", User.objects.get(username="viewer")),
+    ]
+
+
+def raw(row: Any) -> str:
+    return url(f"{row._meta.app_label}_{row._meta.model_name}", "change", row.pk)
+
+
+def test_a_page_leads_to_its_raw_row_and_back(browser: Client) -> None:
+    browser.force_login(User.objects.create_superuser("root"))
+    for page, row in pages():
+        assert f'href="{raw(row)}"' in browser.get(page).content.decode()
+        assert f'<a href="{page}">Open in the console</a>' in browser.get(raw(row)).content.decode()
+    for row, page in (
+        (Plan.objects.get(), "/plans/pro/"),
+        (SyncJob.objects.get(), "/plans/pro/"),
+        (Delivery.objects.get(), "/plans/pro/"),
+        (AuditEntry.objects.get(), "/settings/audit-log/?subject=plan%3Apro"),
+    ):
+        assert f'<a href="{page}">Open in the console</a>' in browser.get(raw(row)).content.decode()
+    nowhere = browser.get(raw(Group.objects.get(name="Viewer")))
+    assert "Open in the console" not in nowhere.content.decode()
+
+
+def test_who_may_not_see_raw_rows_is_not_led_there(browser: Client) -> None:
+    browser.force_login(User.objects.get(username="viewer"))
+    for page, row in pages()[:2]:
+        assert raw(row) not in browser.get(page).content.decode()
+
+
+def test_what_is_done_in_the_admin_is_in_the_audit_log(browser: Client) -> None:
+    browser.force_login(User.objects.create_superuser("root"))
+    before = AuditEntry.objects.latest("pk").pk
+    browser.post(url("auth_group", "add"), {"name": "Night shift"})
+    group = Group.objects.get(name="Night shift")
+    browser.post(url("auth_group", "change", group.pk), {"name": "Day shift"})
+    browser.post(url("auth_group", "delete", group.pk), {"post": "yes"})
+    Group.objects.create(name="a")
+    Group.objects.create(name="b")
+    act(browser, "auth_group", "delete_selected", *Group.objects.filter(name__in=["a", "b"]), post="yes")
+    Group.objects.create(name="c")
+    act(browser, "auth_group", "delete_selected", Group.objects.get(name="c"), post="yes")
+    assert list(
+        AuditEntry.objects.filter(pk__gt=before).order_by("pk").values_list("actor_name", "action", "subject")
+    ) == [
+        ("root", "add in raw rows", "Authentication and Authorization | group: Night shift"),
+        ("root", "change in raw rows", "Authentication and Authorization | group: Day shift"),
+        ("root", "delete in raw rows", "Authentication and Authorization | group: Day shift"),
+        ("root", "delete in raw rows", "2 x group"),
+        ("root", "delete in raw rows", "Authentication and Authorization | group: c"),
+    ]
+
+
+def test_a_question_before_deleting_leaves_no_line(browser: Client) -> None:
+    browser.force_login(User.objects.create_superuser("root"))
+    before = AuditEntry.objects.count()
+    act(browser, "auth_group", "delete_selected", *Group.objects.all())
+    assert (AuditEntry.objects.count(), Group.objects.count()) == (before, 3)
 
 
 def test_every_model_of_the_sync_that_a_person_may_see_is_registered() -> None:
