@@ -18,8 +18,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tests.bench import pages, standin
-from tests.bench.report import pages_table, standin_table, sync_table
+from tests.bench import pages, standin, usage_in
+from tests.bench.report import pages_table, standin_table, sync_table, usage_table
 from tests.servers import postgres, redis_server
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,6 +58,12 @@ def options_from(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--no-standin", action="store_true", help="leave out how fast the stand-in itself is")
     parser.add_argument(
         "--rows", type=int, default=1_000_000, help="customers on the console's pages; 0 leaves them out (%(default)s)"
+    )
+    parser.add_argument("--no-usage", action="store_true", help="leave out how fast usage comes in")
+    parser.add_argument(
+        "--usage-rows",
+        default="1000000",
+        help="stored events at which an hour is read, such as 1000000,10000000; empty for none (%(default)s)",
     )
     return parser.parse_args(arguments)
 
@@ -110,6 +116,11 @@ def main() -> None:
     if options.rows:
         results["pages"] = pages.run(customers=options.rows)
         print(pages_table(results["pages"]), flush=True)
+    if not options.no_usage:
+        sizes = [int(size) for size in options.usage_rows.split(",") if size]
+        measured, plans = usage_in.run(sizes=sizes)
+        results["usage"] = {"cases": [asdict(one) for one in measured], "plans": plans}
+        print(usage_table(results["usage"]["cases"]), flush=True)
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(results, indent=2) + "\n")
     print(f"Written to {RESULTS.relative_to(ROOT)}.")

@@ -81,3 +81,11 @@ def _push(name: str, one: Mapping[str, Any]) -> list[object]:
         *(one["calls"], one["seconds"], one["calls_per_second"], one["allowed_concurrency"]["calls"]),
         *(one["ideal_seconds"], f"{one['share_of_ideal']:.0%}", sequential, f"{sequential / one['seconds']:.1f}"),
     ]
+
+
+def usage_table(cases: Iterable[Mapping[str, Any]]) -> str:
+    lines = [f"{'usage':<56}{'events':>11}{'per second':>12}{'median ms':>11}{'p95 ms':>9}"]
+    for one in cases:
+        rate = "" if one["per_second"] is None else f"{one['per_second']:,}"
+        lines.append(f"{one['case']:<56}{one['events']:>11,}{rate:>12}{one['median_ms']:>11}{one['p95_ms']:>9}")
+    return "\n".join(lines)

@@ -26,6 +26,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.bench.report import usage_table
 from tests.servers import postgres
 
 if TYPE_CHECKING:
@@ -226,10 +227,7 @@ def main() -> None:
     sizes = [int(size) for size in options.rows.split(",") if size]
     results, plans = run(batches=options.batches, connections=options.connections, workers=options.workers, sizes=sizes)
     if not options.json:
-        print(f"{'case':<56}{'events':>9}{'per second':>12}{'median ms':>11}{'p95 ms':>9}")
-        for one in results:
-            rate = "" if one.per_second is None else f"{one.per_second:,}"
-            print(f"{one.case:<56}{one.events:>9,}{rate:>12}{one.median_ms:>11}{one.p95_ms:>9}")
+        print(usage_table([asdict(one) for one in results]))
         for size, plan in plans.items():
             print(f"\nReading one hour of {size:,} events:\n{plan}")
     print(json.dumps([asdict(one) for one in results]))

@@ -53,6 +53,12 @@ class UsageEvent(models.Model):
                 condition=Q(feature__isnull=False),
                 name="usage_event_of_feature",
             ),
+            # What a SET adds rests on the one before it, however many events lie between them.
+            models.Index(
+                fields=["customer", "feature", "resource_id", "occurred_at"],
+                condition=Q(update_behavior="SET"),
+                name="usage_event_set",
+            ),
             models.Index(
                 fields=["customer", "resource_id", "occurred_at"],
                 condition=Q(feature__isnull=True),

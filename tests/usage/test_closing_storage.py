@@ -1,0 +1,70 @@
+"""Closing an hour reads that hour's events, however many there ever were: PostgreSQL says so itself."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.db.models import QuerySet
+
+from tests.usage.closing_world import DAY, Metered, at, metered
+from usage.counting import Source, used
+from usage.models import UpdateBehavior, UsageEvent
+from usage.windows import Window
+
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.skipif(connection.vendor == "sqlite", reason="the plan is PostgreSQL's"),
+]
+
+
+def fill(acme: Metered, count: int) -> None:
+    """Store so many events of the hours before the day, thirty to an hour, and collect what PostgreSQL plans by."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO usage_usageevent (idempotency_key, customer_id, feature_id, event_name, resource_id,"
+            " update_behavior, value, dimensions, occurred_at, received_at)"
+            " SELECT 'old-' || i, %s, %s, '', '', 'DELTA', 1, '{}', %s - i * interval '2 minutes', %s"
+            " FROM generate_series((SELECT count(*) + 1 FROM usage_usageevent), %s::bigint) AS i",
+            [acme.subscription.customer_id, acme.feature.pk, DAY, DAY, count],
+        )
+        cursor.execute("ANALYZE usage_usageevent")
+
+
+def read_by(rows: QuerySet[UsageEvent]) -> tuple[set[str], int]:
+    """Return the indexes that a query goes by, and how many pages it touches."""
+    [plan] = json.loads(rows.values("value").explain(analyze=True, buffers=True, format="json"))
+    indexes: set[str] = set()
+
+    def walk(node: dict[str, Any]) -> None:
+        indexes.update(value for name, value in node.items() if name == "Index Name")
+        for inner in node.get("Plans", ()):
+            walk(inner)
+
+    walk(plan["Plan"])
+    return indexes, plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"]
+
+
+def test_an_hour_costs_the_same_among_a_thousand_events_and_among_sixty_thousand() -> None:
+    acme = metered()
+    acme.use(at(9), 10, how="SET")
+    source = Source(acme.subscription.customer_id, acme.feature.pk, "")
+    mine = UsageEvent.objects.filter(
+        customer_id=source.customer_id, feature_id=source.feature_id, resource_id=source.resource_id
+    )
+    window = Window(DAY - timedelta(hours=5), DAY - timedelta(hours=4))
+    of_hour = mine.filter(occurred_at__gte=window.start, occurred_at__lt=window.end)
+    last_set = mine.filter(update_behavior=UpdateBehavior.SET, occurred_at__gte=window.end).order_by("occurred_at")[:1]
+    pages = {}
+    for count in (1_000, 60_000):
+        fill(acme, count)
+        assert used(source, window).events == 30
+        indexes, of_events = read_by(of_hour)
+        assert indexes == {"usage_event_of_feature"}
+        indexes, of_sets = read_by(last_set)
+        assert indexes == {"usage_event_set"}
+        pages[count] = (of_events, of_sets)
+    few, many = pages[1_000], pages[60_000]
+    # The index may have become a level or two deeper, and no more than that.
+    assert all(now <= before + 2 for before, now in zip(few, many, strict=True)), pages
