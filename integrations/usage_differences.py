@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from integrations.models import UsageRecord
+from integrations.zuora.mapping.usage import same_moment
 
 Row = Mapping[str, Any]
 ZERO = Decimal(0)
@@ -82,6 +83,8 @@ def _of_record(record: UsageRecord, rows: Sequence[Row]) -> Iterator[str]:
     for row in rows:
         if row.get("ChargeNumber") != record.charge_number:
             yield f"Zuora has {key} under {row.get('ChargeNumber')}, not {record.charge_number}."
+        if not same_moment(row.get("StartDateTime"), record.starts_at):
+            yield f"Zuora has {key} at {row.get('StartDateTime')}, not {record.starts_at.isoformat()}."
 
 
 def _quantity(row: Row) -> str:

@@ -6,7 +6,7 @@ What must be billed is worked out by `usage_replay`, from the events alone.
 import random
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -22,7 +22,7 @@ from subscriptions.wanted import Content
 from tests.factories.catalog import price
 from tests.integrations.usage_deaths import dying
 from tests.integrations.usage_replay import Told
-from tests.integrations.usage_world import START, UsageWorld
+from tests.integrations.usage_world import HOUR, START, UsageWorld
 from usage.models import UpdateBehavior
 from usage.reporting import UsageReport, report_usage
 
@@ -115,7 +115,7 @@ class Chaos:
             span = int((newest - oldest).total_seconds() // 60)
             if span <= 0:
                 return
-            at = oldest + timedelta(minutes=self.chance.randrange(span))
+            at = self._often_where_something_was(told, oldest + timedelta(minutes=self.chance.randrange(span)))
             how = self.chance.choice(["DELTA", "DELTA", "DELTA", "SET"])
             value = self.chance.randint(0, 40) if how == "SET" else self.chance.randint(-8, 20)
             report = UsageReport(
@@ -128,6 +128,15 @@ class Chaos:
             )
             told.reports.append(report)
             report_usage(reports={0: report}, now=self.tenant.now)
+
+    def _often_where_something_was(self, told: Told, at: datetime) -> datetime:
+        """Late usage of an hour that was counted, sent and perhaps billed is what goes wrong most easily."""
+        before = [one.at for one in told.reports if one.at and (told.end is None or one.at + HOUR < told.end)]
+        if not before or self.chance.random() < 0.5:
+            return at
+        hour = self.chance.choice(before).replace(minute=0, second=0, microsecond=0)
+        late = hour + timedelta(minutes=self.chance.randrange(60))
+        return late if told.subscription.start_date <= late <= self.tenant.now else at
 
     def _repeat(self) -> None:
         told = self.chance.choice(self.all)

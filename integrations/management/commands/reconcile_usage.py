@@ -37,6 +37,8 @@ class Command(BaseCommand):
         if connection is None:
             raise CommandError("Zuora is not connected: connect it at Settings > Integrations > Apps > Zuora.")
         day, whole = _period(options["period"])
+        for name in ("json", "csv"):
+            _check_writable(options[name])
         found = reconcile_usage(
             connection=connection,
             client=client_for(connection),
@@ -75,6 +77,16 @@ def _period(text: str | None) -> tuple[date | None, bool]:
         return date.fromisoformat(text), False
     except ValueError as error:
         raise CommandError(f"{text} is no period: give a day in it, such as 2026-03-10, or all.") from error
+
+
+def _check_writable(path: Path | None) -> None:
+    """Say so before anything is compared, which may take long."""
+    if path is None:
+        return
+    try:
+        path.touch()
+    except OSError as error:
+        raise CommandError(f"The report cannot be written to {path}: {error.strerror}.") from error
 
 
 def _subscription(ref_id: str | None) -> Subscription | None:

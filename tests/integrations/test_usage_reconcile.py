@@ -1,0 +1,162 @@
+"""Whoever tampers with usage in the tenant, or with the ledger, is found out, and what differs is named."""
+
+import csv
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db.models import QuerySet
+
+from tests.integrations.usage_world import START, UsageWorld, tenant
+from usage.models import Slice, UsageEvent
+
+__all__ = ["tenant"]
+pytestmark = [pytest.mark.engine, pytest.mark.django_db]
+
+KEY = "stigg--s1--plan--payg--api-calls--20260310t100000z"
+
+
+@pytest.fixture(autouse=True)
+def _told(tenant: UsageWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three hours of usage are in the tenant; the command asks the tenant of the test."""
+    acme = tenant.sell()
+    for hour in (1, 2, 3):
+        tenant.use(acme, hour, at=START - timedelta(hours=hour))
+    tenant.quiet()
+    monkeypatch.setattr("integrations.management.commands.reconcile_usage.client_for", lambda _: tenant.world.client)
+
+
+def compare(**options: Any) -> list[str]:
+    """Run the command; return what it says, the refusal at the end included."""
+    said = StringIO()
+    try:
+        call_command("reconcile_usage", stdout=said, no_color=True, **options)
+    except CommandError as refusal:
+        said.write(f"{refusal}\nexit {refusal.returncode}")
+    return [line.strip() for line in said.getvalue().splitlines()]
+
+
+def row_of(tenant: UsageWorld) -> dict[str, Any]:
+    return next(row for row in tenant.world.rows("Usage") if row["Description"] == KEY)
+
+
+def change(tenant: UsageWorld, **values: Any) -> None:
+    tenant.world.app.tenant.store.change("Usage", row_of(tenant), **values)
+
+
+def test_what_is_equal_is_said_to_be(tenant: UsageWorld) -> None:
+    tenant.next_hour()
+    assert compare()[-1] == "2 compared, all equal."
+
+
+TAMPERED: dict[str, tuple[Callable[[UsageWorld], None], list[str]]] = {
+    "missing": (
+        lambda tenant: tenant.world.app.tenant.store.delete("Usage", row_of(tenant)["Id"]),
+        [f"Zuora has no {KEY}, 2 (confirmed).", "Slices say 6, moved 0, but Zuora says 4."],
+    ),
+    "doubled": (
+        lambda tenant: _put(tenant, Id="f" * 32),
+        [f"Zuora holds {KEY} 2 times: ", "Slices say 6, moved 0, but Zuora says 8."],
+    ),
+    "extra": (
+        lambda tenant: _put(tenant, Id="f" * 32, Description="by hand", Quantity=Decimal(9)),
+        [f"Zuora holds 9 in usage record {'f' * 32}, by hand: not ours.", "Slices say 6, moved 0, but Zuora says 15."],
+    ),
+    "extra, for every charge": (
+        lambda tenant: _put(tenant, Id="f" * 32, Description=None, ChargeNumber=None, Quantity=Decimal(9)),
+        [
+            f"Zuora holds 9 in usage record {'f' * 32}, without a description: not ours.",
+            "Slices say 6, moved 0, but Zuora says 15.",
+        ],
+    ),
+    "another quantity": (
+        lambda tenant: change(tenant, Quantity=Decimal("2.5")),
+        [f"Zuora holds 2.5 of {KEY}, 2 is right.", "Slices say 6, moved 0, but Zuora says 6.5."],
+    ),
+    "another time": (
+        lambda tenant: change(tenant, StartDateTime="2026-03-12T10:00:00.000+00:00"),
+        [f"Zuora has {KEY} at 2026-03-12T10:00:00.000+00:00, not 2026-03-10T10:00:00+00:00."],
+    ),
+    "a time long before": (
+        lambda tenant: change(tenant, StartDateTime="2025-01-01T00:00:00.000+00:00"),
+        [f"Zuora has no {KEY}, 2 (confirmed).", "Slices say 6, moved 0, but Zuora says 4."],
+    ),
+    "another charge": (
+        lambda tenant: change(tenant, ChargeNumber="C-00000099"),
+        [f"Zuora has {KEY} under C-00000099, not C-00000001."],
+    ),
+    "a slice": (
+        lambda _: _set(Slice.objects.filter(quantity=2), quantity=3),
+        ["Events say 6, carried 0, but slices say 7."],
+    ),
+    "an event": (
+        lambda _: _set(UsageEvent.objects.filter(value=2), value=3),
+        ["Events say 7, carried 0, but slices say 6."],
+    ),
+}
+
+
+def _set(rows: QuerySet[Any], **values: int) -> None:
+    rows.update(**values)
+
+
+def _put(tenant: UsageWorld, **values: Any) -> None:
+    row = {name: value for name, value in {**row_of(tenant), **values}.items() if value is not None}
+    tenant.world.app.tenant.store.put("Usage", row)
+
+
+@pytest.mark.parametrize("how", TAMPERED)
+def test_every_difference_is_named(tenant: UsageWorld, how: str) -> None:
+    tamper, sentences = TAMPERED[how]
+    tamper(tenant)
+    tenant.next_hour()
+    said = compare()
+    assert said[-2:] == ["1 of 2 differ.", "exit 1"]
+    found = [line for line in said[:-2] if not line.startswith("s1 ")]
+    assert len(found) == len(sentences), found
+    for line, sentence in zip(found, sentences, strict=True):
+        assert line.startswith(sentence)
+
+
+def test_reports_hold_every_line(tenant: UsageWorld, tmp_path: Path) -> None:
+    change(tenant, Quantity=Decimal(5))
+    tenant.next_hour()
+    compare(period="2026-03-10", json=tmp_path / "r.json", csv=tmp_path / "r.csv")
+    [line] = json.loads((tmp_path / "r.json").read_text())
+    assert (line["subscription"], line["number"], Decimal(line["zuora"])) == ("s1", "C-00000001", Decimal(9))
+    with (tmp_path / "r.csv").open() as file:
+        [row] = csv.DictReader(file)
+    assert row["differences"] == "; ".join(line["differences"])
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"period": "March"}, "March is no period: give a day in it, such as 2026-03-10, or all."),
+        ({"subscription": "nobody"}, "There is no subscription nobody."),
+        (
+            {"json": Path("/nowhere/r.json")},
+            "The report cannot be written to /nowhere/r.json: No such file or directory.",
+        ),
+    ],
+)
+def test_bad_arguments_are_refused_before_anything_is_read(
+    tenant: UsageWorld, options: dict[str, Any], sentence: str
+) -> None:
+    tenant.world.calls()
+    with pytest.raises(CommandError) as refusal:
+        call_command("reconcile_usage", **options)
+    assert str(refusal.value) == sentence
+    assert tenant.world.calls() == {}
+
+
+def test_a_tenant_that_cannot_be_read_proves_nothing(tenant: UsageWorld) -> None:
+    tenant.control.add_fault("reset", method="POST", path="/v1/action/query$")
+    with pytest.raises(CommandError, match="Zuora could not be read, so nothing is proven"):
+        call_command("reconcile_usage")
