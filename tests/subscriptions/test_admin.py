@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.contrib.auth.models import Group
 from django.db.models import ProtectedError
 from django.db.models.signals import pre_delete
 from django.test import Client
@@ -266,3 +267,9 @@ def test_a_change_by_hand_takes_effect_now(admin_client: Client) -> None:
         change(admin_client, row, resource_id="site-1")
     row.refresh_from_db()
     assert (row.resource_id, row.effective_from) == ("site-1", now)
+
+
+def test_every_role_sees_what_is_scheduled() -> None:
+    for role in ("Viewer", "Operator", "Administrator"):
+        held = Group.objects.get(name=role).permissions.values_list("codename", flat=True)
+        assert {"view_scheduledchange", "view_pastterms"} <= set(held)
