@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from itertools import groupby
 from typing import Any, TypeVar
 
@@ -20,6 +21,7 @@ from integrations.views.access import actor, operators, viewers
 from integrations.views.answers import page_or_part
 from integrations.views.overview import active_connection
 from integrations.views.paging import page_of
+from integrations.views.remembering import remembered
 
 PAGE_SIZE = 50
 #: A job that waits longer than this is shown beside the failed ones.
@@ -39,7 +41,8 @@ def problem_list(request: HttpRequest) -> HttpResponse:
         failed = problems(connection)
         if kind in EntityKind:
             failed = failed.filter(kind=kind)
-        context["causes"] = causes_of(failed)
+        causes = remembered(f"causes-{connection.pk}-{kind if kind in EntityKind else ''}", partial(causes_of, failed))
+        context["causes"] = causes.value
         if cause:
             failed = of_cause(failed, cause)
         context["slice"] = page_of(failed, key="-pk", **_edges(request), size=PAGE_SIZE)

@@ -73,8 +73,12 @@ def _logging_in(browser: Browser, live_server: LiveServer, *, java_script_enable
     people()
     contexts, complaints = [], []
 
-    def as_role(role: str, *, dark: bool = False, phone: bool = False) -> Page:
+    def as_role(
+        role: str, *, dark: bool = False, phone: bool = False, locale: str = "en-US", zone: str = "UTC"
+    ) -> Page:
         context = browser.new_context(
+            locale=locale,
+            timezone_id=zone,
             base_url=live_server.url,
             java_script_enabled=java_script_enabled,
             color_scheme="dark" if dark else "light",

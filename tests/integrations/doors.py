@@ -159,6 +159,13 @@ FORMS = {
         prepare=stopped,
         ticked=lambda: {"record": SyncRecord.objects.get(key="plan:pro").pk},
     ),
+    "look_in_zuora": Form(
+        "Operator",
+        "look in Zuora",
+        "In Zuora now",
+        arguments=lambda: [Subscription.objects.get().ref_id],
+        prepare=stopped,
+    ),
     "sync_everything": Form("Operator", "sync everything", "Everything is being looked at."),
     "operation_pause": Form("Operator", "pause", "It stands.", arguments=operation),
     "operation_resume": Form("Operator", "resume", "It goes on", arguments=operation, prepare=paused),

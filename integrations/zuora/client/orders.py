@@ -43,6 +43,12 @@ class OrderEndpoints(Transport):
         query = [("charge-detail", "all-segments")] if all_segments else None
         return self._get(f"/v1/subscriptions/{segment(key)}", query=query, expects=("id",))
 
+    # https://developer.zuora.com/v1-api-reference/api/operation/GET_OrdersBySubscriptionNumber/
+    def orders_of_subscription(self, number: str, *, size: int = 20) -> dict[str, Any]:
+        """Return `{"orders": [...]}`: the subscription's orders, so many at most."""
+        query = [("pageSize", str(size))]
+        return self._get(f"/v1/orders/subscription/{segment(number)}", query=query, expects=("orders",))
+
     # https://developer.zuora.com/v1-api-reference/api/operation/PUT_UpdateSubscriptionCustomFields/
     def update_subscription_custom_fields(self, number: str, body: Body) -> dict[str, Any]:
         """Change custom fields without making a new version."""

@@ -1,0 +1,65 @@
+"""What a page makes of its viewer's zone, language and patience."""
+
+import re
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import Route, expect
+
+from integrations.models import SyncRecord
+from tests.browser.conftest import LogIn
+from tests.browser.far_side import build
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+def test_times_numbers_and_money_are_written_as_the_viewer_does(log_in: LogIn) -> None:
+    build(timezone.now())
+    SyncRecord.objects.filter(key="plan:team").update(status_since="2026-03-01T23:30:00Z")
+    page = log_in("Viewer", locale="de-DE", zone="Asia/Tokyo")
+    page.goto("/plans/team/")
+    since = page.locator("dl.facts time").first
+    expect(since).to_have_text("02.03.2026, 08:30")
+    expect(since).to_have_attribute("title", "2026-03-01 23:30:00 UTC")
+    expect(page.locator("data[data-currency=EUR]").first).to_have_text(re.compile(r"490,00\s€"))
+
+
+def test_without_script_times_are_utc_and_money_is_plain(log_in: LogIn) -> None:
+    build(timezone.now())
+    SyncRecord.objects.filter(key="plan:team").update(status_since="2026-03-01T23:30:00Z")
+    page = log_in("Viewer")
+    page.route("**/console.js*", lambda route: route.fulfill(body="", content_type="text/javascript"))
+    page.goto("/plans/team/")
+    expect(page.locator("dl.facts time").first).to_have_text("2026-03-01 23:30 UTC")
+    expect(page.locator("data[data-currency=EUR]").first).to_have_text("490.00 EUR")
+
+
+def test_a_page_that_cannot_refresh_says_so_until_it_can(log_in: LogIn) -> None:
+    build(timezone.now())
+    page = log_in("Viewer")
+    away = [True]
+
+    def answer(route: Route) -> None:
+        if away and route.request.headers.get("hx-request"):
+            route.fulfill(status=422, body="")
+        else:
+            route.continue_()
+
+    page.route("**/*", answer)
+    page.goto("/")
+    expect(page.locator("#stale")).to_contain_text("No answer from the server since", timeout=15_000)
+    away.clear()
+    expect(page.locator("#stale")).to_be_hidden(timeout=20_000)
+
+
+def test_a_column_sorts_by_a_click_and_an_export_is_offered(log_in: LogIn) -> None:
+    build(timezone.now())
+    page = log_in("Viewer")
+    page.goto("/customers/?status=synced")
+    page.get_by_role("link", name="Since").click()
+    expect(page).to_have_url(re.compile(r"status=synced&sort=since$"))
+    expect(page.locator("th[aria-sort=ascending]")).to_contain_text("Since")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Export as CSV").click()
+    assert download.value.suggested_filename == "customers.csv"
+    assert len(download.value.path().read_text().splitlines()) == 1 + 3
