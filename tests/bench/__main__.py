@@ -18,7 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tests.bench import pages, standin, usage_in
+from tests.bench import pages, rest, standin, usage_in
 from tests.bench.report import pages_table, standin_table, sync_table, usage_table
 from tests.servers import postgres, redis_server
 
@@ -54,6 +54,9 @@ def options_from(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--database", choices=("postgresql", "sqlite", "both"), default="postgresql", help="(%(default)s)"
+    )
+    parser.add_argument(
+        "--provisioned", type=int, default=1_000, help="customers, each with a subscription, by HTTP; 0 leaves them out"
     )
     parser.add_argument("--no-standin", action="store_true", help="leave out how fast the stand-in itself is")
     parser.add_argument(
@@ -113,6 +116,10 @@ def main() -> None:
         found = sync(kind, options)
         results["sync"].append(found)
         print(sync_table(found), flush=True)
+    if options.provisioned:
+        provisioned = rest.run(count=options.provisioned)
+        results["rest"] = [asdict(one) for one in provisioned]
+        print(rest.rest_table(provisioned), flush=True)
     if options.rows:
         results["pages"] = pages.run(customers=options.rows)
         print(pages_table(results["pages"]), flush=True)
