@@ -9,9 +9,11 @@ import pytest
 from django.apps import apps
 from django.db import connection
 from playwright.sync_api import Browser, Page, sync_playwright
+from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from tests.browser.scene import PASSWORD, people
+from tests.browser.tenant import Tenant, tenant_on_a_port
 
 FLAGS = [
     "--headless",
@@ -99,6 +101,13 @@ def _logging_in(browser: Browser, live_server: LiveServer, *, java_script_enable
         context.close()
     # A refused form is an answer of 422, and Chromium notes that; everything else is a defect.
     assert [text for text in complaints if "422" not in text] == []
+
+
+@pytest.fixture
+def tenant(settings: Settings) -> Iterator[Tenant]:
+    """A local Zuora on a port."""
+    with tenant_on_a_port(settings) as opened:
+        yield opened
 
 
 def violations(page: Page) -> list[str]:

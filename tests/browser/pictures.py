@@ -9,21 +9,23 @@ from pathlib import Path
 import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from catalog.models import Plan
 from tests.browser.conftest import LogIn
 from tests.browser.far_side import build
 from tests.browser.office import furnish
+from tests.browser.tenant import Tenant
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 FOLDER = Path(__file__).resolve().parents[2] / "static" / "readme"
 ZUORA = "/settings/integrations/apps/zuora/"
+_TALLEST = 1600
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A page as it is shown; `clicks` name what is pressed before."""
+    """A page as it is shown; `clicks` name what is pressed before, and what opens then is seen in a usual window."""
 
     name: str
     address: str
@@ -39,6 +41,19 @@ PICTURES = [
     Picture("overview-dark", "/", "dark"),
     Picture("customer", "/customers/customer-delta/"),
     Picture("phone", "/plans/scale/", "phone"),
+    Picture("customers", "/customers/"),
+    Picture("plan", "/plans/team/"),
+    Picture("plan-failed", "/plans/scale/"),
+    Picture("subscription", "/subscriptions/subscription-cobalt/"),
+    Picture("subscription-stopped", "/subscriptions/subscription-birch/"),
+    Picture("problems", "/problems/"),
+    Picture("activity", "/activity/"),
+    Picture("background", "/background/"),
+    Picture("usage", "/usage/"),
+    Picture("usage-of-subscription", "/subscriptions/subscription-cobalt/usage/"),
+    Picture("usage-comparisons", "/usage/reconciliations/"),
+    Picture("stigg", "/settings/integrations/apps/stigg/"),
+    Picture("api", "/settings/api/"),
     Picture("connected", ZUORA),
     Picture("remove", ZUORA, clicks=("More", "Remove…")),
     Picture("connected-dark", ZUORA, "dark"),
@@ -74,7 +89,28 @@ def take(page: Page, picture: Picture) -> None:
     """Press what is to be pressed, and write the file: as tall as the page, so that the menu is, too."""
     for name in picture.clicks:
         page.locator("summary, a, button").filter(has_text=name).first.click()
-    height = min(page.evaluate("document.documentElement.scrollHeight"), 1600)
-    if picture.look != "phone":
+    height = min(page.evaluate("document.documentElement.scrollHeight"), _TALLEST)
+    if picture.look != "phone" and not page.locator("dialog[open]").count():
         page.set_viewport_size({"width": 1280, "height": height})
     page.screenshot(path=FOLDER / f"{picture.name}.png")
+
+
+def test_picture_of_connecting(log_in: LogIn, tenant: Tenant) -> None:
+    """The form, and a test that found something to do in Zuora."""
+    tenant.app.control.set_switches(orders=False, custom_fields={"Product": [], "Account": [], "Subscription": []})
+    page = log_in("Administrator")
+    page.goto(ZUORA)
+    take(page, Picture("connect", ZUORA))
+    page.get_by_label("Tenant URL").fill(tenant.address)
+    page.get_by_label("Client ID").fill("demo-client")
+    page.get_by_label("Client secret").fill("demo-secret")
+    page.get_by_role("button", name="Connect to Zuora").click()
+    expect(page.get_by_role("alert")).to_contain_text("nothing was saved")
+    take(page, Picture("connect-tested", ZUORA))
+
+
+def test_picture_of_the_way_in(log_in: LogIn) -> None:
+    page = log_in("Viewer")
+    page.get_by_role("button", name="Log out").click()
+    expect(page.get_by_role("button", name="Log in")).to_be_visible()
+    take(page, Picture("login", "/login/"))

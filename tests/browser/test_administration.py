@@ -1,62 +1,20 @@
 """From nothing to the first push and back, in a real browser, with a tenant on a port."""
 
 import re
-import threading
-from collections.abc import Iterator
-from dataclasses import dataclass
-from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, expect
-from pytest_django import Settings
 
-from integrations.models import ApiKey, AuditEntry, Connection, Operation, SyncRecord
-from integrations.zuora.standin.app import StandIn, create_app
+from integrations.models import ApiKey, AuditEntry, Connection, SyncRecord
 from integrations.zuora.standin.units import new_unit
-from integrations.zuora.tenant import client_for
 from tests.browser.conftest import LogIn, violations
 from tests.browser.office import furnish
 from tests.browser.scene import PASSWORD, company, connection
-from tests.integrations.conftest import World
+from tests.browser.tenant import Tenant
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 ZUORA = "/settings/integrations/apps/zuora/"
-
-
-class _Quiet(WSGIRequestHandler):
-    def log_message(self, *_: object) -> None:
-        """Say nothing: a test's output is its failures."""
-
-
-@dataclass
-class Tenant:
-    """A local Zuora on a port, and the worker that pushes to it when told."""
-
-    app: StandIn
-    address: str
-
-    def work(self) -> None:
-        """Do what workers would: all that waits, until nothing does."""
-        made = Connection.objects.get()
-        world = World(self.app, made, client_for(made), now=timezone.now())
-        for operation in Operation.objects.filter(state="WAITING"):
-            world.work(operation)
-        world.settle()
-
-
-@pytest.fixture
-def tenant(settings: Settings) -> Iterator[Tenant]:
-    app = create_app(seed=1)
-    with make_server("127.0.0.1", 0, app, handler_class=_Quiet) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        address = f"http://127.0.0.1:{server.server_port}"
-        settings.ZUORA_EXTRA_HOSTS = [address]
-        yield Tenant(app, address)
-        server.shutdown()
-        thread.join()
-    app.close()
 
 
 def connect(page: Page, address: str, secret: str) -> None:
