@@ -117,6 +117,14 @@ def test_a_row_that_goes_between_two_pages_takes_no_other_with_it(
     assert {row.entity.pk for row in [*first, *rest]} == {row.pk for row, record in customers if record is not None}
 
 
+def test_many_without_a_record_are_listed_too(
+    connection: Connection, customers: list[tuple[Customer, SyncRecord | None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "_FEW", 1)
+    asked = Listing(SECTIONS["customers"], connection, status="none")
+    assert {row.entity for row in asked.rows()} == {row for row, record in customers if record is None}
+
+
 @pytest.mark.parametrize("edge", ["nonsense", "[1]", '["x","y"]', '["2026-01-01T00:00:00Z","9e99"]', "a\0b", "{}"])
 @pytest.mark.parametrize("sort", ["id", "name", "since"])
 def test_a_mistyped_edge_is_answered(browser: Client, sort: str, edge: str) -> None:
