@@ -44,7 +44,7 @@ def note(*, actor: User | None, action: str, subject: str, now: datetime, **deta
 @transaction.atomic
 def sync_now(*, kind: EntityKind, entity_ids: Sequence[int], actor: User | None, now: datetime) -> int:
     """Push these entities before anything else; return for how many a job was stored."""
-    connection = _connection()
+    connection = connection_in_use()
     entity = ENTITIES[kind]
     rows = entity.model._default_manager.filter(entity.pushed, pk__in=entity_ids)  # noqa: SLF001 - Django's public name
     wishes = [entity.wish(row) for row in rows]
@@ -64,7 +64,7 @@ def sync_everything(*, actor: User | None, now: datetime, afresh: bool = False) 
     Raises:
         Impossible: Zuora is not connected, or one is under way.
     """
-    connection = _connection()
+    connection = connection_in_use()
     for earlier in Operation.objects.filter(kind=backfill.NAME, finished_at=None) if afresh else ():
         operations.cancel(operation_id=earlier.pk, now=now)
     try:
@@ -83,7 +83,7 @@ def retry_cause(*, cause: str, kind: str = "", actor: User | None, now: datetime
     Raises:
         Impossible: nothing failed in that way any more, or Zuora is not connected.
     """
-    operation = retrying.begin(connection=_connection(), cause=cause, kind=kind, actor=actor, now=now)
+    operation = retrying.begin(connection=connection_in_use(), cause=cause, kind=kind, actor=actor, now=now)
     if operation is None:
         raise Impossible("Nothing fails in that way any more: it was tried again, or settled, meanwhile.")
     note(actor=actor, action="retry cause", subject=cause or "every failure", now=now, jobs=operation.total)
@@ -176,7 +176,12 @@ def _happened(
     )  # fmt: skip
 
 
-def _connection() -> Connection:
+def connection_in_use() -> Connection:
+    """Return the tenant that is connected.
+
+    Raises:
+        Impossible: there is none.
+    """
     connection = Connection.objects.active().first()
     if connection is None:
         raise Impossible("Zuora is not connected: connect it at Settings > Integrations > Apps > Zuora.")

@@ -4,6 +4,7 @@ Nothing here knows what a push sends: the push itself runs against a client that
 rolled back. What Zuora has is read fresh, so that what somebody changed there is seen, too.
 """
 
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -13,18 +14,28 @@ from urllib.parse import quote
 
 from django.db import transaction
 
+from integrations import request_log
 from integrations.entities import ENTITIES
 from integrations.facts import verdict_on
 from integrations.models import Connection, EntityKind, SyncRecord
 from integrations.words import in_words
-from integrations.zuora.client import Client
+from integrations.zuora import budget
+from integrations.zuora.client import Client, Exchange
 from integrations.zuora.digest import digest, plain
 from integrations.zuora.errors import NotFound, Rejected, Scope, ZuoraError
 from integrations.zuora.mapping.refusal import Refused
 from integrations.zuora.push import Far, Mismatch, Waits, carry_out
 from integrations.zuora.push.records import RETIRED
-from integrations.zuora.rehearsing import NEW, NotReadYet, Reads, RehearsingClient, Write
-from integrations.zuora.shown import Fields, fields_of_body, fields_of_contract, fields_of_row, fields_of_subscription
+from integrations.zuora.rehearsing import NEW, NotReadYet, Reads, RehearsingClient, Write, as_text
+from integrations.zuora.shown import (
+    FieldChange,
+    Fields,
+    changes_of,
+    fields_of_body,
+    fields_of_contract,
+    fields_of_row,
+    fields_of_subscription,
+)
 from integrations.zuora.tenant import tenant_of
 
 UNCHANGED, CREATE, UPDATE = "Unchanged", "Would create", "Would update"
@@ -34,17 +45,6 @@ NOT_SYNCED, UNREADABLE, GONE = "Will not be synced", "Zuora could not be read", 
 SENDS = frozenset({CREATE, UPDATE})
 #: More reads than any push needs: a rehearsal that never ends is a mistake in the program.
 _MOST_READS = 2000
-
-
-@dataclass(frozen=True)
-class FieldChange:
-    """One field: what Zuora has (None where it does not show it), what we last sent, and what it would become."""
-
-    name: str
-    now: str | None
-    sent: str | None
-    becomes: str | None
-    drifted: bool
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,11 @@ class Preview:
 
     def as_json(self) -> dict[str, Any]:
         """Return it as it is kept and shown."""
-        kept: dict[str, Any] = plain({**asdict(self), "digest": self.digest})
+        requests = [
+            {"method": one.method, "path": one.path, "body": as_text(one.body), "made": one.made}
+            for one in self.requests
+        ]
+        kept: dict[str, Any] = plain({**asdict(self), "requests": requests, "digest": self.digest})
         return kept
 
 
@@ -119,6 +123,39 @@ def preview(*, connection: Connection, kind: EntityKind, entity_id: int, client:
         ours=digest([plan.outcome, plan.text, [[one.method, one.path, one.body] for one in plan.writes]])[:32],
         theirs=digest(shown)[:32],
     )
+
+
+def preview_logged(
+    *,
+    connection: Connection,
+    kind: EntityKind,
+    entity_id: int,
+    now: datetime,
+    open_client: Callable[[Connection], Client],
+    priority: budget.Priority,
+) -> Preview:
+    """Preview under a track id of its own, and keep what was asked for the request log. Outside a transaction.
+
+    Raises:
+        ZuoraError: the tenant as a whole cannot be asked; nothing can be said.
+    """
+    exchanges: list[Exchange] = []
+    client = open_client(connection).for_delivery(
+        track_id=f"preview-{uuid.uuid4().hex[:16]}", priority=priority, on_exchange=exchanges.append
+    )
+    try:
+        return preview(connection=connection, kind=kind, entity_id=entity_id, client=client, now=now)
+    finally:
+        request_log.keep(exchanges, connection=connection)
+
+
+def moved_since(digest: str, seen: Preview) -> str:
+    """Return which side is another one than in the preview with this digest, as a sentence; nothing where none is."""
+    ours, _, theirs = digest.partition(".")
+    sides = [side for side, same in (("here", ours == seen.ours), ("in Zuora", theirs == seen.theirs)) if not same]
+    if not sides:
+        return ""
+    return f"Something changed {' and '.join(sides)} since that preview, so nothing was sent: look at the new one."
 
 
 def _rehearsed(connection: Connection, kind: EntityKind, entity_id: int, client: Client, now: datetime) -> _Plan:
@@ -225,28 +262,11 @@ def _change(
         action = "missing"
     else:
         action = "update" if write is not None else "keep"
-    fields = _fields(wanted, last, now, new=action == "create")
+    fields = changes_of(wanted, last, now, new=action == "create")
     said = bool(fields) or action == "missing" or (action == "create" and write is not None) or action == "update"
     zuora_id = (there or record).zuora_id
     change = ObjectChange(record.key, record.kind, zuora_id, action, fields) if said else None
     return change, now
-
-
-def _fields(wanted: Fields, last: Fields, now: Fields, *, new: bool) -> tuple[FieldChange, ...]:
-    """Return the fields that would change, and those that somebody changed in Zuora."""
-    found = []
-    for name in dict.fromkeys([*wanted, *last]):
-        have, sent, becomes = now.get(name), last.get(name), wanted.get(name)
-        drifted = have is not None and sent is not None and have != sent and not _is_free(name, sent)
-        changes = becomes is not None and becomes != (sent if have is None else have) and not _is_free(name, becomes)
-        if drifted or changes or (new and becomes):
-            found.append(FieldChange(name, have, sent, becomes, drifted))
-    return tuple(found)
-
-
-def _is_free(name: str, sent: str) -> bool:
-    """Whether Zuora adds to it or finds it: the tenant's own currency; the day of the first subscription for a 0."""
-    return name == "ActiveCurrencies" or (name == "billCycleDay" and sent == "0")
 
 
 def _write_for(writes: Sequence[Write], record: SyncRecord) -> Write | None:

@@ -98,7 +98,7 @@ class RehearsingClient(Client):
         count = sum(bool(write.made) for write in self.writes)
         made = f"{NEW}{noun}-{count + 1}" if noun else ""
         self.writes.append(Write(method, path, plain, made))
-        return Answer(HTTPStatus.OK, {"content-type": "application/json"}, encode_any(_answer(path, plain, made)))
+        return Answer(HTTPStatus.OK, {"content-type": "application/json"}, as_text(_answer(path, plain, made)))
 
 
 def _answer(path: str, body: Any, made: str) -> Any:
@@ -121,7 +121,7 @@ def _bytes(body: Any) -> bytes:
     return body if isinstance(body, bytes) else encode(body or {})
 
 
-def encode_any(value: Any) -> str:
+def as_text(value: Any) -> str:
     """Return JSON; the house's own writer takes objects only."""
     if isinstance(value, list):
         return f"[{','.join(encode(row).decode() for row in value)}]"

@@ -4,6 +4,7 @@ Zuora shows a field in another letter case, at another depth and in another nota
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -20,6 +21,17 @@ _ELSEWHERE = {
     "hpmCreditCardPaymentMethodId": "defaultPaymentMethodId",
     "Unit": "UOM",
 }
+
+
+@dataclass(frozen=True)
+class FieldChange:
+    """One field: what Zuora has (None where it does not show it), what we last sent, and what it would become."""
+
+    name: str
+    now: str | None
+    sent: str | None
+    becomes: str | None
+    drifted: bool
 
 
 def text(value: Any) -> str:
@@ -136,3 +148,20 @@ def fields_of_subscription(row: Mapping[str, Any], contracts: Sequence[Mapping[s
                     if name in charge and charge["id"] in shown:
                         found[f"{charge['key']}: {name}"] = text(shown[charge["id"]].get(name))
     return found
+
+
+def changes_of(wanted: Fields, last: Fields, now: Fields, *, new: bool) -> tuple[FieldChange, ...]:
+    """Return the fields that would change, and those that somebody changed in Zuora."""
+    found = []
+    for name in dict.fromkeys([*wanted, *last]):
+        have, sent, becomes = now.get(name), last.get(name), wanted.get(name)
+        drifted = have is not None and sent is not None and have != sent and not _is_free(name, sent)
+        changes = becomes is not None and becomes != (sent if have is None else have) and not _is_free(name, becomes)
+        if drifted or changes or (new and becomes):
+            found.append(FieldChange(name, have, sent, becomes, drifted))
+    return tuple(found)
+
+
+def _is_free(name: str, sent: str) -> bool:
+    """Whether Zuora adds to it or finds it: the tenant's own currency; the day of the first subscription for a 0."""
+    return name == "ActiveCurrencies" or (name == "billCycleDay" and sent == "0")

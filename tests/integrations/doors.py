@@ -6,8 +6,9 @@ Whoever adds an address adds a line here; `test_views_access` fails without, and
 from datetime import UTC, datetime
 
 from django.contrib.auth.models import User
+from django.utils import timezone
 
-from integrations import api_keys
+from integrations import api_keys, applying
 from integrations.models import (
     ApiKey,
     Connection,
@@ -22,6 +23,7 @@ from integrations.models import (
     SyncStatus,
 )
 from integrations.sections import SECTIONS
+from integrations.views import previews
 from subscriptions.models import Subscription
 from tests.integrations import usage_doors
 from tests.integrations.door import Form
@@ -48,6 +50,7 @@ PAGES = {
     "background": "Viewer",
     "operation": "Viewer",
     "operation_csv": "Viewer",
+    "entity_preview": "Viewer",
     "zuora": "Administrator",
     "zuora_remove": "Administrator",
     "stigg": "Administrator",
@@ -132,6 +135,24 @@ def stigg_event() -> list[object]:
     return [StiggEvent.objects.get_or_create(account=stigg(), message_id="m1", defaults=values)[0].pk]
 
 
+def previewed() -> list[object]:
+    """Return a preview of a list that has ended and shows something to send."""
+    at = {"created_at": NOW, "not_before": NOW}
+    values = {"title": "made up", "state": OperationState.DONE, "parameters": {"kind": "plan"}, **at}
+    made, _ = Operation.objects.get_or_create(kind="preview", defaults=values)
+    made.lines.get_or_create(key="plan:pro", outcome="Would update", detail={"id": 1, "digest": ""})
+    return [made.pk]
+
+
+def _seen() -> dict[str, str]:
+    """Return what the preview's form sends."""
+    plan = PLANS.get("pro")
+    seen = applying.preview_entity(
+        kind=EntityKind.PLAN, entity_id=plan.pk, now=timezone.now(), open_client=vars(previews)["client_for"]
+    )
+    return {"digest": seen.digest}
+
+
 _TENANT = {"client_id": "demo-client", "client_secret": "demo-secret"}
 FORMS = {
     "entity_sync": Form("Operator", "sync", "is on its way", arguments=pro),
@@ -170,6 +191,11 @@ FORMS = {
     "operation_pause": Form("Operator", "pause", "It stands.", arguments=operation),
     "operation_resume": Form("Operator", "resume", "It goes on", arguments=operation, prepare=paused),
     "operation_cancel": Form("Operator", "cancel", "It is cancelled.", arguments=operation),
+    "list_preview": Form("Operator", "preview", "Nothing is sent.", arguments=lambda: [PLANS]),
+    "operation_apply": Form(
+        "Operator", "apply previews", "It is being applied", arguments=previewed, prepare=previewed
+    ),
+    "entity_apply": Form("Operator", "apply preview", "on its way, as the preview showed", arguments=pro, ticked=_seen),
     "zuora": Form(
         "Administrator",
         "connect",

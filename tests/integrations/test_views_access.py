@@ -11,13 +11,14 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from integrations.models import AuditEntry, Connection, EntityKind, Request, SyncJob, SyncRecord, SyncStatus
 from integrations.sections import SECTIONS
 from integrations.stigg.account import Page
+from integrations.views import previews
 from integrations.zuora.standin.app import StandIn
 from tests.browser.scene import PASSWORD, people
 from tests.factories.catalog import PlanFactory
 from tests.factories.subscriptions import SubscriptionFactory
 from tests.integrations import usage_doors
 from tests.integrations.doors import FORMS, LEADING_BACK, NOW, PAGES, PUBLIC, key, operation, pro, viewer, with_stigg
-from tests.tenant import put_behind_forms
+from tests.tenant import open_tenant, put_behind_forms
 
 pytestmark = pytest.mark.django_db
 PLANS = SECTIONS["plans"]
@@ -64,6 +65,7 @@ def arguments_of(name: str) -> list[object]:
         "entities_export": lambda: [PLANS],
         "entity": pro,
         "request": lambda: [Request.objects.get().pk],
+        "entity_preview": pro,
         "operation": operation,
         "operation_csv": operation,
         "api_key_revoke": key,
@@ -75,8 +77,11 @@ def arguments_of(name: str) -> list[object]:
 
 
 @pytest.fixture
-def as_role(client: Client, connection: Connection) -> dict[str, Client]:
+def as_role(
+    client: Client, connection: Connection, standin: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, Client]:
     """A browser for each role, and one for somebody without any."""
+    monkeypatch.setattr(previews, "client_for", lambda _: open_tenant(standin))
     PlanFactory.create(ref_id="pro")
     Request.objects.create(connection=connection, method="GET", path="/", duration_ms=1, started_at=NOW)
     users = {"None": User.objects.create_user("nobody"), **people()}
