@@ -2,6 +2,7 @@
 
 import pytest
 import requests
+import urllib3
 
 from integrations.looking import Seen, look
 from integrations.models import AuditEntry, Request
@@ -59,3 +60,16 @@ def test_a_tenant_that_is_away_is_told_in_words(pushed: World, monkeypatch: pyte
     found = seen(pushed)
     assert found.problem.startswith("No connection to rest.test.zuora.com")
     assert (found.subscription, found.orders) == ({}, [])
+
+
+def test_what_could_not_connect_is_not_named_by_its_place_in_memory(
+    pushed: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = urllib3.connectionpool.HTTPSConnectionPool("rest.test.zuora.com")
+
+    def away(*_: object, **__: object) -> None:
+        reason = urllib3.exceptions.NewConnectionError(pool._new_conn(), "Failed to resolve")  # type: ignore[arg-type]  # as it is raised
+        raise requests.exceptions.ConnectionError(urllib3.exceptions.MaxRetryError(pool, "/", reason))
+
+    monkeypatch.setattr("tests.standin_transport.WSGIAdapter.send", away)
+    assert seen(pushed).problem == "No connection to rest.test.zuora.com: Failed to resolve"

@@ -1,6 +1,7 @@
 """One HTTP exchange: out, back, bounded, recorded. Nothing here knows an endpoint."""
 
 import logging
+import re
 import ssl
 import time
 from collections.abc import Callable
@@ -21,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 MOST_BYTES = 16 * 1024 * 1024
 _CHUNK = 64 * 1024
+_OBJECT = re.compile(r"<[^>]* object at 0x[0-9a-f]+>: ")  # urllib3's words begin with whatever could not connect
 
 T = TypeVar("T")
 
@@ -194,4 +196,4 @@ def _never_left(error: requests.exceptions.RequestException) -> bool:
 
 def _cause(error: requests.exceptions.RequestException) -> str:
     inner = error.args[0] if error.args else error
-    return str(getattr(inner, "reason", None) or inner)[:300]
+    return _OBJECT.sub("", str(getattr(inner, "reason", None) or inner))[:300]
