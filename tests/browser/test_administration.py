@@ -162,12 +162,14 @@ def test_somebody_is_invited_and_chooses_a_password(log_in: LogIn) -> None:
     expect(page.get_by_text("Operator: also syncs, retries, decides")).to_be_visible()
 
 
-@pytest.mark.parametrize(("role", "tabs"), [("Viewer", 4), ("Operator", 4), ("Administrator", 6)])
-def test_the_settings_show_each_role_what_is_theirs(log_in: LogIn, role: str, tabs: int) -> None:
+@pytest.mark.parametrize("role", ["Viewer", "Operator", "Administrator"])
+def test_the_settings_show_each_role_what_is_theirs(log_in: LogIn, role: str) -> None:
     page = log_in(role)
     furnish(timezone.now())
     page.goto("/settings/audit-log/?action=invite")
-    expect(page.get_by_role("navigation", name="Settings").get_by_role("link")).to_have_count(tabs)
+    tabs = page.get_by_role("navigation", name="Settings").get_by_role("link").all_inner_texts()
+    assert {"Apps", "Audit log", "Request log", "Your account"} <= set(tabs)
+    assert {"API keys", "People"} & set(tabs) == ({"API keys", "People"} if role == "Administrator" else set())
     expect(page.locator("#rows tbody tr")).to_have_count(AuditEntry.objects.filter(action="invite").count())
     page.get_by_label("Who").fill("nobody")
     page.get_by_label("Who").press("Tab")
