@@ -71,7 +71,7 @@ class FutureUpdate(Output):
     target_package: Target | None
 
 
-class TierOut(Output):
+class OverrideTierOut(Output):
     """A step of a price."""
 
     up_to: int | None
@@ -87,7 +87,7 @@ class PriceOut(Output):
     base_charge: bool
     amount: Tidy | None
     currency: str | None
-    tiers: list[TierOut] | None
+    tiers: list[OverrideTierOut] | None
     block_size: int | None
     billing_country_code: str | None
 
@@ -229,8 +229,8 @@ def _paid(override: PriceOverride | None, listed: PriceAmount | None) -> tuple[D
     return (listed.amount, list(listed.tiers.all())) if listed else (None, ())
 
 
-def _tier(tier: TierRow, currency: str) -> TierOut:
-    return TierOut(
+def _tier(tier: TierRow, currency: str) -> OverrideTierOut:
+    return OverrideTierOut(
         up_to=tier.up_to,
         unit_price=None if tier.unit_price is None else MoneyOut.of(tier.unit_price, currency),
         flat_price=None if tier.flat_price is None else MoneyOut.of(tier.flat_price, currency),

@@ -44,7 +44,7 @@ _NOT_BUILT = {
 }
 
 
-class AddonIn(Input):
+class AddonHeldIn(Input):
     """An add-on, so many times."""
 
     id: RefId
@@ -188,7 +188,7 @@ class ContentIn(Input):
 
     NOT_BUILT = _NOT_BUILT
 
-    addons: list[AddonIn] | None = Field(None, max_length=100)
+    addons: list[AddonHeldIn] | None = Field(None, max_length=100)
     charges: list[ChargeIn] | None = Field(None, max_length=100)
     applied_coupon: AppliedCouponIn | None = None
     price_overrides: list[PriceOverrideIn] | None = Field(None, max_length=100)
@@ -225,7 +225,7 @@ class ContentIn(Input):
         )
 
 
-def by_id(rows: "list[AddonIn] | list[ChargeIn] | None", what: str) -> dict[str, int] | None:
+def by_id(rows: "list[AddonHeldIn] | list[ChargeIn] | None", what: str) -> dict[str, int] | None:
     """Return quantities by id.
 
     Raises:
@@ -302,7 +302,7 @@ class ImportedSubscriptionIn(Input):
     id: RefId
     customer_id: RefId
     plan_id: RefId
-    addons: list[AddonIn] | None = Field(None, max_length=100)
+    addons: list[AddonHeldIn] | None = Field(None, max_length=100)
     charges: list[ChargeIn] | None = Field(None, max_length=100)
     billing_id: Text | None = None
     billing_period: BillingPeriod | None = None
