@@ -164,7 +164,9 @@ class Chaos:
             [self._push_and_die, self._push_and_die, self._click, self._settle]
         )
         self.tenant.at(self.tenant.now + timedelta(minutes=self.chance.choice([0, 50])))
-        with dying(at=self.chance.choice([self.chance.randint(1, 12), self.chance.randint(1, 80)])):
+        with_answer = self.chance.random() < 0.4
+        steps = [4, 4] if with_answer else [12, 80]
+        with dying(at=self.chance.randint(1, self.chance.choice(steps)), with_answer=with_answer):
             work()
         self.tenant.advance(minutes=20)
 
