@@ -26,7 +26,8 @@ from integrations.views.remembering import remembered
 PAGE_SIZE = 50
 #: A job that waits longer than this is shown beside the failed ones.
 LONG = timedelta(minutes=15)
-_AT_ONCE = 1000
+#: More of one cause are tried again in the background.
+_AT_ONCE = 100
 _DIGITS = 19  # of a bigint
 Row = TypeVar("Row")
 
@@ -81,7 +82,9 @@ def problems_retry(request: HttpRequest) -> HttpResponse:
         return redirect("problems")
     failed = problems(connection)
     if cause := request.POST.get("cause", ""):
-        chosen = list(of_cause(failed, cause)[:_AT_ONCE])
+        chosen = list(of_cause(failed, cause)[: _AT_ONCE + 1])
+        if len(chosen) > _AT_ONCE:
+            return _retry_in_background(request, cause)
         asked = len(chosen)
     else:
         ids = _chosen(request, "job")
@@ -96,6 +99,16 @@ def problems_retry(request: HttpRequest) -> HttpResponse:
     if gone:
         messages.info(request, f"{gone} had been tried again, or settled, by somebody else meanwhile.")
     return redirect("problems")
+
+
+def _retry_in_background(request: HttpRequest, cause: str) -> HttpResponse:
+    try:
+        operation = operating.retry_cause(cause=cause, actor=actor(request), now=timezone.now())
+    except operating.Impossible as answer:
+        messages.info(request, str(answer))
+        return redirect("problems")
+    messages.success(request, "They are being tried again. This page follows it.")
+    return redirect("operation", operation.pk)
 
 
 def _retry(request: HttpRequest, jobs: list[SyncJob]) -> int:

@@ -72,6 +72,16 @@ def test_all_of_one_cause_are_tried_again(browser: Client) -> None:
     assert waiting() == [("plan:a", Priority.CLICK), ("plan:b", Priority.CLICK)]
 
 
+def test_many_of_one_cause_are_tried_again_in_the_background(browser: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(views, "_AT_ONCE", 1)
+    for name in ("a", "b"):
+        fail(PlanFactory.create(ref_id=name), f"The unit '{name}' is missing.")
+    response = browser.post("/problems/retry/", {"cause": "The unit … is missing."}, follow=True)
+    assert said(response) == ["They are being tried again. This page follows it."]
+    assert response.context["operation"].title == "Retry 2: The unit … is missing."
+    assert waiting() == []
+
+
 def test_retry_tells_the_truth_when_somebody_got_there_first(browser: Client) -> None:
     failed = fail(PlanFactory.create(ref_id="a"))
     SyncJob.objects.filter(pk=failed.pk).update(state=JobState.DONE)
