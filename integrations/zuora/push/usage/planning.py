@@ -128,7 +128,7 @@ class _Desk:
         """Give the record a time that Zuora bills, at the price that was sold then: its slice's, or that moment."""
         moment = what if isinstance(what, datetime) else what.starts_at
         changed = None if isinstance(what, datetime) else ended_at(subscription, what.price)
-        first = charge.starts_on or self.tenant.day(subscription.start_date)
+        first = charge.starts_on or self.tenant.day(subscription.billing_anchor)
         end = self._end(charge, subscription, changed)
         placed = moment_that_is_billed(moment, first=first, end=end, tenant=self.tenant)
         record.starts_at = (placed or moment).replace(microsecond=0)
@@ -143,7 +143,7 @@ class _Desk:
         `changed` is when another price was sold: orders take effect with a day, and what was used earlier on that day
         at the old price is filed under the day before.
         """
-        begin = self.tenant.day(subscription.start_date)
+        begin = self.tenant.day(subscription.billing_anchor)
         moments = [moment for moment in (ends_at(subscription), changed) if moment]
         days = [max(self.tenant.day(moment), begin) for moment in moments]
         return min([*days, charge.ends_on] if charge.ends_on else days, default=None)
