@@ -32,10 +32,24 @@ def collecting(*, now: datetime, keeps: bool = True) -> Iterator[None]:
         outbox.wish(connection=connection, wishes=list(wishes.values()), now=now, priority=Priority.BACKFILL)
 
 
+@contextmanager
+def unless_it_fails() -> Iterator[None]:
+    """Forget what the block wishes when it fails: the rows that it saved are rolled back."""
+    collected = _collected.get()
+    before = dict(collected or {})
+    try:
+        yield
+    except BaseException:
+        if collected is not None:
+            collected.clear()
+            collected.update(before)
+        raise
+
+
 def collect(wishes: Iterable[Wish]) -> bool:
     """Take the wishes where somebody collects them; return whether somebody does."""
     collected = _collected.get()
     if collected is None:
         return False
-    collected |= {(wish.kind, wish.entity_id): wish for wish in wishes}
+    collected.update({(wish.kind, wish.entity_id): wish for wish in wishes})
     return True

@@ -6,8 +6,9 @@ from decimal import Decimal
 from typing import Literal
 
 from django.db.models import Prefetch, QuerySet
+from pydantic import Field
 
-from catalog.models import BillingPeriod, Coupon, Price, PriceAmount, PricingType
+from catalog.models import BillingCadence, BillingModel, BillingPeriod, Coupon, Price, PriceAmount, PricingType
 from catalog.tiers import TierRow
 from integrations.api.money import MoneyOut, Tidy, country
 from integrations.api.schema import Output, SyncState
@@ -36,6 +37,7 @@ class HeldAddon(Output):
 
     id: str
     quantity: int
+    version_number: int = Field(description="Not Stigg's: the version that it was sold.")
 
 
 class HeldCharge(Output):
@@ -85,6 +87,8 @@ class PriceOut(Output):
     addon_id: str | None
     feature_id: str | None
     base_charge: bool
+    billing_model: BillingModel = Field(description="Not Stigg's: which of several charges it is.")
+    billing_cadence: BillingCadence = Field(description="Not Stigg's: which of several charges it is.")
     amount: Tidy | None
     currency: str | None
     tiers: list[OverrideTierOut] | None
@@ -114,6 +118,7 @@ class SubscriptionOut(Output):
     trial_end_date: datetime | None
     end_date: datetime | None
     effective_end_date: datetime | None
+    effective_from: datetime | None = Field(description="Not Stigg's: when what it holds now took effect.")
     cancellation_date: datetime | None
     cancel_reason: CancelReason | None
     billing_cycle_anchor: datetime
@@ -166,12 +171,16 @@ def _out(one: Subscription, standing: Standing, now: datetime) -> SubscriptionOu
         trial_end_date=one.trial_end_date,
         end_date=one.effective_end_date or one.cancellation_date,
         effective_end_date=one.effective_end_date,
+        effective_from=one.effective_from,
         cancellation_date=one.cancellation_date,
         cancel_reason=CancelReason(one.cancel_reason) if one.cancel_reason else None,
         billing_cycle_anchor=one.billing_anchor,
         current_billing_period_start=period.start if period else None,
         current_billing_period_end=period.end if period else None,
-        addons=[HeldAddon(id=held.addon.ref_id, quantity=held.quantity) for held in one.addons.all()],
+        addons=[
+            HeldAddon(id=held.addon.ref_id, quantity=held.quantity, version_number=held.addon_version_number)
+            for held in one.addons.all()
+        ],
         charges=[HeldCharge(id=held.feature.ref_id, quantity=held.quantity) for held in one.quantities.all()],
         prices=[_price(price, one) for price in _sold(one)],
         coupons=[_coupon(coupon) for coupon in _applied(one)],
@@ -215,6 +224,8 @@ def _price(price: Price, one: Subscription) -> PriceOut:
         addon_id=price.addon.ref_id if price.addon else None,
         feature_id=price.feature.ref_id if price.feature else None,
         base_charge=price.feature is None,
+        billing_model=BillingModel(price.billing_model),
+        billing_cadence=BillingCadence(price.billing_cadence),
         amount=amount,
         currency=currency or None,
         tiers=[_tier(tier, currency) for tier in tiers] or None,

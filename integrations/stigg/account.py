@@ -94,13 +94,17 @@ class Account:
         except (stigg.NotFoundError, LookupError):
             return None
 
-    def charges(self, kind: StiggKind, ref_id: str) -> tuple[Row, ...]:
-        """Return all charges of a plan or an add-on, in as many calls as they take pages."""
+    def charges(self, kind: StiggKind, ref_id: str, *, version: int | None = None) -> tuple[Row, ...]:
+        """Return all charges of a plan or an add-on, in as many calls as they take pages.
+
+        Only a deployment of ours knows those of a version that is no longer on sale.
+        """
+        of: dict[str, Any] = {} if version is None else {"extra_query": {"versionNumber": version}}
         resource = self._client.v1.plans if kind is StiggKind.PLAN else self._client.v1.addons
         rows: list[Row] = []
         after = ""
         while True:
-            at: dict[str, Any] = {"limit": PAGE_SIZE, **({"after": after} if after else {})}
+            at: dict[str, Any] = {"limit": PAGE_SIZE, **of, **({"after": after} if after else {})}
             page = self._read(partial(resource.list_charges, ref_id, **at))
             rows += page.rows
             if not (after := page.after):

@@ -91,7 +91,7 @@ def _process(
         return _note_usage(event, now=now)
     if not event.kind:
         return StiggEventState.UNKNOWN, "Events of this type change nothing that is billed."
-    change = import_one(open_(event.account), StiggKind(event.kind), event.ref_id)
+    change = import_one(open_(event.account), StiggKind(event.kind), event.ref_id, now=now)
     if change is None:
         return StiggEventState.UNKNOWN, f"Stigg has no {event.kind} {event.ref_id}."
     if change.what == SKIPPED:

@@ -5,8 +5,8 @@ saved, and a second import of the same saves nothing. A page is read without a t
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -15,7 +15,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from catalog.models import Addon, Coupon, Feature, Plan, Product
+from catalog.models import Addon, Coupon, Feature, Plan, PricingType, Product
 from customers.models import Customer
 from integrations import operations
 from integrations.collecting import collecting
@@ -23,7 +23,7 @@ from integrations.models import Operation, StiggAccount
 from integrations.stigg import writing
 from integrations.stigg.account import Account, Pace, Page, Row, StiggError, StiggKind, StiggUnavailableError
 from integrations.stigg.contracts import subscriptions
-from integrations.stigg.writing import CREATED, SKIPPED, UNCHANGED, Change, Write, write_all
+from integrations.stigg.writing import CREATED, SKIPPED, UNCHANGED, Change, Version, Write, write_all
 from subscriptions.models import Subscription
 
 #: The kind of operation; only one import runs at a time.
@@ -45,11 +45,12 @@ _DEEPEST = 4
 
 @dataclass(frozen=True)
 class Fetched:
-    """A page of rows, and the charges of those that are plans or add-ons, by id."""
+    """A page of rows; the charges of those that are plans or add-ons, by id, and of older versions that were sold."""
 
     kind: StiggKind
     page: Page
     charges: Mapping[str, Sequence[Row]]
+    older: Mapping[Version, Sequence[Row]] = field(default_factory=dict)
 
 
 @lru_cache(maxsize=1)
@@ -82,13 +83,14 @@ def start(*, actor: User | None, now: datetime, dry_run: bool = False) -> Operat
     )
 
 
-def fetch(_operation: Operation, checkpoint: Mapping[str, Any], now: datetime) -> Fetched:
+def fetch(operation: Operation, checkpoint: Mapping[str, Any], now: datetime) -> Fetched:
     """Read the next page from Stigg."""
     account = open_account(_account())
     kind = StiggKind(checkpoint.get("kind", next(iter(StiggKind))))
     try:
         page = account.page(kind, after=checkpoint.get("after", ""))
-        return Fetched(kind, page, _charges_of(account, kind, page.rows))
+        older = {} if operation.parameters.get("dry_run") else _older_of(account, kind, page.rows)
+        return Fetched(kind, page, _charges_of(account, kind, page.rows), older)
     except StiggUnavailableError as away:
         raise operations.Later(str(away), at=now + _AGAIN) from away
     except StiggError as refused:
@@ -99,7 +101,7 @@ def step(operation: Operation, _checkpoint: Mapping[str, Any], fetched: Fetched,
     """Write the page that was read, and say where the next one begins."""
     dry = bool(operation.parameters.get("dry_run"))
     with collecting(now=now, keeps=not dry):
-        changes = write(fetched, dry=dry)
+        changes = write(fetched, now=now, dry=dry)
     told = (SKIPPED,) if not dry else (SKIPPED, CREATED, writing.UPDATED)
     return operations.Step(
         checkpoint=_next(fetched),
@@ -115,12 +117,14 @@ def step(operation: Operation, _checkpoint: Mapping[str, Any], fetched: Fetched,
     )
 
 
-def write(fetched: Fetched, *, dry: bool = False) -> list[Change]:
+def write(fetched: Fetched, *, now: datetime, dry: bool = False) -> list[Change]:
     """Write a page; see `write_all`."""
-    return write_all(fetched.kind, fetched.page.rows, _writer(fetched), dry=dry)
+    if not dry:
+        writing.older_versions(fetched.older)
+    return write_all(fetched.kind, fetched.page.rows, _writer(fetched, now), dry=dry)
 
 
-def import_one(account: Account, kind: StiggKind, ref_id: str) -> Change | None:
+def import_one(account: Account, kind: StiggKind, ref_id: str, *, now: datetime) -> Change | None:
     """Bring one entity to what Stigg says, its parents first where they are not here; None where Stigg has none.
 
     To be called outside a transaction: it waits for Stigg.
@@ -128,24 +132,27 @@ def import_one(account: Account, kind: StiggKind, ref_id: str) -> Change | None:
     Raises:
         StiggError: Stigg could not be asked.
     """
-    return _import_one(account, kind, ref_id, depth=0)
+    return _import_one(account, kind, ref_id, now=now, depth=0)
 
 
-def _import_one(account: Account, kind: StiggKind, ref_id: str, *, depth: int) -> Change | None:
+def _import_one(account: Account, kind: StiggKind, ref_id: str, *, now: datetime, depth: int) -> Change | None:
     row = account.get(kind, ref_id)
     if row is None:
         return None
+    newest = {(sold, ref_id): version for sold, ref_id, version in sorted(versions_of(kind, row))}
     for parent_kind, parent_id in parents_of(kind, row):
-        known = MODELS[parent_kind]._default_manager.filter(ref_id=parent_id).exists()  # noqa: SLF001
-        if not known and depth < _DEEPEST:
-            _import_one(account, parent_kind, parent_id, depth=depth + 1)
-    fetched = Fetched(kind, Page((row,), ""), _charges_of(account, kind, (row,)))
+        known = MODELS[parent_kind]._default_manager.filter(ref_id=parent_id)  # noqa: SLF001 - Django's public name
+        if (version := newest.get((parent_kind, parent_id))) is not None:
+            known = known.filter(version_number__gte=version)  # else it was published since
+        if not known.exists() and depth < _DEEPEST:
+            _import_one(account, parent_kind, parent_id, now=now, depth=depth + 1)
+    fetched = Fetched(kind, Page((row,), ""), _charges_of(account, kind, (row,)), _older_of(account, kind, (row,)))
     for each in fetched.charges.values():
         for feature in {one["featureId"] for one in each if one.get("featureId")}:
             if not Feature.objects.filter(ref_id=feature).exists():
-                _import_one(account, StiggKind.FEATURE, feature, depth=depth + 1)
+                _import_one(account, StiggKind.FEATURE, feature, now=now, depth=depth + 1)
     with transaction.atomic():
-        return write(fetched)[0]
+        return write(fetched, now=now)[0]
 
 
 def parents_of(kind: StiggKind, row: Row) -> Iterator[tuple[StiggKind, str]]:
@@ -160,6 +167,16 @@ def parents_of(kind: StiggKind, row: Row) -> Iterator[tuple[StiggKind, str]]:
         yield from (
             (StiggKind.COUPON, str(one["id"])) for one in row.get("coupons") or () if one.get("status") == "ACTIVE"
         )
+
+
+def versions_of(kind: StiggKind, row: Row) -> Iterator[Version]:
+    """Yield the versions that a subscription was sold, where they are told: Stigg's own cloud does not."""
+    if kind is StiggKind.SUBSCRIPTION:
+        if isinstance(version := row.get("planVersionNumber"), int):
+            yield StiggKind.PLAN, str(row["planId"]), version
+        for one in row.get("addons") or ():
+            if isinstance(version := one.get("versionNumber"), int):
+                yield StiggKind.ADDON, str(one["id"]), version
 
 
 _PARENTS: Mapping[StiggKind, tuple[tuple[str, StiggKind], ...]] = {
@@ -187,19 +204,36 @@ def _charges_of(account: Account, kind: StiggKind, rows: Sequence[Row]) -> dict[
     return {row["id"]: account.charges(kind, row["id"]) for row in rows if row.get("pricingType") == "PAID"}
 
 
-def _writer(fetched: Fetched) -> Write:
-    return _WRITERS[fetched.kind](fetched.page.rows, fetched.charges)
+def _older_of(account: Account, kind: StiggKind, rows: Sequence[Row]) -> dict[Version, Sequence[Row]]:
+    """Read the charges of versions that these were sold, that are not here, and that are on sale no more."""
+    told = {version for row in rows for version in versions_of(kind, row)}
+    here: set[Version] = set()
+    on_sale: dict[tuple[StiggKind, str], int] = {}
+    for sold, model in ((StiggKind.PLAN, Plan), (StiggKind.ADDON, Addon)) if told else ():
+        packages = model._default_manager.filter(ref_id__in={one[1] for one in told if one[0] is sold})  # noqa: SLF001
+        paid = packages.filter(pricing_type=PricingType.PAID)
+        for ref_id, latest, version in paid.values_list("ref_id", "version_number", "prices__version_number"):
+            here.add((sold, ref_id, version))
+            on_sale[sold, ref_id] = latest
+    older = sorted(one for one in told - here if one[2] < on_sale.get(one[:2], 0))
+    return {one: account.charges(one[0], one[1], version=one[2]) for one in older}
 
 
-_WRITERS: Mapping[StiggKind, Callable[[Sequence[Row], Mapping[str, Sequence[Row]]], Write]] = {
-    StiggKind.PRODUCT: lambda rows, _: writing.products(rows),
-    StiggKind.FEATURE: lambda rows, _: writing.features(rows),
-    StiggKind.COUPON: lambda rows, _: writing.coupons(rows),
-    StiggKind.ADDON: lambda rows, charges: writing.packages(rows, model=Addon, charges=charges),
-    StiggKind.PLAN: lambda rows, charges: writing.packages(rows, model=Plan, charges=charges),
-    StiggKind.CUSTOMER: lambda rows, _: writing.customers(rows),
-    StiggKind.SUBSCRIPTION: lambda rows, _: subscriptions(rows),
-}
+def _writer(fetched: Fetched, now: datetime) -> Write:
+    rows, charges = fetched.page.rows, fetched.charges
+    match fetched.kind:
+        case StiggKind.PRODUCT:
+            return writing.products(rows)
+        case StiggKind.FEATURE:
+            return writing.features(rows)
+        case StiggKind.COUPON:
+            return writing.coupons(rows)
+        case StiggKind.ADDON | StiggKind.PLAN:
+            return writing.packages(rows, model=Plan if fetched.kind is StiggKind.PLAN else Addon, charges=charges)
+        case StiggKind.CUSTOMER:
+            return writing.customers(rows)
+        case StiggKind.SUBSCRIPTION:
+            return subscriptions(rows, now=now)
 
 
 def _next(fetched: Fetched) -> dict[str, str] | None:

@@ -11,8 +11,11 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from django.db.models import TextChoices
+
 from catalog.tiers import Tier
 from integrations.stigg.account import Row
+from subscriptions.models import CancelReason, PaymentCollection, PaymentCollectionMethod
 
 #: What Stripe's ids look like: https://docs.stripe.com/api (prod_, price_, cus_, sub_, pm_ and their like).
 _STRIPES = re.compile(r"[a-z]{2,6}_[A-Za-z0-9]{8,}")
@@ -51,25 +54,39 @@ class Charge:
 
 @dataclass(frozen=True)
 class Override:
-    """What a subscription says it pays: for the plan or an add-on, its base fee or a feature's charge."""
+    """What a subscription says it pays: for the plan or an add-on, its base fee or a feature's charge.
+
+    `model` and `cadence` tell which charge that is, where there are several; empty where Stigg did not tell them.
+    """
 
     addon: str
     feature: str
     amount: Amount
+    model: str = ""
+    cadence: str = ""
+
+
+@dataclass(frozen=True)
+class HeldAddon:
+    """An add-on of a subscription, so many times; `version` is None where Stigg did not tell which was sold."""
+
+    quantity: int
+    version: int | None = None
 
 
 @dataclass(frozen=True)
 class SubscriptionRow:
-    """A subscription, its parents by their Stigg ids; `quantities` is None where Stigg did not tell them."""
+    """A subscription, its parents by their Stigg ids; `version` and `quantities` are None where Stigg did not tell."""
 
     ref_id: str
     customer: str
     payer: str
     plan: str
+    version: int | None
     billing_period: str
     fields: Mapping[str, Any]
     coupon: str
-    addons: Mapping[str, int] = field(default_factory=dict)
+    addons: Mapping[str, HeldAddon] = field(default_factory=dict)
     quantities: Mapping[str, int] | None = None
     prices: tuple[Override, ...] = ()
 
@@ -106,19 +123,8 @@ def meter(row: Row) -> dict[str, Any] | None:
     if not (found := row.get("meter")):
         return None
     aggregation = found["aggregation"]
-    filters = [
-        {
-            "conditions": [
-                {name: value for name, value in one.items() if value is not None} for one in each["conditions"]
-            ]
-        }
-        for each in found.get("filters") or ()
-    ]
+    filters = [{"conditions": [_said(one) for one in each["conditions"]]} for each in found.get("filters") or ()]
     return {"aggregation": aggregation["function"], "field": aggregation.get("field") or "", "filters": filters}
-
-
-def _said(condition: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in condition.items() if value is not None}
 
 
 def coupon(row: Row) -> tuple[dict[str, Any], dict[str, Decimal]]:
@@ -238,6 +244,9 @@ def customer(row: Row) -> tuple[dict[str, Any], str]:
         "payment_method_id": zuora.get("paymentMethodId") or _zuoras(paid_by),
         "billing_id": linked or _zuoras(row.get("billingId")),
         "archived_at": moment(row.get("archivedAt")),
+        "billing_metadata": _said(zuora.get("metadata") or {}),
+        "language": row.get("language") or "",
+        "timezone": row.get("timezone") or "",
         "metadata": _metadata(row),
     }
     return fields, row.get("couponId") or ""
@@ -251,27 +260,37 @@ def subscription(row: Row) -> SubscriptionRow:
     """
     if row.get("minimumSpend"):
         raise Unreadable("It has a minimum spend, which has no counterpart in Zuora: bill that by hand.")
-    ended = moment(row.get("effectiveEndDate"))
     cancelled = moment(row.get("cancellationDate"))
+    changed = moment(row.get("effectiveFrom"))
     return SubscriptionRow(
         ref_id=row["id"],
         customer=row["customerId"],
         payer=row.get("payingCustomerId") or "",
         plan=row["planId"],
+        version=_whole(row.get("planVersionNumber")),
         billing_period=row.get("billingPeriod") or _period(row),
         fields={
             "status": row["status"],
             "start_date": moment(row["startDate"]),
             "trial_end_date": moment(row.get("trialEndDate")),
+            # By default ours would be billed from its end on.
+            "trial_end_behavior": (row.get("trial") or {}).get("trialEndBehavior") or "CONVERT_TO_PAID",
             "cancellation_date": cancelled,
             "cancellation_time": "SPECIFIC_DATE" if cancelled else "",
-            "effective_end_date": ended,
+            "cancel_reason": _one_of(CancelReason, row.get("cancelReason")),
+            "effective_end_date": moment(row.get("effectiveEndDate")),
+            **({"effective_from": changed} if changed else {}),
+            "payment_collection": _one_of(PaymentCollection, row.get("paymentCollection")) or "NOT_REQUIRED",
+            "payment_collection_method": _one_of(PaymentCollectionMethod, row.get("paymentCollectionMethod")),
             "resource_id": row.get("resourceId") or "",
             "billing_id": _zuoras(row.get("billingId")),
             "metadata": _metadata(row),
         },
         coupon=next((one["id"] for one in row.get("coupons") or () if one.get("status") == "ACTIVE"), ""),
-        addons={one["id"]: int(one["quantity"]) for one in row.get("addons") or ()},
+        addons={
+            one["id"]: HeldAddon(_counted(one["quantity"]), _whole(one.get("versionNumber")))
+            for one in row.get("addons") or ()
+        },
         quantities=_quantities(row),
         prices=tuple(_override(one) for one in row.get("prices") or () if one.get("currency") or one.get("tiers")),
     )
@@ -300,7 +319,13 @@ def _override(one: Mapping[str, Any]) -> Override:
     found = _amount(price, one) if price or one.get("tiers") else None
     if found is None:
         raise Unreadable("One of its prices has neither an amount nor tiers: correct it in Stigg.")
-    return Override(one.get("addonId") or "", one.get("featureId") or "", found)
+    return Override(
+        addon=one.get("addonId") or "",
+        feature=one.get("featureId") or "",
+        amount=found,
+        model=one.get("billingModel") or "",
+        cadence=one.get("billingCadence") or "",
+    )
 
 
 def _period(row: Row) -> str:
@@ -310,13 +335,22 @@ def _period(row: Row) -> str:
     return "MONTHLY" if (end - start).days < _LONGEST_MONTH_DAYS else "ANNUALLY"
 
 
+def _one_of(choices: type[TextChoices], value: Any) -> str:
+    """Return the value if we know it: nothing is billed by these, so one that we do not know stops nothing."""
+    return value if value in choices.values else ""
+
+
 def _zuoras(billing_id: str | None) -> str:
     """Return a billing ID unless it is plainly another billing system's: it would link nothing in Zuora, and fail."""
     return "" if not billing_id or _STRIPES.fullmatch(billing_id) else billing_id
 
 
 def _metadata(row: Row) -> dict[str, str]:
-    return {key: text for key, text in (row.get("metadata") or {}).items() if text is not None}
+    return _said(row.get("metadata") or {})
+
+
+def _said(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def decimal(value: Any) -> Decimal:

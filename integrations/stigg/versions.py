@@ -12,24 +12,26 @@ from catalog.validation import version_problems
 from integrations.stigg.reading import Amount, Charge, Unreadable
 
 
-def write_version(package: Plan | Addon, charges: Sequence[Charge], *, features: Mapping[str, Feature]) -> bool:
-    """Store the charges of the package's version, and return whether anything changed.
+def write_version(
+    package: Plan | Addon, charges: Sequence[Charge], *, features: Mapping[str, Feature], version: int
+) -> bool:
+    """Store the charges of a version of the package, and return whether anything changed.
 
     Raises:
         Unreadable: the version is here with other charges, or nothing could be sold by them.
     """
     wanted = charges if package.pricing_type == PricingType.PAID else ()
-    stored = list(package.prices.of_version(package.version_number))
+    stored = list(package.prices.of_version(version))
     if not stored:
         for charge in wanted:
-            _store(package, charge, features)
-        if problems := version_problems(package=package, version_number=package.version_number):
+            _store(package, version, charge, features)
+        if problems := version_problems(package=package, version_number=version):
             raise Unreadable(" ".join(problems))
         return bool(wanted)
     here = {_shape(price): price for price in stored}
     if {shape: _content(price) for shape, price in here.items()} != {one.shape: _wanted(one) for one in wanted}:
         raise Unreadable(
-            f"Stigg's version {package.version_number} has other charges than the one that is sold here: publish a "
+            f"Stigg's version {version} has other charges than the one that is sold here: publish a "
             "new version in Stigg, so that nobody's price changes unseen."
         )
     renamed = [(here[one.shape], one.billing_id) for one in wanted if here[one.shape].billing_id != one.billing_id]
@@ -39,11 +41,11 @@ def write_version(package: Plan | Addon, charges: Sequence[Charge], *, features:
     return bool(renamed)
 
 
-def _store(package: Plan | Addon, charge: Charge, features: Mapping[str, Feature]) -> None:
+def _store(package: Plan | Addon, version: int, charge: Charge, features: Mapping[str, Feature]) -> None:
     owner = {"plan": package} if isinstance(package, Plan) else {"addon": package}
     price = Price(
         **owner,
-        version_number=package.version_number,
+        version_number=version,
         feature=features[charge.feature] if charge.feature else None,
         billing_id=charge.billing_id,
         **charge.fields,

@@ -5,6 +5,7 @@ on. Stigg's word counts: what was edited here by hand is overwritten.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +16,10 @@ from django.db.models import ProtectedError
 from catalog.models import Addon, Coupon, Feature, Plan, Product
 from catalog.validation import coupon_problems
 from customers.models import Customer
+from integrations.collecting import unless_it_fails
 from integrations.stigg import reading
 from integrations.stigg.account import Row, StiggKind
-from integrations.stigg.reading import Unreadable
+from integrations.stigg.reading import Charge, Unreadable
 from integrations.stigg.versions import write_version
 from subscriptions.models import CustomerCoupon
 from usage.models import Meter
@@ -52,6 +54,8 @@ class Missing(Exception):  # noqa: N818 - an answer for a person
 
 
 Write = Callable[[Row], Put]
+#: A plan's or an add-on's kind, its Stigg id and the number of one of its versions.
+Version = tuple[StiggKind, str, int]
 
 
 def write_all(kind: StiggKind, rows: Sequence[Row], write: Write, *, dry: bool) -> list[Change]:
@@ -62,7 +66,7 @@ def write_all(kind: StiggKind, rows: Sequence[Row], write: Write, *, dry: bool) 
     changes = []
     for row in rows:
         try:
-            with transaction.atomic():
+            with unless_it_fails(), transaction.atomic():
                 changes.append(_change(kind, row, write(row)))
                 if dry:
                     transaction.set_rollback(True)
@@ -198,7 +202,7 @@ def packages(rows: Sequence[Row], *, model: type[Plan] | type[Addon], charges: M
                 parent(features_here, one.feature, "feature")
         before = found.get(row["id"])
         done = put(before, model, row["id"], fields)
-        done = done.also("charges", when=write_version(done.row, sold, features=features_here))
+        done = done.also("charges", when=_write_sold(done.row, sold, features_here))
         if isinstance(done.row, Plan):
             wanted = [parent(addons, one, "add-on") for one in row.get("compatibleAddonIds") or ()]
             differs = set(done.row.compatible_addons.all()) != set(wanted)
@@ -208,6 +212,20 @@ def packages(rows: Sequence[Row], *, model: type[Plan] | type[Addon], charges: M
         return done
 
     return write
+
+
+def _write_sold(package: Plan | Addon, charges: Sequence[Charge], features: Mapping[str, Feature]) -> bool:
+    return write_version(package, charges, features=features, version=package.version_number)
+
+
+def older_versions(charges: Mapping[Version, Sequence[Row]]) -> None:
+    """Store what is no longer on sale, and was sold to somebody; what cannot be stored is told of whom it was sold."""
+    counted = {one.get("featureId") or "" for each in charges.values() for one in each}
+    features_here = by_ref_id(Feature, counted)
+    for (kind, ref_id, version), rows in charges.items():
+        package: Any = (Plan if kind is StiggKind.PLAN else Addon).objects.get(ref_id=ref_id)
+        with suppress(Unreadable, ValidationError, KeyError), transaction.atomic():
+            write_version(package, reading.charges(rows), features=features_here, version=version)
 
 
 def customers(rows: Sequence[Row]) -> Write:

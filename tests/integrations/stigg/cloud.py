@@ -28,7 +28,8 @@ class Cloud:
         """Return status and body of a GET."""
         parts = path.removeprefix("/api/v1/").split("/")
         if len(parts) == 3 and parts[2] == "charges":
-            return 200, _page(self.charges.get(parts[1], []), query)
+            version = query.get("versionNumber", [""])[0]
+            return 200, _page(self.charges.get(f"{parts[1]} {version}".rstrip(), []), query)
         if parts[0] not in self.rows or len(parts) > 2:
             return 404, {"message": "not found", "code": "NotFound"}
         rows = self.rows[parts[0]]

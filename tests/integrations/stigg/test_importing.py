@@ -350,11 +350,11 @@ def test_only_one_import_runs_at_a_time() -> None:
 
 
 def test_one_entity_brings_its_parents(whole: Cloud, account: StiggAccount) -> None:
-    assert import_one(open_account(account), StiggKind.SUBSCRIPTION, "s1") == Change(
+    assert import_one(open_account(account), StiggKind.SUBSCRIPTION, "s1", now=NOW) == Change(
         StiggKind.SUBSCRIPTION, "s1", "created"
     )
     assert counts() == [1, 1, 1, 1, 1, 3, 1, 1]
-    assert import_one(open_account(account), StiggKind.CUSTOMER, "nobody") is None
+    assert import_one(open_account(account), StiggKind.CUSTOMER, "nobody", now=NOW) is None
     assert whole.requests.count("/api/v1/customers/acme") == 1
 
 
