@@ -98,7 +98,7 @@ def stigg_event(event_id: int) -> None:
     """Do what an event of Stigg's asks for."""
     event = StiggEvent.objects.due(now=timezone.now()).select_related("account").filter(pk=event_id).first()
     if event is not None:
-        events.process(event, now=timezone.now())
+        events.process(event, clock=timezone.now)
 
 
 @shared_task(name="integrations.deliver")

@@ -1,4 +1,5 @@
 import secrets
+from collections.abc import Collection
 from datetime import datetime
 from typing import Self
 
@@ -60,6 +61,16 @@ class StiggEventQuerySet(models.QuerySet["StiggEvent"]):
     def due(self, *, now: datetime) -> Self:
         return self.filter(state=StiggEventState.WAITING, not_before__lte=now)
 
+    def of(self, account: StiggAccount, kind: str, ref_ids: Collection[str]) -> Self:
+        return self.filter(account=account, kind=kind, ref_id__in=ref_ids)
+
+    def ended_since(self, moment: datetime) -> Self:
+        return self.filter(finished_at__gt=moment)
+
+    def wait_again(self, *, now: datetime) -> int:
+        """Have them looked at from the beginning."""
+        return self.update(state=StiggEventState.WAITING, attempts=0, reason="", not_before=now, finished_at=None)
+
 
 class StiggEvent(models.Model):
     """A webhook of Stigg's as it came: kept before it was answered, looked at afterwards, and shown to a person.
@@ -89,6 +100,7 @@ class StiggEvent(models.Model):
         indexes = [
             models.Index(fields=["not_before"], condition=Q(state="WAITING"), name="stigg_event_waiting"),
             models.Index(fields=["state", "-id"], name="stigg_event_state"),
+            models.Index(fields=["finished_at"], name="stigg_event_finished"),
         ]
 
     def __str__(self) -> str:

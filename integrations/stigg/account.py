@@ -30,9 +30,9 @@ class StiggKind(StrEnum):
 
     PRODUCT = "product"
     FEATURE = "feature"
-    COUPON = "coupon"
     ADDON = "addon"
     PLAN = "plan"
+    COUPON = "coupon"  # in Zuora it needs the currencies of what is sold
     CUSTOMER = "customer"
     SUBSCRIPTION = "subscription"
 

@@ -68,11 +68,14 @@ def due(*, now: datetime) -> list[int]:
     return list(waiting.order_by("not_before").values_list("pk", flat=True)[:_SWEPT])
 
 
-def process(event: StiggEvent, *, now: datetime, open_: Callable[[StiggAccount], Account] = open_account) -> None:
+def process(
+    event: StiggEvent, *, clock: Callable[[], datetime], open_: Callable[[StiggAccount], Account] = open_account
+) -> None:
     """Do what an event asks for, and note what became of it; a Stigg that is away is asked again later.
 
     To be called outside a transaction: it waits for Stigg.
     """
+    now = clock()
     try:
         state, reason = _process(event, now=now, open_=open_)
     except StiggError as error:
@@ -81,7 +84,11 @@ def process(event: StiggEvent, *, now: datetime, open_: Callable[[StiggAccount],
         else:
             event.mark_again(reason=str(error), at=now + min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**event.attempts))
         return
-    event.mark_ended(state, reason=reason, now=now)
+    event.mark_ended(state, reason=reason, now=clock())
+    others = StiggEvent.objects.of(event.account, event.kind, {event.ref_id}).exclude(pk=event.pk)
+    if event.kind and others.ended_since(now).exists():
+        # What was read here may be older than what that one has stored.
+        event.mark_waiting(now=clock())
 
 
 def _process(

@@ -19,7 +19,7 @@ from catalog.models import Addon, Coupon, Feature, Plan, PricingType, Product
 from customers.models import Customer
 from integrations import operations
 from integrations.collecting import collecting
-from integrations.models import Operation, StiggAccount
+from integrations.models import Operation, StiggAccount, StiggEvent
 from integrations.stigg import writing
 from integrations.stigg.account import Account, Pace, Page, Row, StiggError, StiggKind, StiggUnavailableError
 from integrations.stigg.contracts import subscriptions
@@ -51,6 +51,7 @@ class Fetched:
     page: Page
     charges: Mapping[str, Sequence[Row]]
     older: Mapping[Version, Sequence[Row]] = field(default_factory=dict)
+    at: datetime | None = None
 
 
 @lru_cache(maxsize=1)
@@ -90,7 +91,7 @@ def fetch(operation: Operation, checkpoint: Mapping[str, Any], now: datetime) ->
     try:
         page = account.page(kind, after=checkpoint.get("after", ""))
         older = {} if operation.parameters.get("dry_run") else _older_of(account, kind, page.rows)
-        return Fetched(kind, page, _charges_of(account, kind, page.rows), older)
+        return Fetched(kind, page, _charges_of(account, kind, page.rows), older, now)
     except StiggUnavailableError as away:
         raise operations.Later(str(away), at=now + _AGAIN) from away
     except StiggError as refused:
@@ -102,6 +103,10 @@ def step(operation: Operation, _checkpoint: Mapping[str, Any], fetched: Fetched,
     dry = bool(operation.parameters.get("dry_run"))
     with collecting(now=now, keeps=not dry):
         changes = write(fetched, now=now, dry=dry)
+    if not dry and fetched.at is not None and (account := StiggAccount.objects.active().first()) is not None:
+        # An event may have brought what is newer than this page.
+        events = StiggEvent.objects.of(account, fetched.kind.value, {str(row["id"]) for row in fetched.page.rows})
+        events.ended_since(fetched.at).wait_again(now=now)
     told = (SKIPPED,) if not dry else (SKIPPED, CREATED, writing.UPDATED)
     return operations.Step(
         checkpoint=_next(fetched),
@@ -152,6 +157,10 @@ def _import_one(account: Account, kind: StiggKind, ref_id: str, *, now: datetime
             if not Feature.objects.filter(ref_id=feature).exists():
                 _import_one(account, StiggKind.FEATURE, feature, now=now, depth=depth + 1)
     with transaction.atomic():
+        change = write(fetched, now=now)[0]
+    if change.what != SKIPPED:
+        return change
+    with transaction.atomic():  # another event may have made it, or a parent, at the same moment
         return write(fetched, now=now)[0]
 
 

@@ -16,9 +16,9 @@ PAGE = 40
 CATALOG = "productrateplans.productrateplancharges.productrateplanchargetiers"
 
 
-def read(address: str) -> dict[str, Tree]:
+def read(address: str, *, client_id: str = CLIENT_ID, client_secret: str = CLIENT_SECRET) -> dict[str, Tree]:
     """Return everything that Zuora holds but for the product that was made there by hand."""
-    zuora = ZuoraClient(CLIENT_ID, CLIENT_SECRET, env=None, config=Configuration(host=address))
+    zuora = ZuoraClient(client_id, client_secret, env=None, config=Configuration(host=address))
     zuora.initialize()
     query = ObjectQueriesApi(zuora.api_client)
     products = {row.s_ku: _product(row) for row in _all(query.query_products, expand=[CATALOG])}

@@ -18,8 +18,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tests.bench import pages, rest, standin, usage_in
-from tests.bench.report import pages_table, standin_table, sync_table, usage_table
+from tests.bench import importing, pages, rest, standin, usage_in
+from tests.bench.report import import_table, pages_table, standin_table, sync_table, usage_table
 from tests.servers import postgres, redis_server
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -67,6 +67,9 @@ def options_from(arguments: list[str] | None = None) -> argparse.Namespace:
         "--usage-rows",
         default="1000000",
         help="stored events at which an hour is read, such as 1000000,10000000; empty for none (%(default)s)",
+    )
+    parser.add_argument(
+        "--imported", type=int, default=2_000, help="customers that are imported from Stigg; 0: none (%(default)s)"
     )
     return parser.parse_args(arguments)
 
@@ -128,6 +131,9 @@ def main() -> None:
         measured, plans = usage_in.run(sizes=sizes)
         results["usage"] = {"cases": [asdict(one) for one in measured], "plans": plans}
         print(usage_table(results["usage"]["cases"]), flush=True)
+    if options.imported:
+        results["importing"] = [asdict(one) for one in importing.run(customers=options.imported)]
+        print(import_table(results["importing"]), flush=True)
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(results, indent=2) + "\n")
     print(f"Written to {RESULTS.relative_to(ROOT)}.")

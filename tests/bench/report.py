@@ -22,6 +22,12 @@ def standin_table(results: Iterable[Mapping[str, Any]]) -> str:
     return table(head, rows) + "\n"
 
 
+def import_table(results: Iterable[Mapping[str, Any]]) -> str:
+    head = ["Import from Stigg", "rows", "saved", "seconds", "rows/s", "processor s", "peak MB"]
+    names = ("case", "rows", "saved", "seconds", "per_second", "processor_seconds", "peak_mb")
+    return table(head, ([one[name] for name in names] for one in results)) + "\n"
+
+
 def pages_table(found: Mapping[str, Any]) -> str:
     head = [f"The server's time of a page, {found['customers']:,} customers and records", "best ms", "p50 ms", "p95 ms"]
     rows = ([name, one["best_ms"], one["p50_ms"], one["p95_ms"]] for name, one in found["pages"].items())

@@ -185,6 +185,23 @@ class Deployment:
         arguments = ["-m", "celery", "-A", "stigg_zuora", "worker", *worker_arguments(name, threads)]
         return self.start(name, arguments, **environment)
 
+    def start_web(self, name: str = "web", **environment: str) -> str:
+        """Start a web server as in production, wait until it answers, and return its address."""
+        port = free_port()
+        arguments = ["-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", port, "--workers", "1"]
+        program = [*arguments, "--blocking-threads", "2", "--no-ws", "stigg_zuora.wsgi:application"]
+        process = self.start(name, program, **environment)
+        address = f"http://127.0.0.1:{port}"
+
+        def answers() -> bool:
+            try:
+                return requests.get(f"{address}/healthz", timeout=30).ok
+            except requests.ConnectionError:
+                return False
+
+        self.wait_until(answers, f"{name} to answer", alive=[process], seconds=START_SECONDS)
+        return address
+
     def start_beat(self) -> Running:
         schedule = self.directory / "beat"
         self.beat = self.start("beat", ["-m", "celery", "-A", "stigg_zuora", "beat", "-s", schedule, "--pidfile="])

@@ -81,6 +81,7 @@ class Command(BaseCommand):
     def _work(self, operation: Operation) -> None:
         """Take step after step; a worker that is at it too is waited for."""
         while True:
+            operations.due(now=timezone.now())  # frees what somebody held who was killed
             ran = operations.run(
                 operation_id=operation.pk,
                 kinds=KINDS,

@@ -1,7 +1,9 @@
 """Stigg's webhooks: stored once, answered at once, and what becomes of them."""
 
 import json
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from itertools import count
 from typing import Any
 
 import pytest
@@ -10,12 +12,13 @@ from django.test import Client
 from customers.models import Customer
 from integrations import tasks
 from integrations.models import StiggAccount, StiggEvent, StiggEventState
-from integrations.stigg import events
+from integrations.stigg import events, importing, reading
+from integrations.stigg.account import Account, Row, StiggKind
 from integrations.stigg.events import Envelope, read_envelope
 from subscriptions.models import Subscription
 from tests.factories.customers import CustomerFactory
 from tests.factories.usage import MeteredFeatureFactory
-from tests.integrations.stigg.cloud import Cloud
+from tests.integrations.stigg.cloud import API_KEY, Cloud
 from tests.integrations.stigg.conftest import NOW, SECRET
 from usage.models import UsageEvent
 
@@ -41,7 +44,7 @@ def flat(type_: str, ref_id: str, message_id: str = "m1", **fields: Any) -> dict
 def processed(**more: Any) -> tuple[str, str]:
     """Look at the newest event, and return what became of it."""
     event = StiggEvent.objects.select_related("account").latest("pk")
-    events.process(event, now=NOW, **more)
+    events.process(event, clock=lambda: NOW, **more)
     return event.state, event.reason
 
 
@@ -207,3 +210,71 @@ def test_what_nobody_looked_at_is_swept_up(account: StiggAccount, monkeypatch: p
     assert rung == [event.pk]
     account.removed_at = NOW
     account.save()
+
+
+@pytest.fixture
+def ticking() -> Callable[[], datetime]:
+    """A clock that is a second later each time that it is asked."""
+    seconds = count()
+    return lambda: NOW + timedelta(seconds=next(seconds))
+
+
+def stored(message_id: str) -> StiggEvent:
+    """Take an event of the customer, and return it."""
+    post(flat("customer.updated", "acme", message_id))
+    return StiggEvent.objects.select_related("account").get(message_id=message_id)
+
+
+@pytest.mark.usefixtures("account")
+def test_what_was_read_before_another_event_stored_something_is_read_again(
+    cloud: Cloud, ticking: Callable[[], datetime]
+) -> None:
+    first, second = stored("m1"), stored("m2")
+
+    class Late(Account):
+        """Its answer was on its way while Stigg changed, and while the other event was dealt with."""
+
+        def get(self, kind: StiggKind, ref_id: str) -> Row | None:
+            row = super().get(kind, ref_id)
+            cloud.rows["customers"] = [cloud.rows["customers"][0] | {"name": "Renamed"}]
+            events.process(second, clock=ticking)
+            return row
+
+    late = Late(base_url=cloud.url, api_key=API_KEY, pace=lambda: None)
+    events.process(first, clock=ticking, open_=lambda _account: late)
+    assert (Customer.objects.get().name, first.state) == ("Acme", StiggEventState.WAITING)
+    events.process(first, clock=ticking)
+    assert (Customer.objects.get().name, first.state) == ("Renamed", StiggEventState.DONE)
+
+
+@pytest.mark.usefixtures("account")
+def test_a_page_of_an_import_does_not_undo_what_an_event_brought_meanwhile(
+    cloud: Cloud, ticking: Callable[[], datetime]
+) -> None:
+    operation = importing.start(actor=None, now=NOW)
+    page = importing.fetch(operation, {"kind": "customer"}, ticking())
+    cloud.rows["customers"] = [cloud.rows["customers"][0] | {"name": "Renamed"}]
+    event = stored("m1")
+    events.process(event, clock=ticking)
+    importing.step(operation, {}, page, ticking())
+    event.refresh_from_db()
+    assert (Customer.objects.get().name, event.state) == ("Acme", StiggEventState.WAITING)
+    events.process(event, clock=ticking)
+    assert Customer.objects.get().name == "Renamed"
+
+
+def test_two_events_that_make_the_same_at_once_both_end_well(
+    cloud: Cloud, account: StiggAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, clashes = reading.customer, [1]
+
+    def while_another_makes_it(row: Row) -> tuple[dict[str, Any], str]:
+        if clashes:
+            clashes.pop()
+            CustomerFactory.create(ref_id="acme")
+        return read(row)
+
+    monkeypatch.setattr(reading, "customer", while_another_makes_it)
+    assert cloud.rows["customers"][0]["id"] == "acme"
+    post(flat("customer.updated", "acme"), url=f"/webhooks/stigg/{account.hook_path}")
+    assert processed() == (StiggEventState.DONE, "created")
