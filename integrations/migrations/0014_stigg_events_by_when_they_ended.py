@@ -4,14 +4,13 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('integrations', '0012_job_waiting_other'),
+        ("integrations", "0013_scheduled_changes"),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name='stiggevent',
-            index=models.Index(fields=['finished_at'], name='stigg_event_finished'),
+            model_name="stiggevent",
+            index=models.Index(fields=["finished_at"], name="stigg_event_finished"),
         ),
     ]

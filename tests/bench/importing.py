@@ -10,6 +10,7 @@ import json
 import os
 import re
 import secrets
+import socket
 import subprocess
 import sys
 import tempfile
@@ -20,7 +21,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tests.bench.report import import_table
-from tests.processes.deployment import die_with_parent, free_port
 from tests.servers import postgres, redis_server
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,9 +42,10 @@ class Result:
 
 @contextmanager
 def _stigg(customers: int) -> Iterator[str]:
-    port = free_port()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
     arguments = [sys.executable, "-m", "tests.bench.stigg_cloud", str(port), str(customers)]
-    process = subprocess.Popen(arguments, cwd=ROOT, preexec_fn=die_with_parent)  # noqa: S603, PLW1509 - our own program
+    process = subprocess.Popen(arguments, cwd=ROOT)  # noqa: S603 - our own program
     try:
         yield f"http://127.0.0.1:{port}"
     finally:
