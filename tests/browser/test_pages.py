@@ -33,6 +33,7 @@ PAGES = [
     "/settings/integrations/apps/",
     ZUORA,
     f"{ZUORA}remove/",
+    "/settings/integrations/apps/stigg/",
     "/settings/api-keys/",
     "/settings/people/",
     "/settings/people/{person}/",
