@@ -63,7 +63,11 @@ def differences(seen: Seen) -> Iterator[str]:
     if sums.slices + sums.moved != sums.zuora:
         yield f"Slices say {_n(sums.slices)}, moved {_n(sums.moved)}, but Zuora says {_n(sums.zuora)}."
     if seen.unabsorbed:
-        yield f"{_n(seen.unabsorbed)} were billed too much, and no later usage made up for it: credit it in Zuora."
+        # While it runs, a credit would give it back twice.
+        yield (
+            f"{_n(seen.unabsorbed)} were billed too much: as long as the subscription runs, the next usage makes up "
+            "for it; once it has ended, credit it in Zuora."
+        )
 
 
 def quantity_of(row: Row) -> Decimal:

@@ -13,6 +13,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db.models import QuerySet
 
+from integrations.models import UsageCharge
 from tests.integrations.usage_world import START, UsageWorld, tenant
 from usage.models import Slice, UsageEvent
 
@@ -98,6 +99,15 @@ TAMPERED: dict[str, tuple[Callable[[UsageWorld], None], list[str]]] = {
     "an event": (
         lambda _: _set(UsageEvent.objects.filter(value=2), value=3),
         ["Events say 7, carried 0, but slices say 6."],
+    ),
+    "what was billed too much": (
+        lambda _: _set(UsageCharge.objects.all(), unabsorbed=5),
+        [
+            (
+                "5 were billed too much: as long as the subscription runs, the next usage makes up for it; "
+                "once it has ended, credit it in Zuora."
+            )
+        ],
     ),
 }
 
