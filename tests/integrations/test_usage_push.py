@@ -1,12 +1,23 @@
 """Usage on its way to the tenant: one record per slice, whatever happens to the hour afterwards."""
 
+import weakref
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import count
 
 import pytest
+from django.db.models import Model
+from django.db.models.signals import post_init
 
 from integrations.models import UsageRecord, UsageState
+from integrations.zuora.push.usage import batches, planning
 from tests.integrations.usage_world import START, UsageWorld, tenant
+from usage import closing
+from usage.models import DirtyHour, Slice
+from usage.reporting import UsageReport, report_usage
 
 __all__ = ["tenant"]
 pytestmark = [pytest.mark.engine, pytest.mark.django_db]
@@ -140,6 +151,55 @@ def test_more_than_fifty_records_go_fifty_to_a_call(tenant: UsageWorld) -> None:
         "POST /v1/action/query": 1,
     }
     assert sum(tenant.quantities()) == sum(range(1, 121))
+
+
+def test_however_many_slices_wait_as_many_rows_are_held_at_once(
+    tenant: UsageWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for room in (closing, planning, batches):
+        monkeypatch.setattr(room, "_CHUNK", 10)
+    acme, most = tenant.sell(), []
+    for hours in (30, 120):
+        tenant.advance(hours=hours)
+        reports = {
+            ago: UsageReport(
+                customer=acme.customer.ref_id,
+                feature="api-calls",
+                value=Decimal(1),
+                key=f"{hours}-{ago}",
+                at=tenant.now - timedelta(hours=ago),
+            )
+            for ago in range(1, hours + 1)
+        }
+        report_usage(reports=reports, now=tenant.now)
+        with held_at_once(DirtyHour, Slice, UsageRecord) as held:
+            tenant.push()
+        most.append(dict(held))
+    assert UsageRecord.objects.count() == 150
+    assert most[0] == most[1]
+    assert set(most[0]) == {DirtyHour, Slice, UsageRecord}
+
+
+@contextmanager
+def held_at_once(*models: type[Model]) -> Iterator[Counter[type[Model]]]:
+    """Count how many rows of these models are in memory at the same time, at most."""
+    alive: dict[type[Model], set[int]] = {model: set() for model in models}
+    most: Counter[type[Model]] = Counter()
+    numbers = count()
+
+    def made(sender: type[Model], instance: Model, **_: object) -> None:
+        number = next(numbers)
+        alive[sender].add(number)
+        weakref.finalize(instance, alive[sender].discard, number)
+        most[sender] = max(most[sender], len(alive[sender]))
+
+    for model in models:
+        post_init.connect(made, sender=model)
+    try:
+        yield most
+    finally:
+        for model in models:
+            post_init.disconnect(made, sender=model)
 
 
 def test_usage_waits_for_its_subscription(tenant: UsageWorld) -> None:

@@ -14,7 +14,8 @@ from integrations.usage_sync import Amount, Preview, Sight
 from subscriptions.cancelling import cancel
 from subscriptions.models import CancellationTime
 from tests.factories.catalog import addon_with_prices, price
-from tests.integrations.usage_world import START, UsageWorld, tenant
+from tests.integrations.usage_deaths import dying
+from tests.integrations.usage_world import START, UsageWorld, from_the_beginning, tenant
 from usage.models import DirtyHour, Slice
 
 __all__ = ["tenant"]
@@ -199,6 +200,41 @@ def test_removing_the_integration_sends_the_running_hour_first(tenant: UsageWorl
     connecting.remove(connection=connection, actor=None, now=tenant.now, open_client=lambda _: tenant.world.client)
     assert tenant.quantities() == [5]
     assert AuditEntry.objects.get(action="remove").detail == {"cancelled": 0, "usage_not_sent": 0}
+
+
+@pytest.mark.parametrize("with_answer", [False, True])
+def test_wherever_a_removal_dies_the_next_one_sends_nothing_twice(
+    tenant: UsageWorld, with_answer: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It dies at its first step, at its second, and so on, until it comes to its end."""
+    acme = tenant.sell()
+    tenant.use(acme, 5, at=START - timedelta(hours=1))
+    tenant.quiet()
+    tenant.use(acme, 6, at=START - timedelta(hours=1))  # changes a record that Zuora has
+    tenant.use(acme, 7, at=tenant.now)  # makes a new one
+    deaths, has_ended = 0, False
+    while not has_ended:
+        with from_the_beginning(tenant):
+            tenant.advance(minutes=30)
+            monkeypatch.setattr(connecting, "worker_name", lambda: "elsewhere:1:dead")
+            with dying(at=deaths + 1, with_answer=with_answer):
+                remove(tenant)
+                has_ended = True
+            monkeypatch.undo()
+            if not has_ended:
+                deaths += 1
+                tenant.advance(minutes=20)
+                remove(tenant)
+            assert (deaths, tenant.quantities()) == (deaths, [11, 7])
+            assert UsageRecord.objects.pending().count() == 0
+            assert AuditEntry.objects.get(action="remove").detail == {"cancelled": 0, "usage_not_sent": 0}
+    assert deaths > (2 if with_answer else 20)
+
+
+def remove(tenant: UsageWorld) -> None:
+    connection = tenant.world.connection
+    connection.refresh_from_db()
+    connecting.remove(connection=connection, actor=None, now=tenant.now, open_client=lambda _: tenant.world.client)
 
 
 def test_a_dead_tenant_can_be_removed_and_the_audit_says_what_was_not_sent(tenant: UsageWorld) -> None:
