@@ -17,12 +17,14 @@ CHANGES = {
     "not_a_free_plan": "Move the subscription to a paid plan.",
     "not_a_custom_price": "Move the subscription to a plan with prices, or give it the billing ID of one made by hand.",
     "not_a_trial": "It is synced when the trial converts: at its end, or when somebody ends it sooner.",
+    "payment_is_collected": "Choose CHARGE or INVOICE as its payment collection method.",
     "not_ended": "Nothing: it is over. What is sold anew is another subscription.",
     "subscription_sync_is_on": "An administrator switches it on at Settings > Integrations > Apps > Zuora.",
     "has_a_subscription": "A first subscription, or one that this customer pays for.",
     "more_than_free_plans": "A subscription to a paid plan.",
     "more_than_trials": "A trial that converts, or a subscription without a trial.",
     "more_than_custom_prices": "A subscription to a plan with prices, or a billing ID set by hand.",
+    "more_than_uncollected": "A subscription whose payment is collected.",
     "has_billing_information": "Fill in the billing currency and the country of the customer's address.",
     "has_a_payment_method": "Attach a payment method that Zuora holds to the customer.",
     "customer_sync_is_on": "An administrator switches it on at Settings > Integrations > Apps > Zuora.",
@@ -76,11 +78,12 @@ class SubscriptionFacts:
     sync_on: bool
     billing_id: str = ""
     metadata: Mapping[str, Any] | None = None
+    is_collected: bool = True
 
     @property
     def is_billable(self) -> bool:
         """Whether it is paid for."""
-        return self.pricing_type == "PAID" and not self.is_trial
+        return self.pricing_type == "PAID" and not self.is_trial and self.is_collected
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,12 @@ def judge_subscription(facts: SubscriptionFacts) -> Verdict:
                 "A trial is not billed before it converts.",
             ),
             Rule(
+                "payment_is_collected",
+                facts.is_collected,
+                "collected" if facts.is_collected else "NONE",
+                "No payment is collected for it: only what it may use is kept here.",
+            ),
+            Rule(
                 "not_ended",
                 not facts.is_ended or facts.in_zuora,
                 ("ended" if facts.is_ended else "not ended") + (", in Zuora" if facts.in_zuora else ", not in Zuora"),
@@ -156,7 +165,7 @@ def judge_subscription(facts: SubscriptionFacts) -> Verdict:
 
 
 def judge_customer(facts: CustomerFacts) -> Verdict:
-    """Judge a customer; the three "only" rules fail together where nothing is billable."""
+    """Judge a customer; the "only" rules fail together where nothing is billable."""
     held = facts.subscriptions
     missing = [
         name for name, value in (("currency", facts.billing_currency), ("country", facts.billing_country)) if not value
@@ -172,6 +181,7 @@ def judge_customer(facts: CustomerFacts) -> Verdict:
             _only(
                 "more_than_custom_prices", held, lambda one: one.pricing_type == "CUSTOM", "custom-priced subscriptions"
             ),
+            _only("more_than_uncollected", held, lambda one: not one.is_collected, "subscriptions that nobody pays"),
             Rule(
                 "has_billing_information",
                 not missing,

@@ -5,7 +5,7 @@ from django.db.models import Model, Q
 from customers.models import Customer
 from integrations.eligibility import CustomerFacts, SubscriptionFacts, Verdict, judge_customer, judge_subscription
 from integrations.models import Connection, EntityKind, SyncRecord
-from subscriptions.models import Subscription
+from subscriptions.models import PaymentCollectionMethod, Subscription
 
 
 def verdict_on(entity: Model, *, connection: Connection, record: SyncRecord) -> Verdict | None:
@@ -55,6 +55,7 @@ def _facts(row: Subscription, *, connection: Connection, in_zuora: bool) -> Subs
         sync_on=connection.sync_subscriptions,
         billing_id=row.billing_id,
         metadata=row.metadata,
+        is_collected=row.payment_collection_method != PaymentCollectionMethod.NONE,
     )
 
 

@@ -26,6 +26,7 @@ def _failed(rules: Any) -> dict[str, str]:
         (CUSTOM, {"not_a_custom_price": "a custom plan"}),
         (TRIAL, {"not_a_trial": "in trial"}),
         (replace(PAID, sync_on=False), {"subscription_sync_is_on": "off"}),
+        (replace(PAID, is_collected=False), {"payment_is_collected": "NONE"}),
         (replace(PAID, is_ended=True), {"not_ended": "ended, not in Zuora"}),
         (replace(PAID, is_ended=True, in_zuora=True), {}),
         (
@@ -42,6 +43,7 @@ def test_which_rules_keep_a_subscription_out(facts: SubscriptionFacts, failed: d
         "not_a_free_plan",
         "not_a_custom_price",
         "not_a_trial",
+        "payment_is_collected",
         "not_ended",
         "subscription_sync_is_on",
     ]
@@ -58,6 +60,10 @@ def test_which_rules_keep_a_subscription_out(facts: SubscriptionFacts, failed: d
         (
             replace(CUSTOMER, subscriptions=(FREE, TRIAL)),
             {"more_than_free_plans": "1 of 2 subscriptions", "more_than_trials": "1 of 2 subscriptions"},
+        ),
+        (
+            replace(CUSTOMER, subscriptions=(replace(PAID, is_collected=False),)),
+            {"more_than_uncollected": "1 of 1 subscription"},
         ),
         (replace(CUSTOMER, subscriptions=(FREE, TRIAL, CUSTOM, PAID)), {}),
         (replace(CUSTOMER, billing_currency=""), {"has_billing_information": "no currency"}),
@@ -78,6 +84,7 @@ def test_which_rules_keep_a_customer_out(facts: CustomerFacts, failed: dict[str,
         "more_than_free_plans",
         "more_than_trials",
         "more_than_custom_prices",
+        "more_than_uncollected",
         "has_billing_information",
         "has_a_payment_method",
         "customer_sync_is_on",
