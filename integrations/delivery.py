@@ -31,7 +31,7 @@ from integrations.models import (
     SyncRecord,
     SyncStatus,
 )
-from integrations.retry import Again, decide
+from integrations.retry import Again, decide, pause_of
 from integrations.words import Words, in_words
 from integrations.zuora import budget
 from integrations.zuora.client import Client, Exchange
@@ -42,6 +42,8 @@ from integrations.zuora.tenant import tenant_of
 
 log = structlog.get_logger(__name__)
 _DATABASE_PAUSE = timedelta(seconds=2)
+#: So often a parent that is there already is looked at again at once.
+_LOOKS_AT_ONCE = 2
 #: So long one message may keep a thread, but for the delivery under way: a click must find one soon.
 _TURN = timedelta(seconds=1)
 
@@ -176,10 +178,14 @@ def _wait(attempt: _Attempt, far: Far, record: SyncRecord, waits: Waits) -> Woke
     record.mark_status(SyncStatus.PENDING, now=far.clock())
     woken = _end(attempt, far, JobState.WAITING, DeliveryOutcome.WAITS, reason=str(waits), waiting_for=waits.key)
     parent = SyncRecord.objects.filter(connection=far.connection, key=waits.key).first()
-    if parent is not None and parent.is_linked and parent.status == SyncStatus.SUCCESS:
-        # The parent arrived between our look and our wait: nobody else will wake us.
-        return Woken((*woken.jobs, *outbox.release_children(connection=far.connection, key=waits.key, now=far.clock())))
-    return woken
+    if parent is None or not parent.is_linked or parent.status != SyncStatus.SUCCESS:
+        return woken
+    if attempt.job.attempts > _LOOKS_AT_ONCE:
+        # The parent is there without what is needed of it: that may never come, so we look less and less often.
+        outbox.look_again(job=attempt.job, key=waits.key, at=far.clock() + pause_of(attempt.job.attempts))
+        return woken
+    # The parent arrived between our look and our wait: nobody else will wake us.
+    return Woken((*woken.jobs, *outbox.release_children(connection=far.connection, key=waits.key, now=far.clock())))
 
 
 def _failed_call(attempt: _Attempt, far: Far, record: SyncRecord, error: ZuoraError) -> Woken:

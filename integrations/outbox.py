@@ -229,6 +229,12 @@ def release_children(*, connection: Connection, key: str, now: datetime) -> list
     return ids
 
 
+def look_again(*, job: SyncJob, key: str, at: datetime) -> None:
+    """Let a job that waits for this parent go by itself, then; its reason stays."""
+    mine = SyncJob.objects.waiting().filter(pk=job.pk, waiting_for=key)
+    mine.update(waiting_for="", not_before=at, rung_at=None)
+
+
 def release_orphans(*, now: datetime) -> int:
     """Let the jobs go whose parent has arrived while nobody looked."""
     arrived = SyncRecord.objects.filter(

@@ -36,13 +36,19 @@ def decide(error: ZuoraError, *, attempts: int, most: int, now: datetime, jitter
     whole_tenant = error.scope is Scope.CONNECTION or isinstance(error, LimitExceeded)
     if not whole_tenant and (error.kind is not Kind.TRANSIENT or attempts >= most):
         return None
-    cap = LATE_CAP if attempts >= _LATE else CAP
-    wait = min(cap, BASE * 2 ** min(attempts, 16)) * jitter()
+    wait = pause_of(attempts) * jitter()
     if isinstance(error, Conflict | NoAnswer):
         wait = max(wait, BASE)  # it may still be running over there
     if error.retry_after is not None:
         wait = max(wait, timedelta(seconds=error.retry_after))
     return Again(now + wait, counts=not whole_tenant and not isinstance(error, Locked))
+
+
+def pause_of(attempts: int) -> timedelta:
+    """Return the longest pause after so many attempts."""
+    cap = LATE_CAP if attempts >= _LATE else CAP
+    pause: timedelta = min(cap, BASE * 2 ** min(attempts, 16))
+    return pause
 
 
 class Key(StrEnum):

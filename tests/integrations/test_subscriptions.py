@@ -10,8 +10,21 @@ from catalog.models import BillingModel, BillingPeriod, PricingType
 from catalog.publishing import publish, start_draft
 from integrations.models import DeliveryOutcome, SyncJob, SyncStatus
 from subscriptions.cancelling import cancel
-from subscriptions.models import CancellationTime, CustomerCoupon, Subscription, SubscriptionStatus
-from tests.factories.catalog import CouponFactory, FeatureFactory, addon_with_prices, plan_with_prices, price
+from subscriptions.models import (
+    CancellationTime,
+    CustomerCoupon,
+    Subscription,
+    SubscriptionAddon,
+    SubscriptionStatus,
+)
+from tests.factories.catalog import (
+    AddonFactory,
+    CouponFactory,
+    FeatureFactory,
+    addon_with_prices,
+    plan_with_prices,
+    price,
+)
 from tests.factories.customers import CustomerFactory
 from tests.factories.subscriptions import SubscriptionFactory
 from tests.integrations.conftest import World
@@ -257,6 +270,29 @@ def test_it_waits_for_its_plan_by_name_and_goes_when_the_plan_has_arrived(world:
     world.settle()
     assert set(world.statuses().values()) == {SyncStatus.SUCCESS}
     assert job.deliveries.filter(outcome=DeliveryOutcome.WAITS).count() == 1
+
+
+def test_a_parent_without_what_was_sold_is_looked_at_less_and_less_often(world: World) -> None:
+    subscription = SubscriptionFactory.create(ref_id="s1", plan=plan_with_prices(ref_id="pro"))
+    addon = AddonFactory.create(ref_id="sso")  # sold, and without a price
+    SubscriptionAddon.objects.create(subscription=subscription, addon=addon)
+    subscription.save()
+    for _ in range(20):
+        world.deliver_due()
+    for _ in range(20):
+        world.advance(seconds=10)
+        world.deliver_due()
+    job = SyncJob.objects.waiting().get()
+    assert (job.waiting_for, job.attempts) == ("", 7)  # three times at once, then after 8, 16, 32 and 60 s
+    assert job.reason == (
+        "Waits for addon sso, which is in Zuora without the rate plan that was sold: give it a price of this billing "
+        "period."
+    )
+    assert job.not_before > world.now
+    price(addon)
+    addon.save()
+    world.settle()
+    assert set(world.statuses().values()) == {SyncStatus.SUCCESS}
 
 
 def test_it_waits_for_a_customer_that_will_not_be_synced_and_says_why(world: World) -> None:

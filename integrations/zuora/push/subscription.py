@@ -239,4 +239,6 @@ def _state(root: SyncRecord | None) -> str:
         return f"which will not be synced: {failed}".rstrip(".")
     if root is not None and root.status == SyncStatus.ERROR:
         return f"which failed: {root.error}".rstrip(".")
+    if root is not None and root.is_linked and root.status == SyncStatus.SUCCESS:
+        return "which is in Zuora without the rate plan that was sold: give it a price of this billing period"
     return "which is not in Zuora yet"
