@@ -1,8 +1,8 @@
 """Benchmarks: `python -m tests.bench`; prints tables and writes var/bench.json.
 
-The initial push and the latencies run against real processes: PostgreSQL or SQLite, Redis, workers, beat, the stand-in.
-Beside each push stand the ideal (calls x latency / allowed concurrency) and a sequential script over zuora-sdk, which
-makes a sample of the same objects and is extrapolated to the whole.
+The initial push, the latencies and the hourly run of usage are those of real processes: PostgreSQL or SQLite, Redis,
+workers, beat, the stand-in. Beside each stand the ideal (calls x latency / allowed concurrency) and a sequential script
+over zuora-sdk, which makes a sample of the same objects and is extrapolated to the whole.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench import importing, pages, rest, standin, usage_in
-from tests.bench.report import import_table, pages_table, standin_table, sync_table, usage_table
+from tests.bench.report import hourly_table, import_table, pages_table, standin_table, sync_table, usage_table
 from tests.servers import postgres, redis_server
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,7 +32,12 @@ SECRETS = {
 
 def options_from(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--plans", type=int, default=1_000, help="plans, each with 1 period and 1 charge (%(default)s)")
+    parser.add_argument(
+        "--plans",
+        type=int,
+        default=1_000,
+        help="plans, each with 1 period and 1 charge; 0 leaves the push out (%(default)s)",
+    )
     parser.add_argument(
         "--customers", type=int, default=10_000, help="customers, each with 1 subscription (%(default)s)"
     )
@@ -62,6 +67,12 @@ def options_from(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--rows", type=int, default=1_000_000, help="customers on the console's pages; 0 leaves them out (%(default)s)"
     )
+    parser.add_argument(
+        "--metered",
+        type=int,
+        default=2_000,
+        help="subscriptions of the hourly run of usage; 0 leaves it out (%(default)s)",
+    )
     parser.add_argument("--no-usage", action="store_true", help="leave out how fast usage comes in")
     parser.add_argument(
         "--usage-rows",
@@ -83,8 +94,8 @@ def database(kind: str, directory: Path) -> Iterator[str]:
         yield url
 
 
-def sync(kind: str, options: argparse.Namespace) -> dict[str, Any]:
-    """Measure the sync on one kind of database, in a process that is set up for it."""
+def measure(module: str, kind: str, options: argparse.Namespace) -> dict[str, Any]:
+    """Run a module of ours on one kind of database, in a process that is set up for it; return what it prints."""
     with tempfile.TemporaryDirectory(prefix="szb-") as name:
         directory = Path(name)
         directory.chmod(0o755)  # PostgreSQL may run as another user
@@ -102,7 +113,7 @@ def sync(kind: str, options: argparse.Namespace) -> dict[str, Any]:
             migrate = [sys.executable, "manage.py", "migrate", "--verbosity=0"]
             subprocess.run(migrate, cwd=ROOT, env=environment, check=True)  # noqa: S603 - our own program
             measures = json.dumps(vars(options) | {"database_url": database_url, "redis_url": redis_url})
-            command = [sys.executable, "-m", "tests.bench.sync", measures]
+            command = [sys.executable, "-m", module, measures]
             done = subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE)  # noqa: S603
             found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
             return found
@@ -111,14 +122,19 @@ def sync(kind: str, options: argparse.Namespace) -> dict[str, Any]:
 def main() -> None:
     options = options_from()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("Stopped."))  # and end what was started
-    results: dict[str, Any] = {"options": vars(options), "sync": []}
+    results: dict[str, Any] = {"options": vars(options), "sync": [], "hourly": []}
     if not options.no_standin:
         results["standin"] = [asdict(one) for one in standin.run()]
         print(standin_table(results["standin"]), flush=True)
     for kind in ("postgresql", "sqlite") if options.database == "both" else (options.database,):
-        found = sync(kind, options)
-        results["sync"].append(found)
-        print(sync_table(found), flush=True)
+        if options.plans:
+            found = measure("tests.bench.sync", kind, options)
+            results["sync"].append(found)
+            print(sync_table(found), flush=True)
+        if options.metered:
+            found = measure("tests.bench.usage_hourly", kind, options)
+            results["hourly"].append(found)
+            print(hourly_table(found), flush=True)
     if options.provisioned:
         provisioned = rest.run(count=options.provisioned)
         results["rest"] = [asdict(one) for one in provisioned]

@@ -17,10 +17,12 @@ from zuora_sdk import (
     CreateProductRatePlanChargeRequest,
     CreateProductRatePlanRequest,
     CreateProductRequest,
+    CreateUsageRequest,
     OrdersApi,
     ProductRatePlanChargesApi,
     ProductRatePlansApi,
     ProductsApi,
+    UsageApi,
 )
 from zuora_sdk.configuration import Configuration
 from zuora_sdk.zuora_client import ZuoraClient
@@ -30,6 +32,7 @@ from tests.processes.deployment import CLIENT_ID, CLIENT_SECRET
 
 PLAN_PATHS = ("/v1/object/product", "/v1/object/product-rate-plan", "/v1/object/product-rate-plan-charge")
 CUSTOMER_PATHS = ("/v1/accounts", "/v1/orders")
+USAGE_PATH = "/v1/object/usage"
 _REF = re.compile(r"bench-(plan|customer)-\d+")
 
 
@@ -78,6 +81,7 @@ class Peer:
             CUSTOMER_PATHS[1]: lambda body: (
                 OrdersApi(client).create_order(CreateOrderRequest.from_dict(body)).order_number
             ),
+            USAGE_PATH: lambda body: UsageApi(client).create_usage(CreateUsageRequest.from_dict(body)).id,
         }
 
     def repeat(self, sent: Iterable[Sent]) -> tuple[int, float]:

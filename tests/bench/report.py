@@ -89,6 +89,40 @@ def _push(name: str, one: Mapping[str, Any]) -> list[object]:
     ]
 
 
+def hourly_table(found: Mapping[str, Any]) -> str:
+    """Return the hourly runs of usage, with as many records as subscriptions and with twice as many."""
+    where = f"{found['workers']} x {found['threads']} threads, {found['database']}, {found['cores']} cores"
+    single, double = found["runs"]
+    peer, allowed = found["peer"], single["allowed_concurrency"]
+    rows = table(
+        [
+            f"The hourly run of usage ({where})",
+            *("calls", "seconds", "sending s", "at once", "ideal s", "of ideal", "worker's peak MB"),
+        ],
+        [
+            [
+                f"{one['records']:,} records",
+                *(sum(one["calls"].values()), one["seconds"], one["sending_seconds"]),
+                *(one["allowed_concurrency"]["calls"], one["ideal_seconds"], f"{one['share_of_ideal']:.0%}"),
+                one["worker_mb"]["peak"],
+            ]
+            for one in (single, double)
+        ],
+    )
+    calls = ", ".join(f"{count} {name}" for name, count in single["calls"].items())
+    about_us = (
+        f"Calls: {calls}; the charges' numbers are known. At most {allowed['calls']} at once, by {allowed['by']}; "
+        f"{single['most_in_flight']} were. {_processor(single, found['cores'])} The seconds begin with the task, so "
+        "they hold the closing of the hours."
+    )
+    about_peer = (
+        f"A script over zuora-sdk with one record to a call made {peer['sample_calls']} calls "
+        f"({peer['calls_per_second']}/s): extrapolated {peer['extrapolated_seconds']} s for {single['records']:,} "
+        f"records, {peer['extrapolated_seconds'] / single['seconds']:.1f} times as long."
+    )
+    return f"{rows}\n\n{about_us}\n{about_peer}\n"
+
+
 def usage_table(cases: Iterable[Mapping[str, Any]]) -> str:
     lines = [f"{'usage':<56}{'events':>11}{'per second':>12}{'median ms':>11}{'p95 ms':>9}"]
     for one in cases:

@@ -11,7 +11,6 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -32,6 +31,7 @@ from integrations.models import Connection, Delivery, JobState, Operation, SyncJ
 from integrations.zuora.budget import CallClass, Limits  # noqa: E402
 from integrations.zuora.budget import Priority as Share  # noqa: E402
 from stigg_zuora import celery as program  # noqa: E402
+from tests.bench.consumption import cpu_seconds, database_cpu_seconds, memory_mb  # noqa: E402
 from tests.bench.peer import CUSTOMER_PATHS, PLAN_PATHS, Peer, creates  # noqa: E402
 from tests.bench.stock import make_customers, make_plans  # noqa: E402
 from tests.processes.deployment import Deployment  # noqa: E402
@@ -138,15 +138,6 @@ class Bench:
             "extrapolated_seconds": round(seconds / calls * len(paths) * count, 1),
         }
 
-    def memory_mb(self) -> dict[str, float]:
-        """Return what the largest worker holds now, and the most that one has ever held."""
-        statuses = [Path(f"/proc/{worker.pid}/status").read_text() for worker in self.workers]
-        lines = [line.split() for status in statuses for line in status.splitlines()]
-        return {
-            when: max(round(int(line[1]) / 1024, 1) for line in lines if line[:1] == [name])
-            for when, name in (("now", "VmRSS:"), ("peak", "VmHWM:"))
-        }
-
     def latency_idle(self, count: int) -> dict[str, Any]:
         """Save one plan after the other, each when the one before has arrived."""
 
@@ -207,38 +198,13 @@ def save(plan: Plan) -> float:
     return committed[0]
 
 
-def cpu_seconds(pid: int, *, with_children: bool = False) -> float:
-    """Return the processor time that a process has used, with that of its children that have ended."""
-    fields = _stat(pid)
-    return sum(int(field) for field in fields[11 : 15 if with_children else 13]) / os.sysconf("SC_CLK_TCK")
-
-
-def database_cpu_seconds() -> float:
-    """Return the processor time of PostgreSQL's processes; SQLite has none of its own."""
-    if database.vendor != "postgresql":
-        return 0.0
-    with database.cursor() as cursor:
-        cursor.execute("SELECT pg_backend_pid()")
-        server = int(_stat(cursor.fetchone()[0])[1])
-    used = cpu_seconds(server, with_children=True)
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(FileNotFoundError, ProcessLookupError):
-            if int(_stat(int(process.name))[1]) == server:
-                used += cpu_seconds(int(process.name))
-    return used
-
-
-def _stat(pid: int) -> list[str]:
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-
-
 def measure(bench: Bench) -> dict[str, Any]:
     """Fill the tenant, then change it: what `python -m tests.bench` shows."""
     options = bench.options
     bench.deployment.fault("delay", path="^/v1/", seconds=options.latency_ms / 1000)
     plans = bench.push(make_plans, options.plans, paths=PLAN_PATHS, call_class=CallClass.DEFAULT)
     customers = bench.push(make_customers, options.customers, paths=CUSTOMER_PATHS, call_class=CallClass.HIGH_VOLUME)
-    memory = bench.memory_mb()
+    memory = memory_mb(bench.workers)
     bench.deployment.control("DELETE", "faults")
     return {
         "database": database.vendor,
