@@ -110,10 +110,12 @@ def hourly_table(found: Mapping[str, Any]) -> str:
         ],
     )
     calls = ", ".join(f"{count} {name}" for name, count in single["calls"].items())
+    alone = single["ideal_seconds"] / single["sending_seconds"]
     about_us = (
         f"Calls: {calls}; the charges' numbers are known. At most {allowed['calls']} at once, by {allowed['by']}; "
-        f"{single['most_in_flight']} were. {_processor(single, found['cores'])} The seconds begin with the task, so "
-        "they hold the closing of the hours."
+        f"{single['most_in_flight']} were. {_processor(single, found['cores'])} The seconds begin with the task: "
+        f"{single['seconds'] - single['sending_seconds']:.2f} of them pass before the first call, while the hours are "
+        f"closed; sending alone takes {single['sending_seconds']}, {alone:.0%} of ideal."
     )
     about_peer = (
         f"A script over zuora-sdk with one record to a call made {peer['sample_calls']} calls "

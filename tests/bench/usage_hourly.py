@@ -156,7 +156,7 @@ class HourlyRuns:
         calls, by = min(
             (share, f"usage's share of the {self.options.budget} that the tenant is set to grant (ZUORA_CONCURRENCY)"),
             (threads, f"the workers' {threads} threads"),
-            (tasks, f"the {tasks} tasks of {CHUNK} subscriptions"),
+            (tasks, f"the number of tasks, one for {CHUNK} subscriptions"),
         )
         return {"calls": calls, "by": by}
 
