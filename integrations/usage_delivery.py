@@ -1,9 +1,8 @@
 """Runs of usage: close the hours, plan, send, confirm. Where the ledger, the breaker and the client meet.
 
-Large pushes go by Actions as small ones do: fifty records to a call, forty calls at a time, are some 40,000 records a
-second at 50 ms, and each record has an answer of its own. Zuora's file import takes 4 MB (some 30,000 records), is all
-or nothing, answers later, and reads dates in the API user's locale; it would pay only where calls per day are scarce
-(a developer sandbox: 50,000), and then from about 1,000 records on.
+Large pushes go by Actions as small ones do, or in files where `zuora.push.usage.road` finds those cheaper: only where
+the settings allow them, for many new records, and where Zuora's calls of a day are scarce. What cannot wait for an
+import (a click, the last push before a connection ends, another attempt) goes by Actions.
 """
 
 import uuid
@@ -23,7 +22,7 @@ from integrations.zuora.client import Client, Exchange
 from integrations.zuora.errors import Scope, ZuoraError
 from integrations.zuora.push import usage as push
 from integrations.zuora.push.far import Far
-from integrations.zuora.tenant import tenant_of
+from integrations.zuora.tenant import file_road_of, tenant_of
 from subscriptions.models import Subscription
 from subscriptions.taking_effect import take_effect
 from usage.closing import Closed, close
@@ -50,7 +49,10 @@ def close_hours(*, now: datetime) -> Closed:
 
 
 def to_push(*, connection: Connection) -> Iterator[list[int]]:
-    """Yield, in chunks, the ids of the subscriptions in Zuora whose usage differs from what is planned."""
+    """Yield, in chunks, the ids of the subscriptions in Zuora whose usage differs from what is planned.
+
+    What goes in a file goes in one task.
+    """
     linked = SyncRecord.objects.filter(
         connection=connection, kind=EntityKind.SUBSCRIPTION, root_id=OuterRef("subscription_id")
     ).exclude(Q(zuora_id="") | Q(status=SyncStatus.NO_SYNC_REQUIRED))
@@ -58,22 +60,33 @@ def to_push(*, connection: Connection) -> Iterator[list[int]]:
     ids = set(slices.values_list("subscription_id", flat=True).distinct())
     charges = UsageCharge.objects.filter(connection=connection, must_plan=True).order_by()
     ids |= set(charges.values_list("subscription_id", flat=True))
-    ordered = sorted(ids)
-    for start in range(0, len(ordered), CHUNK):
-        yield ordered[start : start + CHUNK]
+    in_files = push.road_of(len(ids), file_road_of(connection)) is push.Road.FILE
+    yield from push.in_parts(sorted(ids), push.MOST_ROWS if in_files else CHUNK)
 
 
 def push_usage(
-    *, connection: Connection, subscription_ids: Collection[int], worker: str, clock: Clock, open_client: Open
+    *,
+    connection: Connection,
+    subscription_ids: Collection[int],
+    worker: str,
+    clock: Clock,
+    open_client: Open,
+    may_wait: bool = True,
 ) -> None:
-    """Plan and send the usage of some subscriptions; what fails is swept up later."""
+    """Plan and send the usage of some subscriptions; what fails is swept up later.
+
+    `may_wait`: that Zuora has it only some minutes later is no harm, so a file may carry it.
+    """
+    files = file_road_of(connection) if may_wait else None
     if not may_send(connection, now=clock()):
         return
     with _far(connection, clock, open_client) as far, _noting(connection, clock):
-        push.read_missing_numbers(far, subscription_ids)
+        for chunk in push.in_parts(subscription_ids, CHUNK):
+            push.read_missing_numbers(far, chunk)
         for _ in range(_ROUNDS):
-            push.plan(connection=connection, tenant=far.tenant, subscription_ids=subscription_ids, now=clock())
-            batches = push.form(connection=connection, now=clock(), subscription_ids=subscription_ids)
+            for chunk in push.in_parts(subscription_ids, CHUNK):
+                push.plan(connection=connection, tenant=far.tenant, subscription_ids=chunk, now=clock())
+            batches = _formed(far, files, subscription_ids)
             if not batches:
                 return
             _send_all(far, batches, worker)
@@ -117,11 +130,23 @@ def push_last(*, connection: Connection, worker: str, clock: Clock, open_client:
             worker=worker,
             clock=clock,
             open_client=open_client,
+            may_wait=False,
         )
     left = UsageRecord.objects.filter(connection=connection).pending()
     if left.exists():
         sweep_usage(connection=connection, worker=worker, clock=clock, open_client=open_client)
     return left.count()
+
+
+def _formed(far: Far, files: push.FileRoad | None, subscription_ids: Collection[int]) -> list[int]:
+    """Put what is due into files where they are cheaper, and into Actions what is left; return the batches' ids."""
+    connection, now = far.connection, far.clock()
+    batches = []
+    if files is not None:
+        batches = push.form_files(
+            connection=connection, tenant=far.tenant, files=files, subscription_ids=subscription_ids, now=now
+        )
+    return batches + push.form(connection=connection, now=now, subscription_ids=subscription_ids)
 
 
 def _send_all(far: Far, batches: Collection[int], worker: str) -> None:

@@ -18,6 +18,7 @@ POSITIVE = (
     "ZUORA_CONCURRENCY_HIGH_VOLUME",
     "ZUORA_CONCURRENCY_OBJECT_QUERY",
     "ZUORA_TIMEOUT_SECONDS",
+    "ZUORA_USAGE_FILE_LEAST",
     "SYNC_SWEEP_SECONDS",
     "USAGE_SWEEP_SECONDS",
     "SYNC_CLAIM_SECONDS",
@@ -146,6 +147,20 @@ def positive_numbers(app_configs: Apps, **_: Any) -> Found:  # noqa: ARG001
         )
         for name in POSITIVE
         if getattr(settings, name) <= 0
+    ]
+
+
+@register
+def usage_file_dates(app_configs: Apps, **_: Any) -> Found:  # noqa: ARG001
+    if settings.ZUORA_USAGE_FILE_DATES in {"", "MM/DD/YYYY", "DD/MM/YYYY"}:
+        return []
+    return [
+        Error(
+            f"ZUORA_USAGE_FILE_DATES is no format of dates that Zuora reads: {settings.ZUORA_USAGE_FILE_DATES!r}.",
+            hint="Write MM/DD/YYYY or DD/MM/YYYY, as the API user's locale in Zuora has it; leave it empty to use no "
+            "files.",
+            id="stigg_zuora.E012",
+        )
     ]
 
 

@@ -144,6 +144,11 @@ ZUORA_CONCURRENCY = env.int("ZUORA_CONCURRENCY", default=40)
 ZUORA_CONCURRENCY_HIGH_VOLUME = env.int("ZUORA_CONCURRENCY_HIGH_VOLUME", default=200)
 ZUORA_CONCURRENCY_OBJECT_QUERY = env.int("ZUORA_CONCURRENCY_OBJECT_QUERY", default=80)
 ZUORA_TIMEOUT_SECONDS = env.float("ZUORA_TIMEOUT_SECONDS", default=125.0)  # Zuora's gateway gives up after 120
+#: Large pushes of new usage may go in files, whose dates Zuora reads as the API user's locale writes them; "": never.
+ZUORA_USAGE_FILE_DATES = env("ZUORA_USAGE_FILE_DATES", default="")
+#: From so many new records on, and only where Zuora's calls of the day are scarce, or always.
+ZUORA_USAGE_FILE_LEAST = env.int("ZUORA_USAGE_FILE_LEAST", default=1000)
+ZUORA_USAGE_FILE_ALWAYS = env.bool("ZUORA_USAGE_FILE_ALWAYS", default=False)
 #: A save waits this long before it is sent, so that a burst of saves becomes one push.
 SYNC_SETTLE_SECONDS = env.float("SYNC_SETTLE_SECONDS", default=0.2)
 SYNC_SWEEP_SECONDS = env.float("SYNC_SWEEP_SECONDS", default=5.0)

@@ -30,6 +30,8 @@ _ELSEWHERE = (
     ("GET", "/v1/object/product/{id}"),
     ("GET", "/v1/object/product-rate-plan/{id}"),
     ("GET", "/v1/describe/{object}"),
+    # https://developer.zuora.com/v1-api-reference/api/operation/POST_Usage/ (its answer's checkImportStatus)
+    ("GET", "/v1/usage/{id}/status"),
 )
 _HEAD = re.compile(r"    def (\w+)_serialize\(\n")
 _METHOD = re.compile(r"method='([A-Z]+)',\s+resource_path='([^']+)'")

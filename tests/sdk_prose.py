@@ -3,6 +3,8 @@
 Sources: https://developer.zuora.com/v1-api-reference/introduction/ and the pages of the operations beside it.
 """
 
+import csv
+import io
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -50,8 +52,30 @@ def check_content(method: str, path: str, body: Any) -> Iterator[str]:
         yield from _check_account(body)
     if path.startswith("/v1/object/product-rate-plan-charge") and "tier/" not in path and isinstance(body, dict):
         yield from _check_charge(body)
+    if path == "/v1/usage":
+        yield from _check_usage_file(str(body))
     for usage in _usages(path, body):
         yield from _check_usage(usage, is_new=method == "POST" and not path.endswith("update"))
+
+
+def _check_usage_file(form: str) -> Iterator[str]:
+    """https://docs.zuora.com/en/zuora-billing/bill-your-customer/usage-billing/usage-file-format"""
+    boundary, _, rest = form.partition("\r\n")
+    head, _, rest = rest.partition("\r\n\r\n")
+    content, closing, after = rest.partition(f"\r\n{boundary}--")
+    name = re.search(r'form-data; name="file"; filename="([^"]+\.csv)"', head)
+    if not (boundary.startswith("--") and closing) or after.strip() or name is None or len(name[1]) > 50:
+        yield "body: not one part named file, a .csv with a name of at most 50 characters"
+        return
+    rows = list(csv.reader(io.StringIO(content)))
+    columns = ["ACCOUNT_ID", "UOM", "QTY", "STARTDATE", "ENDDATE", "SUBSCRIPTION_ID", "CHARGE_ID", "DESCRIPTION"]
+    if rows[0] != columns:
+        yield f"body: the columns are {rows[0]}"
+    for number, row in enumerate(rows[1:], start=2):
+        if len(row) != len(columns) or not all(row[:4] + row[5:]):
+            yield f"body: row {number} is not whole: {row}"
+        elif not re.fullmatch(r"\d\d/\d\d/\d{4}", row[3]) or not re.fullmatch(r"\d+(\.\d+)?", row[2]):
+            yield f"body: row {number} has no date or quantity: {row}"
 
 
 def _check_idempotency(method: str, path: str, key: str | None) -> Iterator[str]:
@@ -67,7 +91,8 @@ def _check_wire(path: str, body: Any, headers: Mapping[str, str]) -> Iterator[st
     if path.startswith("/v1/") and headers.get("zuora-version") != ZUORA_VERSION:
         yield f"header Zuora-Version: {headers.get('zuora-version')!r} is not the pinned {ZUORA_VERSION}"
     form = "application/x-www-form-urlencoded" if path == "/oauth/token" else "application/json"
-    if isinstance(body, dict) and not headers.get("content-type", "").startswith(form):
+    form = "multipart/form-data; boundary=" if path == "/v1/usage" else form
+    if isinstance(body, dict | str) and not headers.get("content-type", "").startswith(form):
         yield f"header Content-Type: {headers.get('content-type')!r} is not {form}"
     track = headers.get("zuora-track-id", "")
     if len(track) > 64 or not track.isascii() or set(track) & set(":;\"'"):

@@ -45,6 +45,7 @@ class UsageCharge(models.Model):
 class UsageAction(models.TextChoices):
     CREATE = "create"
     UPDATE = "update"
+    FILE = "file"
 
 
 class BatchState(models.TextChoices):
@@ -58,13 +59,17 @@ class BatchState(models.TextChoices):
 
 
 class UsageBatch(models.Model):
-    """One call with up to fifty usage records: its key and its bytes are stored before it leaves, and stay the same."""
+    """One call with usage records, up to fifty or a file of them: its key and its bytes are stored before it leaves.
+
+    They stay the same. A file's import goes on after the call: it is followed by `import_id`.
+    """
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="usage_batches")
     action = models.CharField(max_length=6, choices=UsageAction)
     idempotency_key = models.CharField(max_length=64, unique=True)
     body = models.TextField(blank=True, help_text="Emptied when it is done.")
     record_ids = models.JSONField(help_text="In the order of the objects in the body.")
+    import_id = models.CharField("Zuora ID of the import", max_length=64, blank=True, default="")
     state = models.CharField(max_length=7, choices=BatchState, default=BatchState.READY)
     attempts = models.PositiveIntegerField(default=0)
     not_before = models.DateTimeField()
@@ -178,7 +183,12 @@ class UsageRecord(models.Model):
         return self.wanted != (self.held or 0) or (bool(self.zuora_id) and self.starts_at != self.held_starts_at)
 
     def settle(self) -> None:
-        """Set the state of a record that is not on its way by what differs; the caller saves."""
+        """Set the state of a record that is not on its way by what differs; the caller saves.
+
+        What Zuora took and does not show stays as it is: only a person may have it sent again.
+        """
+        if not self.zuora_id and self.held is not None:
+            return
         if self.is_billed:
             self.state = UsageState.CONFIRMED
         elif not self.zuora_id and not self.wanted:

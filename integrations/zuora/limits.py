@@ -4,6 +4,7 @@ Zuora says it in the headers of its answers. Source: https://developer.zuora.com
 """
 
 import json
+import re
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -15,7 +16,8 @@ import redis.exceptions
 
 from integrations.zuora.budget import CallClass, Limits, Priority
 
-_KEPT_SECONDS = 24 * 3600
+_DAY_SECONDS = 24 * 3600
+_KEPT_SECONDS = _DAY_SECONDS
 _EVERY_SECONDS = 5.0
 _NAMES = ("concurrency-limit-limit", "concurrency-limit-remaining", "ratelimit-limit", "ratelimit-remaining")
 
@@ -75,6 +77,27 @@ class Sightings:
         with suppress(redis.exceptions.RedisError):
             self._redis.hset(self._key, call_class, said)
             self._redis.expire(self._key, _KEPT_SECONDS)
+
+
+def calls_left_today(client: redis.Redis, *, tenant: str) -> int | None:
+    """Return how many calls the tenant has left in the day as far as Zuora told, or None where nobody knows."""
+    try:
+        told = client.hgetall(_key(tenant, "said"))
+    except redis.exceptions.RedisError:
+        return None
+    left = [_left_in_day(Said("", *json.loads(text))) for text in told.values()]
+    return min((one for one in left if one is not None), default=None)
+
+
+def _left_in_day(said: Said) -> int | None:
+    """Zuora tells what remains of the window that is nearest to its end; another day's window is as good as whole."""
+    window = re.match(r"\s*(\d+)", said.rate_limit)
+    day = re.search(rf"(\d+)\s*;\s*w={_DAY_SECONDS}\b", said.rate_limit)
+    if window is None or day is None:
+        return None
+    if window[1] == day[1] and said.rate_remaining.isdecimal():
+        return int(said.rate_remaining)
+    return int(day[1])
 
 
 def limits_in_use(client: redis.Redis, *, tenant: str, limits: Limits, now: float) -> LimitsInUse | None:

@@ -10,8 +10,9 @@ from integrations.models import Connection
 from integrations.zuora.auth import Credentials, RedisTokenStore
 from integrations.zuora.budget import Budget, Limits, RedisLeases
 from integrations.zuora.client import Client, Timeouts
-from integrations.zuora.limits import LimitsInUse, Sightings, limits_in_use
+from integrations.zuora.limits import LimitsInUse, Sightings, calls_left_today, limits_in_use
 from integrations.zuora.mapping.tenant import Tenant
+from integrations.zuora.push.usage.road import FileRoad
 
 _clients: dict[tuple[int, datetime], Client] = {}
 
@@ -43,6 +44,19 @@ def limits_of(connection: Connection, *, now: datetime) -> LimitsInUse | None:
     """Return the tenant's limits as they stand, or None while Redis does not answer."""
     shared = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1)
     return limits_in_use(shared, tenant=connection.rest_url, limits=_limits(), now=now.timestamp())
+
+
+def file_road_of(connection: Connection) -> FileRoad | None:
+    """Return how usage may go in files, or None while the settings do not allow it."""
+    if not settings.ZUORA_USAGE_FILE_DATES:
+        return None
+    shared = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1)
+    return FileRoad(
+        dates=settings.ZUORA_USAGE_FILE_DATES,
+        least=settings.ZUORA_USAGE_FILE_LEAST,
+        always=settings.ZUORA_USAGE_FILE_ALWAYS,
+        calls_left_today=calls_left_today(shared, tenant=connection.rest_url),
+    )
 
 
 def _limits() -> Limits:

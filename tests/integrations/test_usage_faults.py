@@ -163,8 +163,8 @@ def test_a_worker_that_dies_leaves_a_batch_that_is_found_out(tenant: UsageWorld,
     tenant.control.add_fault("drop", method="POST", path=CREATE, times=1)
     with monkeypatch.context() as patch:
         sending = "integrations.zuora.push.usage.sending"
-        patch.setattr(f"{sending}._put_off", _die)
-        patch.setattr(f"{sending}._leave", lambda *_args, **_named: None)  # the dead write nothing
+        patch.setattr(f"{sending}.put_off", _die)
+        patch.setattr(f"{sending}.leave", lambda *_args, **_named: None)  # the dead write nothing
         with pytest.raises(_KilledError):
             tenant.push(worker="elsewhere:1:dead")
     tenant.sweep()

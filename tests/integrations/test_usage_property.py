@@ -1,4 +1,4 @@
-"""For every seed, the bill run charges exactly what was used: `CHAOS_SEEDS` and `CHAOS_FROM` choose the seeds."""
+"""For every seed, the bill run charges exactly what was used: `CHAOS_SEEDS` and `CHAOS_FROM` choose them."""
 
 import os
 import random
@@ -17,6 +17,8 @@ pytestmark = pytest.mark.django_db
 _FROM = int(os.environ.get("CHAOS_FROM", "0"))
 _SEEDS = range(_FROM, _FROM + int(os.environ.get("CHAOS_SEEDS", "200")))
 _BLOCK = 10
+#: One in so many seeds sends new usage in files.
+_FILES = int(os.environ.get("CHAOS_FILES", "20"))
 
 
 @pytest.fixture
@@ -31,7 +33,7 @@ def standin() -> Iterator[StandIn]:
 def test_what_is_billed_is_what_was_used(tenant: UsageWorld, first: int) -> None:
     for seed in range(first, min(first + _BLOCK, _SEEDS.stop)):
         with from_the_beginning(tenant):
-            chaos = Chaos(tenant, random.Random(seed))
+            chaos = Chaos(tenant, random.Random(seed), by_file=seed % _FILES == 0)
             try:
                 chaos.run()
                 chaos.check()

@@ -11,6 +11,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from django.test import override_settings
+
 from catalog.models import BillingModel
 from integrations import usage_reconcile, usage_sync
 from integrations.models import SyncStatus, UsageCharge, UsageRecord, UsageState
@@ -53,6 +55,7 @@ PLACES = (
     ("POST", "/v1/"),
     ("GET", "/"),
 )
+FILE_PLACES = (("POST", "/v1/usage$"), ("GET", "/v1/usage/"))
 _DEAD = "elsewhere:1:dead"
 
 
@@ -62,12 +65,18 @@ class Chaos:
 
     tenant: UsageWorld
     chance: random.Random
+    by_file: bool = False
     zone: str = "UTC"
     all: list[Told] = field(default_factory=list)
     billed: dict[str, Decimal] = field(default_factory=dict)
     was_billed: bool = False
 
     def run(self) -> None:
+        dates = "MM/DD/YYYY" if self.by_file else ""
+        with override_settings(ZUORA_USAGE_FILE_DATES=dates, ZUORA_USAGE_FILE_LEAST=1, ZUORA_USAGE_FILE_ALWAYS=True):
+            self._live()
+
+    def _live(self) -> None:
         self._begin()
         steps: tuple[tuple[int, Callable[[], None]], ...] = (
             (6, self._use),
@@ -94,6 +103,7 @@ class Chaos:
         self.tenant.control.set_switches(
             time_zone=self.zone,
             store_transient_failures=self.chance.random() < 0.5,
+            job_seconds=self.chance.choice([0, 0, 40, 600]) if self.by_file else 0,
             same_key_other_body=self.chance.choice(["replay", "refuse"]),
         )
         for number in range(self.chance.randint(1, 2)):
@@ -145,7 +155,7 @@ class Chaos:
 
     def _break(self) -> None:
         kind, members = self.chance.choice(FAULTS)
-        method, path = self.chance.choice(PLACES)
+        method, path = self.chance.choice(PLACES + FILE_PLACES * 2 if self.by_file else PLACES)
         times = self.chance.randint(1, 2)
         self.tenant.control.add_fault(kind, method=method, path=path, times=times, **members)
 

@@ -79,6 +79,18 @@ def test_a_mistake_is_reported_by_manage_py_check(settings: Settings) -> None:
             for name in checks.POSITIVE
             for value in (0, -1)
         ),
+        *(
+            (
+                checks.usage_file_dates,
+                "ZUORA_USAGE_FILE_DATES",
+                dates,
+                (
+                    "stigg_zuora.E012",
+                    f"ZUORA_USAGE_FILE_DATES is no format of dates that Zuora reads: {dates!r}.",
+                ),
+            )
+            for dates in ("YYYY-MM-DD", "mm/dd/yyyy", "true")
+        ),
         (
             checks.settle_seconds,
             "SYNC_SETTLE_SECONDS",

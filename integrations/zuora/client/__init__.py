@@ -7,9 +7,11 @@ from integrations.zuora.client.orders import OrderEndpoints
 from integrations.zuora.client.queries import PAGE_SIZE, equal, field, one_of, zoql_text
 from integrations.zuora.client.tenant import TenantEndpoints
 from integrations.zuora.client.transport import WSDL_VERSION, ZUORA_VERSION
+from integrations.zuora.client.usage_files import LARGEST_FILE, UsageFileEndpoints
 from integrations.zuora.client.wire import Exchange, Timeouts, new_session
 
 __all__ = [
+    "LARGEST_FILE",
     "PAGE_SIZE",
     "WSDL_VERSION",
     "ZUORA_VERSION",
@@ -24,5 +26,5 @@ __all__ = [
 ]
 
 
-class Client(CatalogEndpoints, AccountEndpoints, OrderEndpoints, ActionEndpoints, TenantEndpoints):
+class Client(CatalogEndpoints, AccountEndpoints, OrderEndpoints, ActionEndpoints, UsageFileEndpoints, TenantEndpoints):
     """One tenant, seen by one API user."""

@@ -23,6 +23,8 @@ WSDL_VERSION = "133"  # the first that knows the catalog's natural keys; the def
 _TRACK_ID = re.compile(r"[^\x00-\x20\x7f-\U0010ffff:;\"']{0,64}")
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,254}")
 
+_JSON = "application/json"
+
 Body = Mapping[str, Any] | bytes  # bytes are what `encode` made before: a retry under the same key sends the same
 Query = list[tuple[str, str]]
 T = TypeVar("T")
@@ -128,6 +130,7 @@ class Transport:
         query: Query | None = None,
         call_class: CallClass = CallClass.DEFAULT,
         expects: tuple[str, ...] = (),
+        content_type: str = _JSON,
     ) -> dict[str, Any]:
         return self._call(
             "POST",
@@ -137,6 +140,7 @@ class Transport:
             query=query,
             call_class=call_class,
             idempotency_key=_checked_key(idempotency_key),
+            content_type=content_type,
         )
 
     def _post_rows(self, path: str, body: Body, *, count: int, idempotency_key: str) -> list[dict[str, Any]]:
@@ -161,7 +165,8 @@ class Transport:
         query: Query | None = None,
         call_class: CallClass = CallClass.DEFAULT,
         idempotency_key: str = "",
-        accept: str = "application/json",
+        accept: str = _JSON,
+        content_type: str = _JSON,
     ) -> T:
         headers = {
             "Accept": accept,
@@ -180,7 +185,7 @@ class Transport:
             headers["Idempotency-Key"] = idempotency_key
         data = None
         if body is not None:
-            headers["Content-Type"] = "application/json"
+            headers["Content-Type"] = content_type
             data = body if isinstance(body, bytes) else encode(body)
         request = requests.Request(method, self.base_url + path, headers=headers, params=params, data=data)
         return self._signed(request, judge, call_class)

@@ -7,7 +7,7 @@ import redis
 from django.conf import settings
 
 from integrations.zuora.budget import Budget, CallClass, Limits, Priority, RedisLeases
-from integrations.zuora.limits import InUse, LimitsInUse, Said, Sightings, limits_in_use
+from integrations.zuora.limits import InUse, LimitsInUse, Said, Sightings, calls_left_today, limits_in_use
 
 TENANT = "https://rest.limits.example"
 LIMITS = Limits(default=4, high_volume=20, object_query=8)
@@ -68,6 +68,31 @@ def test_what_zuora_says_of_a_class_is_kept_every_few_seconds(shared: redis.Redi
     assert (seen.said[0].concurrency_remaining, seen.said[0].at) == ("2", 1005.0)
 
 
+@pytest.mark.parametrize(
+    ("limit", "remaining", "left"),
+    [
+        ("10000, 2500;w=60, 5000;w=3600, 10000;w=86400", "812", 812),  # the day is what ends first
+        ("2500, 2500;w=60, 5000;w=3600, 10000;w=86400", "3", 10_000),  # the minute is
+        ("10000, 10000;w=86400", "", 10_000),
+        ("50000, 50000;w=60", "49990", None),
+        ("many", "some", None),
+    ],
+)
+def test_the_calls_that_are_left_in_the_day_are_those_zuora_told(
+    shared: redis.Redis, limit: str, remaining: str, left: int | None
+) -> None:
+    said = {"Concurrency-Limit-Type": "Default", "RateLimit-Limit": limit, "RateLimit-Remaining": remaining}
+    Sightings(shared, tenant=TENANT).note(said)
+    assert calls_left_today(shared, tenant=TENANT) == left
+
+
+def test_of_several_classes_the_one_with_the_fewest_calls_left_counts(shared: redis.Redis) -> None:
+    for name, remaining in (("Default", "70"), ("High-volume", "60")):
+        said = {"RateLimit-Limit": "100, 100;w=86400", "RateLimit-Remaining": remaining}
+        Sightings(shared, tenant=TENANT).note({"Concurrency-Limit-Type": name, **said})
+    assert calls_left_today(shared, tenant=TENANT) == 60
+
+
 def test_an_answer_without_a_limit_is_not_kept(shared: redis.Redis) -> None:
     Sightings(shared, tenant=TENANT).note({"Content-Type": "application/json"})
     seen = look(shared)
@@ -89,3 +114,4 @@ def test_without_redis_nothing_is_known_and_nothing_breaks() -> None:
     away = redis.Redis(unix_socket_path="/nowhere/redis.sock")
     Sightings(away, tenant=TENANT).note(HEADERS)
     assert look(away) is None
+    assert calls_left_today(away, tenant=TENANT) is None

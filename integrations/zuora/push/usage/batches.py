@@ -1,4 +1,4 @@
-"""Fifty records to a call: the key and the bytes are stored before anything leaves."""
+"""Fifty records to a call of an Action: the key and the bytes are stored before anything leaves."""
 
 import uuid
 from collections.abc import Collection, Iterable, Sequence
@@ -34,7 +34,7 @@ def form(*, connection: Connection, now: datetime, subscription_ids: Collection[
     sync meanwhile stays planned.
     """
     batches: list[int] = []
-    for action in UsageAction:
+    for action in (UsageAction.CREATE, UsageAction.UPDATE):
         done = 0
         while True:
             with transaction.atomic():
@@ -83,6 +83,23 @@ def release_stuck(*, connection: Connection, now: datetime) -> int:
     return freed
 
 
+def new_records(
+    connection: Connection, subscription_ids: Collection[int] | None, now: datetime
+) -> QuerySet[UsageRecord]:
+    """Return the records that are due and not in Zuora yet."""
+    return _due(connection, UsageAction.CREATE, subscription_ids, now)
+
+
+def filed_under(record: UsageRecord, subscription: SyncRecord) -> Filed:
+    """Return under what a record is filed in Zuora; `subscription` is its subscription's record there."""
+    return Filed(
+        account=subscription.sent["owner"],
+        subscription=subscription.zuora_number,
+        charge=record.charge_number,
+        unit=record.charge.unit,
+    )
+
+
 def _due(
     connection: Connection, action: UsageAction, subscription_ids: Collection[int] | None, now: datetime
 ) -> QuerySet[UsageRecord]:
@@ -123,10 +140,5 @@ def _form(connection: Connection, action: UsageAction, records: Sequence[UsageRe
 def _object(action: UsageAction, record: UsageRecord, subscription: SyncRecord) -> Body:
     if action == UsageAction.UPDATE:
         return usage_change(record.zuora_id, starts_at=record.starts_at, quantity=record.wanted)
-    filed = Filed(
-        account=subscription.sent["owner"],
-        subscription=subscription.zuora_number,
-        charge=record.charge_number,
-        unit=record.charge.unit,
-    )
+    filed = filed_under(record, subscription)
     return usage_object(filed, key=record.external_key, starts_at=record.starts_at, quantity=record.wanted)

@@ -9,10 +9,8 @@ from django.db import transaction
 from integrations.models import UsageCharge, UsageRecord, UsageState
 from integrations.zuora.push.far import Far
 from integrations.zuora.push.usage.outcomes import OUTCOME, learn, stop
-from integrations.zuora.push.usage.sending import Row, show
+from integrations.zuora.push.usage.settling import MOST_CONDITIONS, Row, show
 
-#: A ZOQL query takes so many conditions: https://docs.zuora.com/en/zuora-platform/extensibility/zoql
-MOST_CONDITIONS = 200
 _PAUSE = timedelta(minutes=1)
 _MISSING = "Zuora took the usage record {id} and does not show it."
 _MISSING_CURE = "Look for it in Zuora; when it is not there, retry to make it anew."

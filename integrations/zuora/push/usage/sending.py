@@ -6,28 +6,18 @@ Sources: https://developer.zuora.com/v1-api-reference/idempotent-requests/
 https://developer.zuora.com/v1-api-reference/api/operation/Action_POSTcreate/
 """
 
-import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any
 
-from django.db import transaction
-
-from integrations.models import BatchState, UsageBatch, UsageCharge, UsageRecord, UsageState
-from integrations.retry import LATE_CAP, Key, decide, key_after, key_is_alive
-from integrations.words import in_words
+from integrations.models import BatchState, UsageAction, UsageBatch, UsageCharge, UsageRecord
+from integrations.retry import Key, key_after, key_is_alive
 from integrations.zuora.answers import row_failure
-from integrations.zuora.client import Client, zoql_text
 from integrations.zuora.errors import Kind, Unavailable, UnexpectedAnswer, ZuoraError
 from integrations.zuora.push.far import Far
 from integrations.zuora.push.usage.charges import linked_records, read_numbers
-from integrations.zuora.push.usage.outcomes import OUTCOME, accept, fail, settle_found
-
-Row = Mapping[str, Any]
-_SHOWN = "Id, Quantity, StartDateTime, Description, RbeStatus"
-#: However often it takes: what left is found out in the end.
-_FOREVER = 1_000_000
+from integrations.zuora.push.usage.files import send_file
+from integrations.zuora.push.usage.outcomes import accept, fail, settle_found
+from integrations.zuora.push.usage.settling import Row, finish, leave, put_off, show
 
 
 def send(far: Far, batch: UsageBatch, before: BatchState) -> None:
@@ -39,7 +29,9 @@ def send(far: Far, batch: UsageBatch, before: BatchState) -> None:
         ZuoraError: of the whole call; the batch and its records know what to do next time.
     """
     try:
-        if before == BatchState.LOOK_UP or (batch.sent_at and not key_is_alive(batch.sent_at, far.clock())):
+        if batch.action == UsageAction.FILE:
+            send_file(far, batch, before)
+        elif before == BatchState.LOOK_UP or (batch.sent_at and not key_is_alive(batch.sent_at, far.clock())):
             _look_up(far, batch)
         else:
             _send(far, batch)
@@ -48,7 +40,7 @@ def send(far: Far, batch: UsageBatch, before: BatchState) -> None:
     except BaseException:
         # The process is ending, or the program made a mistake: what left may have been done.
         state = BatchState.UNKNOWN if batch.sent_at else BatchState.READY
-        _leave(batch, state, at=far.clock(), reason="It broke off.")
+        leave(batch, state, at=far.clock(), reason="It broke off.")
         raise
 
 
@@ -65,16 +57,16 @@ def _send(far: Far, batch: UsageBatch) -> None:
     except ZuoraError as error:
         what = key_after(error, repeated=repeated)
         if what is Key.NEW:
-            _finish(far, batch, partial(fail, error=error, now=far.clock()))
+            finish(far, batch, partial(fail, error=error, now=far.clock()))
         else:
-            _put_off(far, batch, error, state=BatchState.UNKNOWN if what is Key.KEEP else BatchState.LOOK_UP)
+            put_off(far, batch, error, state=BatchState.UNKNOWN if what is Key.KEEP else BatchState.LOOK_UP)
         raise
     try:
         settle = _judge(far, dict(zip(batch.record_ids, rows, strict=True)))
     except ZuoraError as error:
-        _put_off(far, batch, error, state=BatchState.UNKNOWN)  # the same key brings the same answer again
+        put_off(far, batch, error, state=BatchState.UNKNOWN)  # the same key brings the same answer again
         raise
-    _finish(far, batch, settle)
+    finish(far, batch, settle)
 
 
 def _judge(far: Far, rows: Mapping[int, Row]) -> Callable[[UsageRecord], None]:
@@ -122,48 +114,6 @@ def _look_up(far: Far, batch: UsageBatch) -> None:
     try:
         found = show(far.client, list(UsageRecord.objects.filter(pk__in=batch.record_ids)))
     except ZuoraError as error:
-        _put_off(far, batch, error, state=BatchState.LOOK_UP)
+        put_off(far, batch, error, state=BatchState.LOOK_UP)
         raise
-    _finish(far, batch, lambda record: settle_found(record, found[record.pk], None, now=far.clock()))
-
-
-def show(client: Client, records: Sequence[UsageRecord]) -> dict[int, list[Row]]:
-    """Return what Zuora shows of these records, by their ids there or else by their external keys; one query."""
-    if not records:
-        return {}
-    terms = {one.pk: ("Id", one.zuora_id) if one.zuora_id else ("Description", one.external_key) for one in records}
-    conditions = " or ".join(f"{name} = {zoql_text(value)}" for name, value in terms.values())
-    rows = client.zoql(f"select {_SHOWN} from Usage where {conditions}")  # noqa: S608 - ZOQL, and quoted
-    return {pk: [row for row in rows if row.get(name) == value] for pk, (name, value) in terms.items()}
-
-
-def _put_off(far: Far, batch: UsageBatch, error: ZuoraError, *, state: BatchState) -> None:
-    now = far.clock()
-    again = decide(error, attempts=batch.attempts, most=_FOREVER, now=now, jitter=random.SystemRandom().random)
-    _leave(batch, state, at=again.at if again else now + LATE_CAP, reason=in_words(error).what)
-    UsageRecord.objects.filter(batch=batch, state=UsageState.SENDING).update(state=UsageState.UNKNOWN)
-
-
-def _leave(batch: UsageBatch, state: BatchState, *, at: datetime, reason: str) -> None:
-    batch.state, batch.not_before, batch.reason = state, at, reason
-    batch.claimed_at, batch.claimed_by = None, ""
-    batch.save(update_fields=["state", "not_before", "reason", "claimed_at", "claimed_by"])
-
-
-def _finish(far: Far, batch: UsageBatch, settle: Callable[[UsageRecord], None]) -> None:
-    """Store the outcome of every record and end the batch, in one short transaction."""
-    with transaction.atomic():
-        mine = UsageRecord.objects.filter(pk__in=batch.record_ids, batch=batch)
-        # In the order in which planning locks: charges, then records.
-        charges = UsageCharge.objects.select_for_update().filter(pk__in=mine.values("charge")).order_by("pk").in_bulk()
-        records = list(mine.select_for_update(of=("self",)).order_by("pk"))
-        for record in records:
-            record.charge = charges[record.charge_id]
-            record.state = UsageState.ACCEPTED if record.zuora_id else UsageState.PLANNED
-            settle(record)
-        UsageRecord.objects.bulk_update(records, OUTCOME)
-        to_plan = [pk for pk, charge in charges.items() if charge.must_plan]
-        UsageCharge.objects.filter(pk__in=to_plan).update(must_plan=True)
-        batch.state, batch.body, batch.reason, batch.finished_at = BatchState.DONE, "", "", far.clock()
-        batch.claimed_at, batch.claimed_by = None, ""
-        batch.save(update_fields=["state", "body", "reason", "finished_at", "claimed_at", "claimed_by"])
+    finish(far, batch, lambda record: settle_found(record, found[record.pk], None, now=far.clock()))
