@@ -24,6 +24,10 @@ from integrations.views.paging import page_of
 from integrations.views.remembering import remembered
 
 PAGE_SIZE = 50
+#: What waits for a decision, or waits long, is shown beside the failures, and not page by page.
+_BESIDE = 20
+#: A choice of more causes helps nobody: the most frequent are offered.
+_CAUSES = 100
 #: A job that waits longer than this is shown beside the failed ones.
 LONG = timedelta(minutes=15)
 #: More of one cause are tried again in the background.
@@ -43,20 +47,21 @@ def problem_list(request: HttpRequest) -> HttpResponse:
         if kind in EntityKind:
             failed = failed.filter(kind=kind)
         causes = remembered(f"causes-{connection.pk}-{kind if kind in EntityKind else ''}", partial(causes_of, failed))
-        context["causes"] = causes.value
+        offered, rare = causes.value[:_CAUSES], causes.value[_CAUSES:]
+        context["causes"] = [*offered, *(one for one in rare if one.text == cause)]
         if cause:
             failed = of_cause(failed, cause)
         context["slice"] = page_of(failed, key="-pk", **_edges(request), size=PAGE_SIZE)
         context["to_decide"] = _to_decide(connection)
-        context["decisions_shown"] = PAGE_SIZE
-        context["long_waiting"] = _long_waiting(connection)[:PAGE_SIZE]
+        context["decisions_shown"] = _BESIDE
+        context["long_waiting"] = _long_waiting(connection)[:_BESIDE]
     return page_or_part(
         request, page="integrations/problems.html", part="integrations/problems_live.html", context=context
     )
 
 
 def _to_decide(connection: Connection) -> list[SyncRecord]:
-    records = list(to_decide(connection).order_by("status_since", "pk")[: PAGE_SIZE + 1])
+    records = list(to_decide(connection).order_by("status_since", "pk")[: _BESIDE + 1])
     for record in records:
         record.connection = connection
     return records

@@ -2,6 +2,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.utils import timezone
 from pytest_django.fixtures import DjangoAssertNumQueries
@@ -136,6 +137,14 @@ def test_syncing_everything_is_begun_once(browser: Client) -> None:
     again = browser.post("/background/sync-everything/", follow=True)
     assert said(again) == ["“Sync everything” is not finished yet: see Background work."]
     assert Operation.objects.count() == 1
+
+
+@pytest.mark.parametrize("address", ["/", "/background/"])
+def test_syncing_everything_is_offered_to_those_who_may(browser: Client, address: str) -> None:
+    assert "Sync everything</button>" in shown(browser.get(address))
+    User.objects.get(username="operator").groups.clear()
+    User.objects.get(username="operator").groups.add(Group.objects.get(name="Viewer"))
+    assert "Sync everything</button>" not in shown(browser.get(address))
 
 
 def test_without_a_tenant_nothing_is_begun(browser: Client) -> None:

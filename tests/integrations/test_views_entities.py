@@ -298,7 +298,7 @@ def test_without_a_tenant_lists_and_pages_work_and_syncing_says_why_not(browser:
     Connection.objects.update(removed_at=NOW)
     PlanFactory.create(ref_id="pro")
     assert "Zuora is not connected." in page(browser, "/plans/")
-    assert "No tenant is connected." in page(browser, "/plans/pro/")
+    assert "Zuora is not connected: it is looked at when it is." in page(browser, "/plans/pro/")
     response = browser.post("/plans/pro/sync/", follow=True)
     assert "Zuora is not connected: connect it at Settings" in response.content.decode()
 

@@ -117,6 +117,16 @@ def test_a_row_that_goes_between_two_pages_takes_no_other_with_it(
     assert {row.entity.pk for row in [*first, *rest]} == {row.pk for row, record in customers if record is not None}
 
 
+def test_many_of_a_status_are_listed_by_name_too(
+    connection: Connection, customers: list[tuple[Customer, SyncRecord | None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = Listing.asked_for(SECTIONS["customers"], connection, {"status": "synced", "sort": "name"})
+    few = [row.entity.ref_id for row in wanted.rows()]
+    monkeypatch.setattr(listing, "_SOME", 1)
+    assert [row.entity.ref_id for row in wanted.rows()] == few
+    assert len(few) == sum(record is not None and record.standing == "synced" for _, record in customers) == 2
+
+
 def test_many_without_a_record_are_listed_too(
     connection: Connection, customers: list[tuple[Customer, SyncRecord | None]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -55,6 +55,20 @@ def test_failures_are_filtered_by_cause(browser: Client) -> None:
     assert [job.pk for job in rows] == [match.pk]
 
 
+def test_the_most_frequent_causes_are_offered_and_the_chosen_one(
+    browser: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views, "_CAUSES", 1)
+    for reason in ("Twice.", "Twice.", "Once.", "Never."):
+        fail(PlanFactory.create(), reason)
+
+    def offered(**asked: str) -> list[str]:
+        return [one.text for one in browser.get("/problems/", asked).context["causes"]]
+
+    assert offered() == ["Twice."]
+    assert offered(cause="Never.") == ["Twice.", "Never."]
+
+
 def test_only_the_chosen_ones_are_tried_again_at_a_clicks_priority(browser: Client) -> None:
     chosen = [fail(PlanFactory.create(ref_id="a")), fail(CustomerFactory.create(ref_id="b"))]
     fail(PlanFactory.create(ref_id="c"))

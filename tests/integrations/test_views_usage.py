@@ -329,7 +329,7 @@ def test_what_was_billed_too_much_says_what_to_do(
     assert "2 API calls were billed too much." in page
     assert advice in page
     overview = " ".join(browser.get("/").content.decode().split())
-    assert f"{1 + ended} of usage" in overview
+    assert f"{1 + ended}</data> of usage" in overview
     assert (f"{acme.ref_id}</a>: 2 API calls billed too much" in browser.get("/problems/").content.decode()) == ended
 
 
