@@ -19,6 +19,7 @@ OUTCOME = [
     "state",
     "zuora_id",
     "charge_number",
+    "starts_at",
     "wanted",
     "taken",
     "held",
@@ -95,11 +96,13 @@ def settle_found(
 def learn(record: UsageRecord, row: Mapping[str, Any], *, now: datetime) -> None:
     """Take over what Zuora shows of a record; once it is billed it stays, and what is wrong in it is owed."""
     record.zuora_id, record.held = str(row["Id"]), Decimal(str(row["Quantity"]))
-    moments = [one for one in (record.starts_at, record.sent_starts_at) if one is not None]
+    known = (record.starts_at, record.sent_starts_at, record.held_starts_at)
+    moments = [one for one in known if one is not None]
     record.held_starts_at = next((one for one in moments if same_moment(row.get("StartDateTime"), one)), None)
     record.accepted_at = record.accepted_at or now
     if row.get("RbeStatus") == _BILLED and not record.is_billed:
         _freeze(record, record.held)
+        record.starts_at = record.held_starts_at or record.starts_at  # a move that was meant comes too late
         record.confirmed_at = now
     record.settle()
 
