@@ -14,7 +14,7 @@ import structlog
 from django.db.models import Exists, OuterRef, Q
 
 from integrations import request_log
-from integrations.breaker import may_send, note_error, note_success
+from integrations.breaker import give_back, may_send, note_error, note_success
 from integrations.models import Connection, EntityKind, SyncRecord, SyncStatus, UsageCharge, UsageRecord
 from integrations.words import in_words
 from integrations.zuora import budget
@@ -80,6 +80,7 @@ def push_usage(
     files = file_road_of(connection) if may_wait else None
     if not may_send(connection, now=clock()):
         return
+    probe_until = connection.paused_until
     with _far(connection, clock, open_client) as far, _noting(connection, clock):
         for chunk in push.in_parts(subscription_ids, CHUNK):
             push.read_missing_numbers(far, chunk)
@@ -88,8 +89,10 @@ def push_usage(
                 push.plan(connection=connection, tenant=far.tenant, subscription_ids=chunk, now=clock())
             batches = _formed(far, files, subscription_ids)
             if not batches:
-                return
+                break
             _send_all(far, batches, worker)
+    # While the tenant is down, who asked it nothing makes room for another probe.
+    give_back(connection, probe_until=probe_until, now=clock())
 
 
 def sweep_usage(*, connection: Connection, worker: str, clock: Clock, open_client: Open) -> None:
@@ -100,9 +103,11 @@ def sweep_usage(*, connection: Connection, worker: str, clock: Clock, open_clien
     with _far(connection, clock, open_client) as far:
         with _noting(connection, clock):
             _send_all(far, batches, worker)
-        if may_send(connection, now=clock()):
+        accepted = UsageRecord.objects.to_confirm(now=clock()).filter(connection=connection)
+        if accepted.exists() and may_send(connection, now=clock()):
             with _noting(connection, clock):
                 push.confirm(far)
+                note_success(connection)
 
 
 def push_one(*, connection: Connection, subscription: Subscription, clock: Clock, open_client: Open) -> str:
@@ -156,6 +161,7 @@ def _send_all(far: Far, batches: Collection[int], worker: str) -> None:
             return
         claimed = push.claim(batch_id=batch_id, worker=worker, now=far.clock())
         if claimed is None:
+            give_back(far.connection, probe_until=far.connection.paused_until, now=far.clock())
             continue
         try:
             push.send(far, *claimed)

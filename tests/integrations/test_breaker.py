@@ -1,9 +1,12 @@
 """When the tenant is down, or refuses us."""
 
+from datetime import timedelta
+from typing import Any
+
 import pytest
 
 from catalog.models import PricingType
-from integrations import outbox
+from integrations import outbox, usage_delivery
 from integrations.breaker import PROBE, may_send
 from integrations.models import AccountLock, Connection, Delivery, DeliveryOutcome, JobState, SyncJob, SyncStatus
 from tests.factories.catalog import PlanFactory, plan_with_prices
@@ -170,3 +173,22 @@ def test_who_was_rung_while_it_was_down_is_rung_again_when_it_is_back(world: Wor
     Connection.objects.update(paused_until=world.now)
     assert world.deliver(probe.pk).sweep
     assert [pk for pk, _ in outbox.ring_due(now=world.now, most=9)] == [sent_away.pk]
+
+
+def test_usage_that_has_nothing_to_ask_leaves_the_probe_to_others(world: World) -> None:
+    """Else a sweep of usage each minute could keep every job from finding out that the tenant is back."""
+    past = world.now - timedelta(seconds=1)
+    world.connection.mark_down(reason="made up", until=past, now=past)
+    common: dict[str, Any] = {
+        "connection": world.connection,
+        "worker": "worker",
+        "clock": world.clock,
+        "open_client": lambda _: world.client,
+    }
+    usage_delivery.sweep_usage(**common)
+    world.connection.refresh_from_db()
+    assert world.connection.paused_until == past
+    usage_delivery.push_usage(subscription_ids=[], **common)
+    world.connection.refresh_from_db()
+    assert world.connection.paused_until == world.now
+    assert may_send(world.connection, now=world.now)
