@@ -23,11 +23,20 @@ SWEEP_SECONDS = "0.5"
 
 
 @pytest.fixture
-def deployment(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:  # noqa: ARG001
-    """A Redis, the stand-in and the beat run, this process rings through that Redis, and no worker is there yet."""
+def deployment(
+    request: pytest.FixtureRequest,
+    transactional_db: None,  # noqa: ARG001
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Deployment]:
+    """A Redis, the stand-in and the beat run, this process rings through that Redis, and no worker is there yet.
+
+    A module that is about usage says so by `SWEEPS_USAGE`: elsewhere its sweeps would only be in the way.
+    """
     server = os.environ["DATABASE_URL"].rpartition("/")[0]
     url = f"{server}/{database.settings_dict['NAME']}"
-    environment = {"SYNC_SWEEP_SECONDS": SWEEP_SECONDS, "USAGE_SWEEP_SECONDS": SWEEP_SECONDS}
+    environment = {"SYNC_SWEEP_SECONDS": SWEEP_SECONDS}
+    if getattr(request.module, "SWEEPS_USAGE", False):
+        environment["USAGE_SWEEP_SECONDS"] = SWEEP_SECONDS
     # Not tmp_path, which is too long for a socket.
     with (
         tempfile.TemporaryDirectory(prefix="sz-") as directory,

@@ -25,6 +25,7 @@ from tests.processes.sales import FORCED
 from usage.models import DirtyHour, Slice, UpdateBehavior
 from usage.reporting import UsageReport, report_usage
 
+SWEEPS_USAGE = True
 pytestmark = [pytest.mark.processes, pytest.mark.usefixtures("at_once")]
 
 SEEDS = range(3)
