@@ -7,11 +7,11 @@ checks in `stigg_zuora.checks`, each with a hint.
 from pathlib import Path
 
 import django_stubs_ext
-import structlog
 from celery.schedules import crontab
 from csp.constants import NONE, SELF
 
 from stigg_zuora.environment import Environment
+from stigg_zuora.logs import configured
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 # Django's generics become subscriptable at run time, as the type checker already takes them.
@@ -266,45 +266,4 @@ WHITENOISE_USE_FINDERS = not STATIC_HASHED
 
 LOG_LEVEL = env.choice("LOG_LEVEL", choices=("INFO", "DEBUG", "WARNING", "ERROR", "CRITICAL"))
 LOG_FORMAT = env.choice("LOG_FORMAT", choices=("text", "json"))
-_log_processors: list[structlog.typing.Processor] = [
-    structlog.contextvars.merge_contextvars,
-    structlog.stdlib.add_logger_name,
-    structlog.stdlib.add_log_level,
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
-    structlog.processors.format_exc_info,
-]
-structlog.configure(
-    processors=[*_log_processors, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-    logger_factory=structlog.stdlib.LoggerFactory(),
-    wrapper_class=structlog.stdlib.BoundLogger,
-    cache_logger_on_first_use=True,
-)
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "structured": {
-            "()": structlog.stdlib.ProcessorFormatter,
-            "foreign_pre_chain": _log_processors,
-            "processors": [
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.JSONRenderer()
-                if LOG_FORMAT == "json"
-                else structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0),
-            ],
-        },
-    },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
-    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
-    "loggers": {
-        "django": {"handlers": ["stderr"], "level": LOG_LEVEL, "propagate": False},
-        # Its debugging lines hold whatever a page was given: a token that is shown once, a form that was filled in.
-        "django.template": {"level": "INFO"},
-        "celery": {"level": LOG_LEVEL},
-        "celery.beat": {"level": "WARNING"},  # a line per sweep says nothing
-        "celery.worker.strategy": {"level": "WARNING"},  # a line per message says nothing that a delivery does not
-        "celery.app.trace": {"level": "WARNING"},
-        "kombu": {"level": "WARNING"},
-        "httpx": {"level": "WARNING"},
-    },
-}
+LOGGING = configured(level=LOG_LEVEL, form=LOG_FORMAT)
