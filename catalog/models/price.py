@@ -192,6 +192,34 @@ class PriceAmount(models.Model):
         return f"{'tiers' if self.amount is None else plain_number(self.amount)} {self.currency}"
 
 
+def tier_constraints(name: str, *, of: str) -> list[models.BaseConstraint]:
+    """Return what holds for the tiers `of` one amount: their bounds differ, and each has a price."""
+    return [
+        models.UniqueConstraint(
+            fields=[of, "up_to"],
+            name=f"{name}_once_per_bound",
+            violation_error_message="Two tiers end at the same unit: give each its own end.",
+        ),
+        models.UniqueConstraint(
+            fields=[of],
+            condition=Q(up_to__isnull=True),
+            name=f"{name}_one_open_end",
+            violation_error_message="Only the last tier has no end: give the others theirs.",
+        ),
+        models.CheckConstraint(
+            condition=Q(unit_price__isnull=False) | Q(flat_price__isnull=False),
+            name=f"{name}_has_a_price",
+            violation_error_message="A tier needs a price per unit, a flat price, or both.",
+        ),
+        models.CheckConstraint(
+            condition=(Q(unit_price__isnull=True) | Q(unit_price__gte=0))
+            & (Q(flat_price__isnull=True) | Q(flat_price__gte=0)),
+            name=f"{name}_not_negative",
+            violation_error_message="A tier's price cannot be negative.",
+        ),
+    ]
+
+
 class PriceTier(models.Model):
     """A step of a tiered amount; the last one has no upper end."""
 
@@ -204,30 +232,7 @@ class PriceTier(models.Model):
 
     class Meta:
         ordering = [models.F("up_to").asc(nulls_last=True)]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["price_amount", "up_to"],
-                name="price_tier_once_per_bound",
-                violation_error_message="Two tiers end at the same unit: give each its own end.",
-            ),
-            models.UniqueConstraint(
-                fields=["price_amount"],
-                condition=Q(up_to__isnull=True),
-                name="price_tier_one_open_end",
-                violation_error_message="Only the last tier has no end: give the others theirs.",
-            ),
-            models.CheckConstraint(
-                condition=Q(unit_price__isnull=False) | Q(flat_price__isnull=False),
-                name="price_tier_has_a_price",
-                violation_error_message="A tier needs a price per unit, a flat price, or both.",
-            ),
-            models.CheckConstraint(
-                condition=(Q(unit_price__isnull=True) | Q(unit_price__gte=0))
-                & (Q(flat_price__isnull=True) | Q(flat_price__gte=0)),
-                name="price_tier_not_negative",
-                violation_error_message="A tier's price cannot be negative.",
-            ),
-        ]
+        constraints = tier_constraints("price_tier", of="price_amount")
 
     def __str__(self) -> str:
         return f"up to {self.up_to if self.up_to is not None else 'any'}"

@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q
 
 from catalog.models import Addon, BillingModel, Coupon, Feature, PackageStatus, Price, PricingType
-from catalog.models.price import PriceQuerySet
+from catalog.models.price import PriceQuerySet, tier_constraints
 from catalog.models.reference import MONEY, plain_number
 from customers.models import Customer
 from subscriptions.models.subscription import Subscription
@@ -177,30 +177,7 @@ class PriceOverrideTier(models.Model):
 
     class Meta:
         ordering = [models.F("up_to").asc(nulls_last=True)]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["price_override", "up_to"],
-                name="price_override_tier_once_per_bound",
-                violation_error_message="Two tiers end at the same unit: give each its own end.",
-            ),
-            models.UniqueConstraint(
-                fields=["price_override"],
-                condition=Q(up_to__isnull=True),
-                name="price_override_tier_one_open_end",
-                violation_error_message="Only the last tier has no end: give the others theirs.",
-            ),
-            models.CheckConstraint(
-                condition=Q(unit_price__isnull=False) | Q(flat_price__isnull=False),
-                name="price_override_tier_has_a_price",
-                violation_error_message="A tier needs a price per unit, a flat price, or both.",
-            ),
-            models.CheckConstraint(
-                condition=(Q(unit_price__isnull=True) | Q(unit_price__gte=0))
-                & (Q(flat_price__isnull=True) | Q(flat_price__gte=0)),
-                name="price_override_tier_not_negative",
-                violation_error_message="A tier's price cannot be negative.",
-            ),
-        ]
+        constraints = tier_constraints("price_override_tier", of="price_override")
 
     def __str__(self) -> str:
         return f"up to {self.up_to if self.up_to is not None else 'any'}"
