@@ -1,12 +1,15 @@
 """Bulk work wishes once: what it saves is collected, and stored as jobs of a backfill at its end."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
 
+from django.db.models import Model
+
 from integrations import outbox, timeline
-from integrations.entities import Wish
+from integrations.behind import behind
+from integrations.entities import Wish, entity_of
 from integrations.models import Connection, Happening, Priority
 
 _collected: ContextVar[dict[tuple[str, int], Wish] | None] = ContextVar("collected", default=None)
@@ -53,3 +56,14 @@ def collect(wishes: Iterable[Wish]) -> bool:
         return False
     collected.update({(wish.kind, wish.entity_id): wish for wish in wishes})
     return True
+
+
+def wishes_of(rows: Iterable[Model]) -> list[Wish]:
+    """Return the wishes to push these entities; what is drafted is nobody's business yet."""
+    found = ((row, entity_of(row)) for row in rows)
+    return [entity.wish(row) for row, entity in found if entity and getattr(row, "status", "") != "DRAFT"]
+
+
+def collect_stored(rows: Sequence[Model]) -> None:
+    """Wish what their saves would have wished: rows of one model that were stored in bulk send no signal."""
+    collect(wishes_of(behind(rows)))

@@ -1,10 +1,11 @@
 """Every save that Zuora should hear of: the only place where signals are received.
 
 The job is written in the same transaction as the change, so both are stored or neither; the worker is woken after the
-commit. `update()` and `bulk_create()` send no signal: the nightly reconcile finds those.
+commit. `update()` and `bulk_create()` send no signal: who uses them may say so (`collecting.collect_stored`), and the
+nightly reconcile finds the rest.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from functools import partial
 from typing import Any
 
@@ -15,77 +16,15 @@ from django.db.models import ProtectedError, Q
 from django.db.models.signals import post_delete, post_save, pre_delete
 from django.utils import timezone
 
-from catalog.models import Addon, Coupon, CouponAmount, CouponType, Feature, Plan, Price, PriceAmount, PriceTier
 from integrations import operating, outbox, timeline
+from integrations.behind import ENTITIES_BEHIND, behind
 from integrations.collecting import collect
 from integrations.entities import ENTITIES, entity_of
 from integrations.models import Connection, Happening, Priority, SyncRecord
 from integrations.tasks import ring
-from subscriptions.models import (
-    CustomerCoupon,
-    PriceOverride,
-    PriceOverrideTier,
-    Subscription,
-    SubscriptionAddon,
-    SubscriptionQuantity,
-)
-
-Rows = Iterable[models.Model]
-
-
-def _of_price(price: Price) -> Rows:
-    # A drafted version is nobody's business until it is published.
-    return [price.package] if price.version_number == price.package.version_number else []
-
-
-def _of_amount(amount: PriceAmount) -> Rows:
-    yield from _of_price(amount.price)
-    if not PriceAmount.objects.filter(currency=amount.currency).exclude(pk=amount.pk).exists():
-        # A percentage, too, holds in Zuora only for the currencies that it names.
-        yield from Coupon.objects.filter(coupon_type=CouponType.PERCENTAGE)
-
-
-def _of_feature(feature: Feature) -> Rows:
-    on_sale = Q(prices__feature=feature, prices__version_number=models.F("version_number"))
-    yield from Plan.objects.filter(on_sale).distinct()
-    yield from Addon.objects.filter(on_sale).distinct()
-
-
-def _with_customers(subscription: Subscription) -> Rows:
-    """A subscription makes its customer worth a second look, and whoever pays for it."""
-    yield subscription
-    yield subscription.customer
-    if subscription.paying_customer is not None:
-        yield subscription.paying_customer
-
-
-def _of_customer_coupon(held: CustomerCoupon) -> Rows:
-    return Subscription.objects.filter(customer_id=held.customer_id)
-
-
-def _itself(row: models.Model) -> Rows:
-    return [row]
-
-
-#: For each model whose rows matter to Zuora: the entities that are to be pushed when a row changes.
-ENTITIES_BEHIND: dict[type[models.Model], Callable[[Any], Rows]] = {
-    **{entity.model: _itself for entity in ENTITIES.values()},
-    Price: _of_price,
-    PriceAmount: _of_amount,
-    PriceTier: lambda tier: _of_price(tier.price_amount.price),
-    Feature: _of_feature,
-    CouponAmount: lambda amount: [amount.coupon],
-    Subscription: _with_customers,
-    SubscriptionAddon: lambda held: [held.subscription],
-    SubscriptionQuantity: lambda held: [held.subscription],
-    PriceOverride: lambda override: [override.subscription],
-    PriceOverrideTier: lambda tier: [tier.price_override.subscription],
-    CustomerCoupon: _of_customer_coupon,
-}
 
 
 def wish_for_saved(
-    sender: type[models.Model],
     instance: models.Model,
     *,
     raw: bool = False,
@@ -95,13 +34,13 @@ def wish_for_saved(
     """Store the wish to push whatever this row belongs to, and who saved it."""
     if raw:  # a fixture is loaded: its rows may not be whole yet
         return
-    _wish(ENTITIES_BEHIND[sender](instance), cause=instance, what=Happening.SAVED, fields=update_fields or ())
+    _wish(behind([instance]), cause=instance, what=Happening.SAVED, fields=update_fields or ())
 
 
-def wish_for_deleted(sender: type[models.Model], instance: models.Model, **_: Any) -> None:
+def wish_for_deleted(instance: models.Model, **_: Any) -> None:
     """Store the wish to push whatever lost this row, unless that is deleted with it."""
     try:
-        rows = list(ENTITIES_BEHIND[sender](instance))
+        rows = behind([instance])
     except models.ObjectDoesNotExist:
         return
     left = [row for row in rows if row.pk is not None and type(row)._default_manager.filter(pk=row.pk).exists()]  # noqa: SLF001
@@ -129,7 +68,7 @@ def refuse_to_delete(sender: type[models.Model], instance: models.Model, **_: An
         raise ProtectedError(f"This {name} is in Zuora, which keeps it: archive or cancel it instead.", {instance})
 
 
-def _wish(rows: Rows, *, cause: models.Model, what: Happening, fields: Collection[str] = ()) -> None:
+def _wish(rows: Iterable[models.Model], *, cause: models.Model, what: Happening, fields: Collection[str] = ()) -> None:
     touched = [(row, entity.wish(row)) for row in rows if (entity := entity_of(row)) is not None]
     wishes = [wish for row, wish in touched if getattr(row, "status", "") != "DRAFT"]
     if collect(wishes):

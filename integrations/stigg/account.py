@@ -1,7 +1,8 @@
 """A Stigg environment as its own SDK reads it: the only room that knows the SDK.
 
-Rows come as the API has them, with its own names (`displayName`), so that a field that the SDK's models do not know yet
-is not lost. Source: the published package `stigg`, and https://docs.stigg.io/api-and-sdks/api-reference/rest/overview
+Rows come as the API has them, with its own names (`displayName`) and before the SDK makes models of them: a field that
+those do not know yet is not lost, and making them would take longer than to store what they say.
+Source: the published package `stigg`, and https://docs.stigg.io/api-and-sdks/api-reference/rest/overview
 """
 
 import threading
@@ -90,9 +91,11 @@ class Account:
     def get(self, kind: StiggKind, ref_id: str) -> Row | None:
         """Return one row, or None where Stigg has none with this id."""
         try:
-            return _row(self._call(lambda: self._calls[kind].one(ref_id)))
-        except (stigg.NotFoundError, LookupError):
+            data = self._call(lambda: self._calls[kind].one(ref_id)).get("data")
+        except stigg.NotFoundError:
             return None
+        row = next(iter(data), None) if isinstance(data, list) else data  # there is no call for one product
+        return row if isinstance(row, dict) else None
 
     def charges(self, kind: StiggKind, ref_id: str, *, version: int | None = None) -> tuple[Row, ...]:
         """Return all charges of a plan or an add-on, in as many calls as they take pages.
@@ -100,7 +103,8 @@ class Account:
         Only a deployment of ours knows those of a version that is no longer on sale.
         """
         of: dict[str, Any] = {} if version is None else {"extra_query": {"versionNumber": version}}
-        resource = self._client.v1.plans if kind is StiggKind.PLAN else self._client.v1.addons
+        v1 = self._client.v1
+        resource = v1.plans.with_raw_response if kind is StiggKind.PLAN else v1.addons.with_raw_response
         rows: list[Row] = []
         after = ""
         while True:
@@ -112,13 +116,13 @@ class Account:
 
     def _read(self, call: Callable[[], Any]) -> Page:
         answer = self._call(call)
-        after = answer.pagination.next if answer.pagination else None
-        return Page(tuple(_row(one) for one in answer.data or ()), after or "")
+        return Page(tuple(answer.get("data") or ()), (answer.get("pagination") or {}).get("next") or "")
 
-    def _call(self, call: Callable[[], Any]) -> Any:
+    def _call(self, call: Callable[[], Any]) -> Mapping[str, Any]:
+        """Return the body of an answer, which is a JSON object."""
         self._pace()
         try:
-            return call()
+            body = call().http_response.json()
         except stigg.NotFoundError:
             raise
         except (stigg.AuthenticationError, stigg.PermissionDeniedError) as error:
@@ -131,6 +135,11 @@ class Account:
             raise StiggError(f"Stigg answered {error.status_code}: {error.message}") from error
         except stigg.APIConnectionError as error:
             raise StiggUnavailableError("Stigg did not answer: it is tried again later.") from error
+        except ValueError:
+            body = None
+        if not isinstance(body, dict):
+            raise StiggError("What answered is not Stigg's API: its answer is no JSON object.")
+        return body
 
 
 _AGAIN = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS}
@@ -138,7 +147,7 @@ _AGAIN = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_R
 
 @dataclass(frozen=True)
 class _Calls:
-    """How one kind is read: in pages, and one row by its id (which raises LookupError where there is none)."""
+    """How one kind is read: in pages, and one row by its id; both answer as Stigg did."""
 
     pages: Callable[..., Any]
     one: Callable[[str], Any]
@@ -147,30 +156,20 @@ class _Calls:
 
 def _calls_of(client: stigg.Stigg) -> dict[StiggKind, _Calls]:
     v1 = client.v1
+    products, features = v1.products.with_raw_response, v1.features.with_raw_response
+    coupons = v1.coupons.with_raw_response
+    addons, plans = v1.addons.with_raw_response, v1.plans.with_raw_response
+    customers, subscriptions = v1.customers.with_raw_response, v1.subscriptions.with_raw_response
     sold: dict[str, Any] = {"status": ["PUBLISHED", "ARCHIVED"]}  # the SDK's types want each word as a literal
     statuses: Any = ["PAYMENT_PENDING", "ACTIVE", "EXPIRED", "IN_TRIAL", "CANCELED", "NOT_STARTED"]
     return {
         StiggKind.PRODUCT: _Calls(
-            partial(v1.products.list_products, **sold),
-            lambda ref_id: v1.products.list_products(id=ref_id, limit=1).data[0],  # no call for one product
+            partial(products.list_products, **sold), lambda ref_id: products.list_products(id=ref_id, limit=1)
         ),
-        StiggKind.FEATURE: _Calls(v1.features.list_features, lambda ref_id: v1.features.retrieve_feature(ref_id).data),
-        StiggKind.COUPON: _Calls(
-            partial(v1.coupons.list, status=["ACTIVE", "ARCHIVED"]), lambda ref_id: v1.coupons.retrieve(ref_id).data
-        ),
-        StiggKind.ADDON: _Calls(
-            partial(v1.addons.list, **sold), lambda ref_id: v1.addons.retrieve(ref_id).data, PACKAGES_A_PAGE
-        ),
-        StiggKind.PLAN: _Calls(
-            partial(v1.plans.list, **sold), lambda ref_id: v1.plans.retrieve(ref_id).data, PACKAGES_A_PAGE
-        ),
-        StiggKind.CUSTOMER: _Calls(v1.customers.list, lambda ref_id: v1.customers.retrieve(ref_id).data),
-        StiggKind.SUBSCRIPTION: _Calls(
-            partial(v1.subscriptions.list, status=statuses), lambda ref_id: v1.subscriptions.retrieve(ref_id).data
-        ),
+        StiggKind.FEATURE: _Calls(features.list_features, features.retrieve_feature),
+        StiggKind.COUPON: _Calls(partial(coupons.list, status=["ACTIVE", "ARCHIVED"]), coupons.retrieve),
+        StiggKind.ADDON: _Calls(partial(addons.list, **sold), addons.retrieve, PACKAGES_A_PAGE),
+        StiggKind.PLAN: _Calls(partial(plans.list, **sold), plans.retrieve, PACKAGES_A_PAGE),
+        StiggKind.CUSTOMER: _Calls(customers.list, customers.retrieve),
+        StiggKind.SUBSCRIPTION: _Calls(partial(subscriptions.list, status=statuses), subscriptions.retrieve),
     }
-
-
-def _row(model: Any) -> Row:
-    row: Row = model.to_dict(mode="json", use_api_names=True, exclude_unset=False)
-    return row

@@ -14,7 +14,7 @@ from typing import Any
 from integrations.models import StiggAccount, StiggEvent, StiggEventState
 from integrations.stigg.account import Account, StiggError, StiggKind
 from integrations.stigg.importing import import_one, open_account
-from integrations.stigg.reading import Unreadable, decimal, moment
+from integrations.stigg.values import Unreadable, decimal, moment
 from integrations.stigg.writing import SKIPPED
 from usage.models import UpdateBehavior
 from usage.reporting import Refused, UsageReport, report_usage

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from django.conf import settings
@@ -23,7 +23,8 @@ from integrations.models import Operation, StiggAccount, StiggEvent
 from integrations.stigg import writing
 from integrations.stigg.account import Account, Pace, Page, Row, StiggError, StiggKind, StiggUnavailableError
 from integrations.stigg.contracts import subscriptions
-from integrations.stigg.writing import CREATED, SKIPPED, UNCHANGED, Change, Version, Write, write_all
+from integrations.stigg.saving import AtOnce, Saver
+from integrations.stigg.writing import CREATED, SKIPPED, UNCHANGED, Change, Version, Write, write_all, write_page
 from subscriptions.models import Subscription
 
 #: The kind of operation; only one import runs at a time.
@@ -38,6 +39,7 @@ MODELS = {
     StiggKind.SUBSCRIPTION: Subscription,
 }
 _PACKAGES = {StiggKind.PLAN, StiggKind.ADDON}
+_MANY = {StiggKind.CUSTOMER, StiggKind.SUBSCRIPTION}
 _AGAIN = timedelta(seconds=60)
 #: A subscription, its plan, the plan's product: no chain of parents is longer.
 _DEEPEST = 4
@@ -59,9 +61,14 @@ def _pace(per_minute: float) -> Pace:
     return Pace(per_minute)
 
 
+@lru_cache(maxsize=1)
+def _reader(base_url: str, api_key: str, per_minute: float) -> Account:
+    return Account(base_url=base_url, api_key=api_key, pace=_pace(per_minute))
+
+
 def open_account(account: StiggAccount) -> Account:
-    """Return the account's reader; all readers of this process share one pace."""
-    return Account(base_url=account.base_url, api_key=account.api_key, pace=_pace(settings.STIGG_CALLS_PER_MINUTE))
+    """Return the account's reader: one for all of this process, with one pace and one pool of connections."""
+    return _reader(account.base_url, account.api_key, settings.STIGG_CALLS_PER_MINUTE)
 
 
 def start(*, actor: User | None, now: datetime, dry_run: bool = False) -> Operation:
@@ -123,10 +130,18 @@ def step(operation: Operation, _checkpoint: Mapping[str, Any], fetched: Fetched,
 
 
 def write(fetched: Fetched, *, now: datetime, dry: bool = False) -> list[Change]:
-    """Write a page; see `write_all`."""
+    """Write a page: what there are many of together, and what others refer to one by one."""
     if not dry:
         writing.older_versions(fetched.older)
-    return write_all(fetched.kind, fetched.page.rows, _writer(fetched, now), dry=dry)
+    if fetched.kind in _MANY:
+        return write_page(fetched.kind, fetched.page.rows, partial(_writer, fetched, now), dry=dry)
+    return write_all(fetched.kind, fetched.page.rows, _writer(fetched, now, AtOnce()), dry=dry)
+
+
+def _write_one(fetched: Fetched, *, now: datetime) -> Change:
+    """Write the only row, as if somebody had saved it."""
+    writing.older_versions(fetched.older)
+    return write_all(fetched.kind, fetched.page.rows, _writer(fetched, now, AtOnce()), dry=False)[0]
 
 
 def import_one(account: Account, kind: StiggKind, ref_id: str, *, now: datetime) -> Change | None:
@@ -157,11 +172,11 @@ def _import_one(account: Account, kind: StiggKind, ref_id: str, *, now: datetime
             if not Feature.objects.filter(ref_id=feature).exists():
                 _import_one(account, StiggKind.FEATURE, feature, now=now, depth=depth + 1)
     with transaction.atomic():
-        change = write(fetched, now=now)[0]
+        change = _write_one(fetched, now=now)
     if change.what != SKIPPED:
         return change
     with transaction.atomic():  # another event may have made it, or a parent, at the same moment
-        return write(fetched, now=now)[0]
+        return _write_one(fetched, now=now)
 
 
 def parents_of(kind: StiggKind, row: Row) -> Iterator[tuple[StiggKind, str]]:
@@ -228,7 +243,7 @@ def _older_of(account: Account, kind: StiggKind, rows: Sequence[Row]) -> dict[Ve
     return {one: account.charges(one[0], one[1], version=one[2]) for one in older}
 
 
-def _writer(fetched: Fetched, now: datetime) -> Write:
+def _writer(fetched: Fetched, now: datetime, saver: Saver) -> Write:
     rows, charges = fetched.page.rows, fetched.charges
     match fetched.kind:
         case StiggKind.PRODUCT:
@@ -240,9 +255,9 @@ def _writer(fetched: Fetched, now: datetime) -> Write:
         case StiggKind.ADDON | StiggKind.PLAN:
             return writing.packages(rows, model=Plan if fetched.kind is StiggKind.PLAN else Addon, charges=charges)
         case StiggKind.CUSTOMER:
-            return writing.customers(rows)
+            return writing.customers(rows, saver=saver)
         case StiggKind.SUBSCRIPTION:
-            return subscriptions(rows, now=now)
+            return subscriptions(rows, now=now, saver=saver)
 
 
 def _next(fetched: Fetched) -> dict[str, str] | None:

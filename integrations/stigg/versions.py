@@ -9,7 +9,8 @@ from typing import Any
 from catalog.models import Addon, Feature, Plan, Price, PriceAmount, PriceTier, PricingType
 from catalog.tiers import Tier
 from catalog.validation import version_problems
-from integrations.stigg.reading import Amount, Charge, Unreadable
+from integrations.stigg.reading import Amount, Charge
+from integrations.stigg.values import Unreadable
 
 
 def write_version(

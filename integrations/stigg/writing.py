@@ -1,11 +1,11 @@
 """Brings our rows to what Stigg's say: only what differs is saved, so that what is equal costs no call to Zuora.
 
-Each row is written for itself, in a savepoint: one that cannot be taken is skipped, with a sentence, and the rest goes
-on. Stigg's word counts: what was edited here by hand is overwritten.
+One that cannot be taken is skipped, with a sentence, and the rest goes on. Stigg's word counts: what was edited here by
+hand is overwritten.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,9 @@ from customers.models import Customer
 from integrations.collecting import unless_it_fails
 from integrations.stigg import reading
 from integrations.stigg.account import Row, StiggKind
-from integrations.stigg.reading import Charge, Unreadable
+from integrations.stigg.reading import Charge
+from integrations.stigg.saving import AtOnce, InBulk, Saver
+from integrations.stigg.values import Unreadable
 from integrations.stigg.versions import write_version
 from subscriptions.models import CustomerCoupon
 from usage.models import Meter
@@ -58,30 +60,59 @@ Write = Callable[[Row], Put]
 Version = tuple[StiggKind, str, int]
 
 
+def write_page(kind: StiggKind, rows: Sequence[Row], writer: Callable[[Saver], Write], *, dry: bool) -> list[Change]:
+    """Write some rows together, in as few statements as they allow; see `write_all` for what becomes of each."""
+    bulk = InBulk()
+    try:
+        with unless_it_fails(), transaction.atomic():
+            write = writer(bulk)
+            changes: list[Change] = []
+            for row in rows:
+                with _refused(kind, row, changes, dry=dry), bulk.forgetting_failures():
+                    changes.append(_change(kind, row, write(row)))
+            bulk.flush()
+            if dry:
+                transaction.set_rollback(True)
+    except (DataError, IntegrityError, ValidationError, ValueError):
+        return write_all(kind, rows, writer(AtOnce()), dry=dry)
+    return changes
+
+
 def write_all(kind: StiggKind, rows: Sequence[Row], write: Write, *, dry: bool) -> list[Change]:
-    """Write some rows; `dry` tells what would be changed, and changes nothing.
+    """Write some rows, each for itself; `dry` tells what would be changed, and changes nothing.
 
     A dry run cannot know parents that it did not make: a new row is then taken as one that would be created.
     """
-    changes = []
+    changes: list[Change] = []
     for row in rows:
         try:
-            with unless_it_fails(), transaction.atomic():
+            with _refused(kind, row, changes, dry=dry), unless_it_fails(), transaction.atomic():
                 changes.append(_change(kind, row, write(row)))
                 if dry:
                     transaction.set_rollback(True)
-        except Missing as missing:
-            changes.append(Change(kind, str(row["id"]), CREATED if dry else SKIPPED, str(missing)))
-        except (Unreadable, ProtectedError) as refused:
-            changes.append(Change(kind, str(row["id"]), SKIPPED, str(refused.args[0])))
-        except ValidationError as refused:
-            changes.append(Change(kind, str(row["id"]), SKIPPED, " ".join(_sentences(refused))))
-        except (KeyError, TypeError, ValueError, AttributeError) as wrong:
-            text = f"Stigg's answer is not as its API describes it ({type(wrong).__name__}: {wrong})."
-            changes.append(Change(kind, str(row.get("id") or "?"), SKIPPED, text))
         except (DataError, IntegrityError) as refused:  # any other error of the database says nothing of the row
             changes.append(Change(kind, str(row["id"]), SKIPPED, f"The database does not take it: {refused}".strip()))
     return changes
+
+
+@contextmanager
+def _refused(kind: StiggKind, row: Row, changes: list[Change], *, dry: bool) -> Iterator[None]:
+    """Note the row as skipped, with why, when the block cannot take it as it is."""
+    known = len(changes)
+
+    def skip(text: str, what: str = SKIPPED) -> None:
+        changes[known:] = [Change(kind, str(row.get("id") or "?"), what, text)]
+
+    try:
+        yield
+    except Missing as missing:
+        skip(str(missing), CREATED if dry else SKIPPED)
+    except (Unreadable, ProtectedError) as refused:
+        skip(str(refused.args[0]))
+    except ValidationError as refused:
+        skip(" ".join(_sentences(refused)))
+    except (KeyError, TypeError, ValueError, AttributeError) as wrong:
+        skip(f"Stigg's answer is not as its API describes it ({type(wrong).__name__}: {wrong}).")
 
 
 def _change(kind: StiggKind, row: Row, put: Put) -> Change:
@@ -97,7 +128,7 @@ def _sentences(refused: ValidationError) -> list[str]:
     return [text if name == "__all__" else f"{name}: {text}" for name, texts in named for text in texts]
 
 
-def put(found: Any, model: type[models.Model], ref_id: str, fields: Mapping[str, Any]) -> Put:
+def put(found: Any, model: type[models.Model], ref_id: str, fields: Mapping[str, Any], *, saver: Saver) -> Put:
     """Store a row with these fields; where it is there already, only what differs.
 
     Raises:
@@ -109,9 +140,7 @@ def put(found: Any, model: type[models.Model], ref_id: str, fields: Mapping[str,
         return Put(row, ())
     for name in changed:
         setattr(row, name, fields[name])
-    row.clean_fields()
-    row.validate_constraints()
-    row.save()
+    saver.save(row, changed)
     return Put(row, changed if found is not None else None)
 
 
@@ -134,14 +163,14 @@ def parent(found: Mapping[str, Any], ref_id: str, what: str) -> Any:
 
 def products(rows: Sequence[Row]) -> Write:
     found = by_ref_id(Product, {row["id"] for row in rows})
-    return lambda row: put(found.get(row["id"]), Product, row["id"], reading.product(row))
+    return lambda row: put(found.get(row["id"]), Product, row["id"], reading.product(row), saver=AtOnce())
 
 
 def features(rows: Sequence[Row]) -> Write:
     found = by_ref_id(Feature, {row["id"] for row in rows}, "meter")
 
     def write(row: Row) -> Put:
-        done = put(found.get(row["id"]), Feature, row["id"], reading.feature(row))
+        done = put(found.get(row["id"]), Feature, row["id"], reading.feature(row), saver=AtOnce())
         fields, has = reading.meter(row), getattr(done.row, "meter", None)
         if fields is None:
             if has is not None:
@@ -166,7 +195,7 @@ def coupons(rows: Sequence[Row]) -> Write:
         fields, amounts = reading.coupon(row)
         if problems := coupon_problems(coupon_type=fields["coupon_type"], currencies=amounts):
             raise Unreadable(" ".join(problems))
-        done = put(found.get(row["id"]), Coupon, row["id"], fields)
+        done = put(found.get(row["id"]), Coupon, row["id"], fields, saver=AtOnce())
         stored = {one.currency: one for one in done.row.amounts.all()}
         here = {currency: one.amount for currency, one in stored.items()}
         for one in stored.values():
@@ -201,7 +230,7 @@ def packages(rows: Sequence[Row], *, model: type[Plan] | type[Addon], charges: M
             if one.feature:
                 parent(features_here, one.feature, "feature")
         before = found.get(row["id"])
-        done = put(before, model, row["id"], fields)
+        done = put(before, model, row["id"], fields, saver=AtOnce())
         done = done.also("charges", when=_write_sold(done.row, sold, features_here))
         if isinstance(done.row, Plan):
             wanted = [parent(addons, one, "add-on") for one in row.get("compatibleAddonIds") or ()]
@@ -228,24 +257,25 @@ def older_versions(charges: Mapping[Version, Sequence[Row]]) -> None:
             write_version(package, reading.charges(rows), features=features_here, version=version)
 
 
-def customers(rows: Sequence[Row]) -> Write:
+def customers(rows: Sequence[Row], *, saver: Saver) -> Write:
+    """Return how to write customers."""
     found = by_ref_id(Customer, {row["id"] for row in rows}, "customer_coupon__coupon")
     here = by_ref_id(Coupon, {row["couponId"] for row in rows if row.get("couponId")})
 
     def write(row: Row) -> Put:
         fields, coupon_id = reading.customer(row)
         coupon = parent(here, coupon_id, "coupon") if coupon_id else None
-        done = put(found.get(row["id"]), Customer, row["id"], fields)
-        held: Any = getattr(done.row, "customer_coupon", None)
+        before = found.get(row["id"])
+        done = put(before, Customer, row["id"], fields, saver=saver)
+        held: Any = getattr(done.row, "customer_coupon", None) if before is not None else None
         if (held.coupon if held else None) == coupon:
             return done
         if coupon is None:
-            held.delete()
+            saver.delete(held)
         else:
             held = held or CustomerCoupon(customer=done.row)
             held.coupon = coupon
-            held.full_clean()
-            held.save()
+            saver.save(held, ["coupon"])
         return done.also("coupon", when=True)
 
     return write

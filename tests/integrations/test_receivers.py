@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from catalog.models import Plan
 from customers.models import Customer
-from integrations import receivers
+from integrations.behind import ENTITIES_BEHIND
 from integrations.collecting import collecting
 from integrations.models import Connection, JobState, Priority, SyncJob, SyncRecord
 from subscriptions.models import Subscription
@@ -28,7 +28,7 @@ def keys() -> list[str]:
 
 
 def test_these_and_no_other_receivers_listen() -> None:
-    saved = {model for model in receivers.ENTITIES_BEHIND if post_save.has_listeners(model)}
+    saved = {model for model in ENTITIES_BEHIND if post_save.has_listeners(model)}
     assert {model.__name__ for model in saved} == {
         "Plan", "Addon", "Price", "PriceAmount", "PriceTier", "Feature", "Coupon", "CouponAmount", "Customer",
         "Subscription", "SubscriptionAddon", "SubscriptionQuantity", "PriceOverride", "PriceOverrideTier",

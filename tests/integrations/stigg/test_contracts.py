@@ -8,11 +8,12 @@ import pytest
 from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 
-from catalog.models import Price
+from catalog.models import Addon, Price
 from customers.models import Customer
+from integrations.collecting import collecting
 from integrations.models import StiggAccount, SyncJob
 from integrations.stigg import importing
-from integrations.stigg.account import Page, StiggKind
+from integrations.stigg.account import StiggKind
 from integrations.stigg.importing import Fetched, import_one, open_account
 from integrations.stigg.writing import Change
 from subscriptions.models import PastTerms, Subscription
@@ -204,24 +205,24 @@ def test_what_the_billing_system_alone_is_told_comes_too(cloud: Cloud) -> None:
     assert list(told) == [({"segment": "smb"}, "de", "Europe/Berlin")]
 
 
-def statements(fetched: Fetched) -> tuple[int, int]:
+def statements(fetched: Fetched, *, what: str) -> tuple[int, int]:
     """Write a page, and return the number of queries, and of savepoints begun and released."""
-    with CaptureQueriesContext(database) as captured:
+    with CaptureQueriesContext(database) as captured, collecting(now=NOW):
         changes = importing.write(fetched, now=NOW)
-    assert {change.what for change in changes} == {"unchanged"}
+    assert {change.what for change in changes} == {what}
     savepoints = sum("SAVEPOINT" in query["sql"] for query in captured)
     return len(captured) - savepoints, savepoints
 
 
+@pytest.mark.usefixtures("world")
 @pytest.mark.parametrize("many", [3, 100])
-def test_a_page_that_has_not_changed_takes_as_many_queries_as_one_row(
-    cloud: Cloud, account: StiggAccount, many: int
-) -> None:
+def test_a_page_takes_as_many_queries_as_one_row(cloud: Cloud, account: StiggAccount, many: int) -> None:
     cloud.add("coupons", "launch")
     cloud.add("addons", "support")
     cloud.charge("support", 10)
     cloud.charge("pro", 8, billingModel="PER_UNIT", featureId="seats")
     cloud.rows["customers"] = []
+    run()
     for number in range(many):
         cloud.add("customers", f"c{number}", couponId="launch", billingCurrency="eur")
         cloud.add(
@@ -233,8 +234,61 @@ def test_a_page_that_has_not_changed_takes_as_many_queries_as_one_row(
             prices=[euros(39, billingModel="FLAT_FEE"), euros(8, featureId="seats"), euros(9, addonId="support")],
             planVersionNumber=1,
         )  # fmt: skip
-    assert lines(run()) == []
     reader = open_account(account)
     customers, subscriptions = (reader.page(kind) for kind in (StiggKind.CUSTOMER, StiggKind.SUBSCRIPTION))
-    assert statements(Fetched(StiggKind.CUSTOMER, customers, {})) == (2, 2 * many)
-    assert statements(Fetched(StiggKind.SUBSCRIPTION, Page(subscriptions.rows, ""), {})) == (16, 2 * many)
+    first, second = Fetched(StiggKind.CUSTOMER, customers, {}), Fetched(StiggKind.SUBSCRIPTION, subscriptions, {})
+    taken = [statements(page, what=what) for what in ("created", "unchanged") for page in (first, second)]
+    assert taken == [(11, 4), (19, 4), (2, 2), (16, 2)]
+    assert SyncJob.objects.filter(kind__in=["customer", "subscription"]).count() == 2 * many
+
+
+@pytest.mark.usefixtures("account", "world")
+def test_of_a_page_only_the_row_that_the_database_refuses_is_skipped(cloud: Cloud) -> None:
+    cloud.add("subscriptions", "s1", resourceId="a", addons=[])
+    cloud.add("subscriptions", "s2", resourceId="b", cancellationDate="2026-02-01T00:00:00Z")
+    cloud.add("subscriptions", "s3", resourceId="c", prices=[euros(39)])
+    operation = run()
+    assert lines(operation) == [
+        (
+            "subscription:s2",
+            "skipped",
+            "A subscription cannot end before it starts: choose a later cancellation date.",
+        )
+    ]
+    assert list(Subscription.objects.values_list("ref_id", "price_overrides__amount")) == [("s1", None), ("s3", 39)]
+    assert set(SyncJob.objects.filter(kind="subscription").values_list("key", flat=True)) == {
+        "subscription:s1",
+        "subscription:s3",
+    }
+
+
+@pytest.mark.usefixtures("account", "world")
+def test_what_differs_in_a_page_is_brought_in_line_and_wished_for(cloud: Cloud) -> None:
+    cloud.add("addons", "support")
+    cloud.charge("support", 10)
+    cloud.add("addons", "audit")
+    cloud.charge("audit", 5)
+    held = {"addons": [{"id": "support", "quantity": 2}], "prices": [euros(39)]}
+    for number in range(3):
+        cloud.add("subscriptions", f"s{number}", resourceId=f"{number}", **held)
+    run()
+    stamps = dict(Subscription.objects.values_list("ref_id", "updated_at"))
+    SyncJob.objects.all().delete()
+    cloud.rows["subscriptions"][0] |= {"addons": [{"id": "audit", "quantity": 1}], "metadata": {"team": "sales"}}
+    cloud.rows["subscriptions"][1] |= {"prices": [euros(38)], "resourceId": "elsewhere"}
+    operation = run()
+    assert operation.tally["subscriptions updated"] == 2
+    rows = Subscription.objects.values_list(
+        "ref_id", "resource_id", "metadata", "addons__addon__ref_id", "price_overrides__amount"
+    )
+    assert list(rows) == [
+        ("s0", "0", {"team": "sales"}, "audit", Decimal(39)),
+        ("s1", "elsewhere", {}, "support", Decimal(38)),
+        ("s2", "2", {}, "support", Decimal(39)),
+    ]
+    now = dict(Subscription.objects.values_list("ref_id", "updated_at"))
+    assert {ref_id for ref_id, stamp in now.items() if stamp != stamps[ref_id]} == {"s0", "s1"}
+    assert set(SyncJob.objects.values_list("key", flat=True)) == {"customer:acme", "subscription:s0", "subscription:s1"}
+    past = PastTerms.objects.values_list("subscription__ref_id", "resource_id", "addons").order_by("subscription")
+    support = Addon.objects.get(ref_id="support").pk
+    assert list(past) == [("s0", "0", [[support, 1]]), ("s1", "1", [[support, 1]])]
