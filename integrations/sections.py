@@ -19,7 +19,7 @@ _SEARCHED = ("ref_id", "display_name", "name", "email")
 #: So many rows with a word are named one by one.
 _RARE = 2000
 #: Of these there may be a million.
-_INDEXED = {EntityKind.CUSTOMER, EntityKind.SUBSCRIPTION}
+_MANY = {EntityKind.CUSTOMER, EntityKind.SUBSCRIPTION}
 #: What stands between words: everything in ASCII but letters and digits.
 _BETWEEN = r"[\x00-\x2f:-@\[-`{-\x7f]"
 _LOOKS_LIKE_AN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:|+-]*")
@@ -72,6 +72,11 @@ class Section:
         return f"{self.kind.value}s"
 
     @property
+    def may_be_many(self) -> bool:
+        """Whether the database keeps what lists of a million need: an index of words, and what has no record."""
+        return self.kind in _MANY and connection.vendor == "postgresql"
+
+    @property
     def rows(self) -> QuerySet[Any]:
         return self.model._default_manager.all()  # noqa: SLF001
 
@@ -94,7 +99,7 @@ class Section:
         words = [word for word in re.split(_BETWEEN, text.lower()) if word]
         if not words:
             return Q(pk__in=[])
-        if self.kind in _INDEXED and connection.vendor == "postgresql":
+        if self.may_be_many:
             return self._with_words(words)
         found = Q()
         names = [name for name in _SEARCHED if name in self._fields]

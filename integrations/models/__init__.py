@@ -10,6 +10,7 @@ from integrations.models.record import SyncRecord
 from integrations.models.secret import EncryptedField
 from integrations.models.stigg import StiggAccount, StiggEvent, StiggEventState
 from integrations.models.timeline import Happening, TimelineEntry
+from integrations.models.unasked import Unasked
 from integrations.models.usage import (
     BatchState,
     UsageAction,
@@ -46,6 +47,7 @@ __all__ = [
     "SyncRecord",
     "SyncStatus",
     "TimelineEntry",
+    "Unasked",
     "UsageAction",
     "UsageBatch",
     "UsageCharge",

@@ -2,7 +2,7 @@
 
 An order by id or name runs along the entities, an order by status or by since when along the records. So does a filter
 by status: those that failed last may be the last of a million by id. What nobody has asked to sync has no record: a
-filter of its own lists it, and orders by what only a record knows leave it out.
+filter of its own lists it along `Unasked`, and orders by what only a record knows leave it out.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,10 +12,9 @@ from typing import Any
 from django.db.models import Exists, OuterRef, QuerySet
 
 from integrations.links import link_into_tenant
-from integrations.models import Connection, Standing, SyncRecord
+from integrations.models import Connection, Standing, SyncRecord, Unasked
 from integrations.sections import Section
 from integrations.views.paging import Page, page_of
-from integrations.views.remembering import remembered
 
 NONE = "none"
 #: What a list can be filtered by, in the order of the choice.
@@ -29,7 +28,6 @@ FILTERS: dict[str, str] = {
 #: What a list can be sorted by, and its words as a column's head.
 SORTS = {"name": "Name", "id": "Stigg id", "status": "Sync status", "since": "Since"}
 _EXPORTED_AT_ONCE = 1000
-_FEW = 2000
 #: So many of one status are gathered first; where there are more, the next page of them is never far.
 _SOME = 15_000
 
@@ -84,7 +82,8 @@ class Listing:
 
     def page(self, *, after: str = "", before: str = "", size: int) -> tuple[list[Row], Page[Any]]:
         """Return a page of the list: three queries, one more where an id is searched for or a status is by name."""
-        rows = self._records() if self._along_records else self._entities()
+        along = self._along()
+        rows = self._entities() if along is None else self._existing(along)
         page: Page[Any] = page_of(rows, key=self._key(), after=after, before=before, size=size)
         return self._rows(page.rows), page
 
@@ -111,50 +110,56 @@ class Listing:
         rows = self.section.rows
         return rows.filter(self.section.search(self.text)) if self.text else rows
 
-    def _roots(self) -> QuerySet[SyncRecord]:
-        return SyncRecord.objects.filter(connection=self.connection, kind=self.section.kind)
+    def _along(self) -> QuerySet[Any] | None:
+        """Return the rows along which the list runs where those are not its entities."""
+        if self.status == NONE:
+            return self._unasked() if self.column != "name" else None
+        return self._of_status() if self._along_records else None
 
-    def _records(self) -> QuerySet[SyncRecord]:
-        records = self._roots().filter(standing=self.status) if self.status else self._roots()
-        # One whose entity was deleted is no row of the list.
-        return records.filter(Exists(self._found().filter(pk=OuterRef("root_id"))))
+    def _existing(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """Return those whose entity was found: one whose entity was deleted is no row of the list."""
+        return rows.filter(Exists(self._found().filter(pk=OuterRef("root_id"))))
 
     def _entities(self) -> QuerySet[Any]:
         rows = self._found()
-        if not self.status:
+        if not self.status or (self.status == NONE and self.connection is None):
             return rows
-        records = self._roots().filter(root_kind=self.section.kind, root_id=OuterRef("pk"))
-        if self.status == NONE:
-            return self._unasked(rows, Exists(records))
-        standing = self._roots().filter(standing=self.status).order_by()
-        ids = list(standing.values_list("root_id", flat=True)[: _SOME + 1])
+        those = self._unasked() if self.status == NONE else self._of_status()
+        if those is None:
+            return rows.filter(~Exists(self._roots().filter(root_id=OuterRef("pk"))))
+        ids = list(those.order_by().values_list("root_id", flat=True)[: _SOME + 1])
         if len(ids) <= _SOME:
             return rows.filter(pk__in=ids)  # without asking for the record of each entity on the way along the names
-        return rows.filter(Exists(records.filter(standing=self.status)))
+        return rows.filter(Exists(those.filter(root_id=OuterRef("pk"))))
 
-    def _unasked(self, rows: QuerySet[Any], has_record: Exists) -> QuerySet[Any]:
-        """Return the rows without a record: to find the few of a million takes long, so they are remembered a while."""
-        every = self.section.rows.filter(~has_record).order_by().values_list("pk", flat=True)
-        name = f"unasked-{self.section.slug}-{self.connection.pk if self.connection else ''}"
-        ids = remembered(name, lambda: list(every[: _FEW + 1])).value
-        if len(ids) <= _FEW:
-            rows = rows.filter(pk__in=ids)
-        return rows.filter(~has_record)
+    def _roots(self) -> QuerySet[SyncRecord]:
+        return SyncRecord.objects.filter(connection=self.connection, kind=self.section.kind)
+
+    def _of_status(self) -> QuerySet[SyncRecord]:
+        return self._roots().filter(standing=self.status) if self.status else self._roots()
+
+    def _unasked(self) -> QuerySet[Unasked] | None:
+        """Return what has no record, where the database keeps a list of it."""
+        if self.connection is None or not self.section.may_be_many:
+            return None
+        return Unasked.objects.filter(kind=self.section.kind)
 
     def _rows(self, found: list[Any]) -> list[Row]:
         """Bring the entities and their records together, in the order of those that were found."""
-        if self._along_records:
-            records = {record.root_id: record for record in found}
-            entities = self.section.rows.in_bulk(list(records))
-            order = [root_id for root_id in records if root_id in entities]
+        if found and not isinstance(found[0], self.section.model):
+            ids = [row.root_id for row in found]
+            entities = self.section.rows.in_bulk(ids)
+            records = {row.root_id: row for row in found if isinstance(row, SyncRecord)}
         else:
             entities = {row.pk: row for row in found}
             ids = list(entities)
-            records = {one.root_id: one for one in self._roots().filter(root_kind=self.section.kind, root_id__in=ids)}
-            order = ids
-        for record in records.values():
-            record.connection = self.connection
-        return [Row(entities[pk], records.get(pk), self.section.url(entities[pk].ref_id)) for pk in order]
+            records = {one.root_id: one for one in self._roots().filter(root_id__in=ids)}
+        if self.connection is not None:
+            for record in records.values():
+                record.connection = self.connection
+        return [
+            Row(entities[pk], records.get(pk), self.section.url(entities[pk].ref_id)) for pk in ids if pk in entities
+        ]
 
 
 @dataclass(frozen=True)

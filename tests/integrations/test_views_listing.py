@@ -16,6 +16,7 @@ from integrations.models import Connection, EntityKind, SyncRecord, SyncStatus
 from integrations.sections import SECTIONS
 from integrations.views import listing
 from integrations.views.listing import FILTERS, Listing
+from tests.browser.scene import connection as tenant
 from tests.browser.scene import people
 from tests.factories.catalog import PlanFactory
 from tests.factories.customers import CustomerFactory
@@ -127,12 +128,37 @@ def test_many_of_a_status_are_listed_by_name_too(
     assert len(few) == sum(record is not None and record.standing == "synced" for _, record in customers) == 2
 
 
-def test_many_without_a_record_are_listed_too(
+def test_many_without_a_record_are_listed_by_name_too(
     connection: Connection, customers: list[tuple[Customer, SyncRecord | None]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listing, "_FEW", 1)
-    asked = Listing(SECTIONS["customers"], connection, status="none")
-    assert {row.entity for row in asked.rows()} == {row for row, record in customers if record is None}
+    monkeypatch.setattr(listing, "_SOME", 1)
+    asked = Listing(SECTIONS["customers"], connection, status="none", sort="name")
+    unasked = [row for row, record in customers if record is None]
+    assert [row.entity for row in asked.rows()] == sorted(unasked, key=lambda row: (row.name, row.ref_id))
+
+
+def test_what_has_no_record_is_listed_however_that_came_to_be(connection: Connection) -> None:
+    def listed(slug: str = "customers") -> list[str]:
+        return [row.entity.ref_id for row in Listing(SECTIONS[slug], connection, status="none").rows()]
+
+    SubscriptionFactory.create(ref_id="saved", customer=CustomerFactory.create(ref_id="saved"))
+    made = Customer.objects.bulk_create(Customer(ref_id=name) for name in ("imported", "also", "last"))
+    assert (listed(), listed("subscriptions")) == (["also", "imported", "last"], [])
+    record_of(connection, made[0], 1)
+    made[1].delete()
+    assert listed() == ["last"]
+    SyncRecord.objects.filter(key="customer:saved").delete()
+    Customer.objects.filter(ref_id="last").delete()
+    assert listed() == ["saved"]
+    connection.removed_at = NOW
+    connection.save()
+    other = tenant(NOW, tenant_id="20002")
+    assert [row.entity.ref_id for row in Listing(SECTIONS["subscriptions"], other, status="none").rows()] == ["saved"]
+    record_of(other, made[0], 1)
+    Customer.objects.create(ref_id="anew")
+    other.delete()
+    Connection.objects.update(removed_at=None)
+    assert (listed(), listed("subscriptions")) == (["anew", "saved"], [])
 
 
 @pytest.mark.parametrize("edge", ["nonsense", "[1]", '["x","y"]', '["2026-01-01T00:00:00Z","9e99"]', "a\0b", "{}"])
