@@ -69,7 +69,10 @@ def _backlog(connection: Connection) -> dict[str, Any]:
 
 
 def end_of_backlog(connection: Connection, *, waiting: int, now: datetime) -> datetime | None:
-    """Return when what waits will be done at the pace of the last minutes; None where nothing was done in them."""
+    """Return when what waits will be done at the pace of the last minutes; None where nothing was done in them.
+
+    What waits for another entity is not to be counted: that one may never come.
+    """
     done = SyncJob.objects.filter(connection=connection, state=JobState.DONE, finished_at__gte=now - _PACE).count()
     return now + _PACE * (waiting / done) if done else None
 
@@ -82,10 +85,11 @@ def overview(request: HttpRequest) -> HttpResponse:
         causes = remembered(f"causes-{connection.pk}", lambda: causes_of(problems(connection))).value
         counts = remembered(f"counts-{connection.pk}", lambda: _counted(connection))
         backlog = remembered(f"backlog-{connection.pk}", lambda: _backlog(connection)).value
-        waiting = backlog["waiting"]
+        moving = backlog["waiting"] - backlog["for_parents"]
         context |= {
             "backlog": backlog,
-            "ends_at": end_of_backlog(connection, waiting=waiting, now=timezone.now()),
+            "ends_at": end_of_backlog(connection, waiting=moving, now=timezone.now()),
+            "moving": moving,
             "to_decide": to_decide(connection).count(),
             "causes": causes[:_CAUSES_SHOWN],
             "failed": sum(cause.count for cause in causes),

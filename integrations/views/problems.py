@@ -32,6 +32,8 @@ _CAUSES = 100
 LONG = timedelta(minutes=15)
 #: More of one cause are tried again in the background.
 _AT_ONCE = 100
+#: Of the jobs that wait, those that go when another entity has arrived.
+FOR_PARENTS = "PARENT"
 _DIGITS = 19  # of a bigint
 Row = TypeVar("Row")
 
@@ -191,7 +193,9 @@ def activity(request: HttpRequest) -> HttpResponse:
     connection = active_connection()
     state, kind = request.GET.get("state", ""), request.GET.get("kind", "")
     jobs = SyncJob.objects.filter(connection=connection)
-    if state in JobState:
+    if state == FOR_PARENTS:
+        jobs = jobs.waiting().exclude(waiting_for="")
+    elif state in JobState:
         jobs = jobs.filter(state=state)
     if kind in EntityKind:
         jobs = jobs.filter(kind=kind)
@@ -200,7 +204,7 @@ def activity(request: HttpRequest) -> HttpResponse:
         "page": "activity",
         "state": state,
         "kind": kind,
-        "states": JobState.choices,
+        "states": [*JobState.choices, (FOR_PARENTS, "Waiting for another entity")],
         "kinds": EntityKind.choices[:5],
         "slice": page_of(jobs, key="-pk", **_edges(request), size=PAGE_SIZE),
     }

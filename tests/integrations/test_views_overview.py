@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 from django.test import Client
+from django.utils import timezone
 from pytest_django.fixtures import DjangoAssertNumQueries
 
 from integrations.models import (
@@ -78,12 +79,20 @@ def test_the_backlog_counts_what_waits_its_age_and_what_waits_for_a_parent(
     job(connection, 2, JobState.WAITING)
     job(connection, 3, JobState.SENDING, created_at=NOW - timedelta(hours=9))
     job(connection, 4, JobState.DONE, created_at=NOW - timedelta(hours=9))
-    assert browser.get("/").context["backlog"] == {
+    job(connection, 5, JobState.DONE, finished_at=timezone.now())
+    page = browser.get("/")
+    assert page.context["backlog"] == {
         "waiting": 2,
         "sending": 1,
         "for_parents": 1,
         "oldest": NOW - timedelta(hours=2),
     }
+    card = page.content.decode().split('id="backlog"')[1].split("</section>")[0]
+    assert all(text in card for text in ("is done around", "1</data> more goes when another entity has arrived"))
+    # What waits for a parent is no work of the next minutes: one job at the pace of one in five.
+    assert timedelta(minutes=4) < page.context["ends_at"] - timezone.now() < timedelta(minutes=6)
+    listed = browser.get("/activity/?state=PARENT").context["slice"].rows
+    assert [one.key for one in listed] == ["plan:p1"]
 
 
 def test_the_backlogs_end_is_told_by_the_pace_of_the_last_minutes(connection: Connection) -> None:
