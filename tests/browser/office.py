@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 from django.contrib.auth.models import User
 
 from integrations import api_keys, operating, people
-from integrations.models import Scope
+from integrations.models import Operation, OperationState, Scope, StiggAccount, StiggEvent, StiggEventState
 from integrations.people import Role
+from integrations.stigg.importing import IMPORT
 
 
 def furnish(now: datetime) -> None:
@@ -35,3 +36,32 @@ def furnish(now: datetime) -> None:
     operating.note(
         actor=operator, action="dismiss", subject="plan:scale", now=next(days), reason="The unit is made on Monday."
     )
+    _read_from_stigg(now)
+
+
+def _read_from_stigg(now: datetime) -> None:
+    """Connect a Stigg environment that was imported, and has told of changes since."""
+    account = StiggAccount.objects.create(
+        base_url="https://api.stigg.io",
+        api_key="made-up",
+        hook_path="made-up-path",
+        connected_at=now - timedelta(days=9),
+    )
+    Operation.objects.create(
+        kind=IMPORT, title="Import from Stigg", state=OperationState.DONE, total=1204, done=1204, failed=2,
+        created_at=now - timedelta(days=9), not_before=now, finished_at=now - timedelta(days=9),
+    )  # fmt: skip
+    told = (
+        ("customer.updated", "customer", "customer-aurora", StiggEventState.DONE, ""),
+        ("subscription.created", "subscription", "subscription-birch", StiggEventState.WAITING, ""),
+        ("entitlement.granted", "", "", StiggEventState.UNKNOWN, "It says nothing of what is synced."),
+        (
+            "subscription.updated", "subscription", "subscription-with-a-rather-long-id-of-its-own-0123456789",
+            StiggEventState.FAILED, "Stigg does not tell how many seats it has: it is left as it was.",
+        ),
+    )  # fmt: skip
+    for number, (type_, kind, ref_id, state, reason) in enumerate(told):
+        StiggEvent.objects.create(
+            account=account, message_id=f"made-up-{number}", type=type_, kind=kind, ref_id=ref_id, body="{}",
+            received_at=now - timedelta(minutes=40 - number), not_before=now, state=state, reason=reason,
+        )  # fmt: skip

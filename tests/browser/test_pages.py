@@ -14,6 +14,7 @@ from tests.browser.office import furnish
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 ZUORA = "/settings/integrations/apps/zuora/"
+STIGG = "/settings/integrations/apps/stigg/"
 PAGES = [
     "/",
     "/plans/",
@@ -33,7 +34,8 @@ PAGES = [
     "/settings/integrations/apps/",
     ZUORA,
     f"{ZUORA}remove/",
-    "/settings/integrations/apps/stigg/",
+    STIGG,
+    f"{STIGG}remove/",
     "/settings/api-keys/",
     "/settings/people/",
     "/settings/people/{person}/",
@@ -69,7 +71,7 @@ def test_no_page_has_a_violation_or_is_too_wide(log_in: LogIn, dark: bool, phone
 
 def test_the_pages_before_a_connection_have_no_violation(log_in: LogIn) -> None:
     page = log_in("Administrator")
-    for address in ("/", "/plans/", "/problems/", "/activity/", ZUORA):
+    for address in ("/", "/plans/", "/problems/", "/activity/", ZUORA, STIGG):
         page.goto(address)
         assert (address, violations(page)) == (address, [])
 
