@@ -146,11 +146,11 @@ def _of_value(value: Decimal, behavior: UpdateBehavior, exact_digits: int) -> st
         return f"The value {value} is not a number that can be counted: send a finite one."
     if value and value.adjusted() >= DIGITS_BEFORE:
         return f"The value has more than {DIGITS_BEFORE} digits before the point: nothing that is billed has so many."
-    exponent = value.as_tuple().exponent
+    _, digits, exponent = value.as_tuple()
     # Zeros at the end are no digits: 0.5000000000 can be held.
     if isinstance(exponent, int) and exponent < -DIGITS_AFTER and value != round(value, DIGITS_AFTER):
         return f"The value {value} has more than {DIGITS_AFTER} digits after the point: round it first."
-    if len(value.normalize().as_tuple().digits) > exact_digits:
+    if len(digits) > exact_digits and len(value.normalize().as_tuple().digits) > exact_digits:
         return (
             f"The value {value} has more than {exact_digits} digits, which this database cannot hold: use PostgreSQL."
         )

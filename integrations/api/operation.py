@@ -38,7 +38,8 @@ class Operation:
     """An operation that Stigg's SDK knows: built, or answered 501 with the sentence in `not_built`.
 
     `body`, `query` and `answer` are its schemas; `raw` gives the action the body's bytes instead, for what is read
-    faster than row by row. `holds_transaction` is False for what asks Zuora, which nobody does in a transaction.
+    faster than row by row, and which the action stores in one transaction of its own. `holds_transaction` is False for
+    what asks Zuora, which nobody does in a transaction.
     """
 
     method: str

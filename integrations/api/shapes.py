@@ -162,10 +162,13 @@ def _dimensions(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def measurements(reports: Mapping[int, UsageReport], stored: Mapping[int, Stored]) -> list[dict[str, Any]]:
     """Write what was stored, in the order of the request (`UsageReportResponse`)."""
-    return [_measurement(report, stored[index]) for index, report in reports.items()]
+    received = {at: time(at) for at in {one.received_at for one in stored.values()}}  # mostly one
+    return [
+        _measurement(report, stored[index], received[stored[index].received_at]) for index, report in reports.items()
+    ]
 
 
-def _measurement(report: UsageReport, stored: Stored) -> dict[str, Any]:
+def _measurement(report: UsageReport, stored: Stored, received: str) -> dict[str, Any]:
     return {
         "id": str(stored.pk),
         "customerId": report.customer,
@@ -173,7 +176,7 @@ def _measurement(report: UsageReport, stored: Stored) -> dict[str, Any]:
         "resourceId": report.resource or None,
         "value": number(stored.value or Decimal(0)),
         "timestamp": time(stored.occurred_at),
-        "createdAt": time(stored.received_at),
+        "createdAt": received,
     }
 
 
@@ -201,4 +204,4 @@ def number(value: Decimal) -> int | float:
 
 def time(at: datetime) -> str:
     """Write a time in UTC, with a Z."""
-    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat()}Z"
+    return f"{at.astimezone(UTC).isoformat().removesuffix('+00:00')}Z"

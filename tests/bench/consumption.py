@@ -1,13 +1,18 @@
 """What processes use: processor time and memory, as Linux tells it."""
 
+from __future__ import annotations
+
 import os
-from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from django.db import connection as database
 
-from tests.processes.deployment import Running
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tests.processes.deployment import Running
 
 
 def cpu_seconds(pid: int, *, with_children: bool = False) -> float:
@@ -22,11 +27,15 @@ def database_cpu_seconds() -> float:
         return 0.0
     with database.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
-        server = int(_stat(cursor.fetchone()[0])[1])
-    used = cpu_seconds(server, with_children=True)
+        return family_cpu_seconds(int(_stat(cursor.fetchone()[0])[1]))
+
+
+def family_cpu_seconds(pid: int) -> float:
+    """Return the processor time of a server and of its processes, also of those that have ended."""
+    used = cpu_seconds(pid, with_children=True)
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(FileNotFoundError, ProcessLookupError):
-            if int(_stat(int(process.name))[1]) == server:
+            if int(_stat(int(process.name))[1]) == pid:
                 used += cpu_seconds(int(process.name))
     return used
 

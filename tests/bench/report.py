@@ -141,8 +141,15 @@ def hourly_table(found: Mapping[str, Any]) -> str:
 
 
 def usage_table(cases: Iterable[Mapping[str, Any]]) -> str:
-    lines = [f"{'usage':<56}{'events':>11}{'per second':>12}{'median ms':>11}{'p95 ms':>9}"]
-    for one in cases:
-        rate = "" if one["per_second"] is None else f"{one['per_second']:,}"
-        lines.append(f"{one['case']:<56}{one['events']:>11,}{rate:>12}{one['median_ms']:>11}{one['p95_ms']:>9}")
-    return "\n".join(lines)
+    """Return how usage came in, and what a thousand of it cost."""
+    head = ["Usage coming in", "events", "per second", "p50 ms", "p95 ms", "web ms/1,000", "database ms/1,000"]
+    return table(
+        head,
+        (
+            [
+                *(one["case"], f"{one['events']:,}", "" if one["per_second"] is None else f"{one['per_second']:,}"),
+                *(one["median_ms"], one["p95_ms"], *(one["cpu_ms"].get(who, "") for who in ("web", "database"))),
+            ]
+            for one in cases
+        ),
+    )

@@ -61,8 +61,8 @@ def run(*, count: int = 1000, connections: int = 2, workers: int = 2) -> list[Re
             run_program(environment, "manage.py", "migrate", "--verbosity=0")
             run_program(environment, "-m", _ROWS, "prepare")
             token = run_program(environment, "manage.py", "api_key", "create", "Benchmark")
-            with serving(directory / "web.log", environment, workers=workers) as port:
-                found = _measure(port, token, count=count, connections=connections)
+            with serving(directory / "web.log", environment, workers=workers) as server:
+                found = _measure(server.port, token, count=count, connections=connections)
             seconds = json.loads(run_program(environment, "-m", _ROWS, "direct", count))
             return [*found, *(_bound(case, count, *times) for case, times in seconds.items())]
 

@@ -12,17 +12,18 @@ import argparse
 import json
 import secrets
 import tempfile
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.bench.consumption import family_cpu_seconds
 from tests.bench.report import usage_table
-from tests.bench.web import Result, environment_of, result, run_program, send, serving
+from tests.bench.web import Request, Result, environment_of, result, run_program, send, serving
 from tests.servers import postgres
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 CUSTOMERS, FEATURES = 50, 4
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -54,33 +55,55 @@ def _bodies(kind: str, *, batch: int, batches: int) -> list[bytes]:
     return [json.dumps({kind: [make(number * batch + i) for i in range(batch)]}).encode() for number in range(batches)]
 
 
+@dataclass(frozen=True)
+class Servers:
+    """Who works for the load: the processor time that each has used."""
+
+    web: int
+    database: int
+
+    def used(self) -> dict[str, float]:
+        return {"web": family_cpu_seconds(self.web), "database": family_cpu_seconds(self.database)}
+
+    def since(self, before: Mapping[str, float], *, events: int) -> dict[str, float]:
+        """Return the milliseconds that a thousand of so many events took."""
+        return {who: round((seconds - before[who]) * 1e6 / events, 1) for who, seconds in self.used().items()}
+
+
 class Load:
     """Sends batches to a server, over connections that stay open."""
 
-    def __init__(self, port: int, token: str, *, batches: int, connections: int) -> None:
-        self._port, self._token = port, token
+    def __init__(self, port: int, token: str, servers: Servers, *, batches: int, connections: int) -> None:
+        self._port, self._token, self._servers = port, token, servers
         self._batches, self._connections = batches, connections
 
     def warm_up(self) -> None:
-        self._send("/api/v1/usage", _bodies("usages", batch=100, batches=20), self._connections)
+        bodies = _bodies("usages", batch=100, batches=20)
+        send(self._port, self._token, _posts("/api/v1/usage", bodies), connections=self._connections)
 
     def measure(self) -> list[Result]:
         hundreds = _bodies("usages", batch=100, batches=5 * self._batches)
-        seconds, times = self._send("/api/v1/usage", hundreds, 1)
         return [
             self.thousands("usages", "/api/v1/usage in thousands"),
             self.thousands("events", "/api/v1/events in thousands"),
-            result("/api/v1/usage in hundreds, 1 connection", 500 * self._batches, seconds, times),
+            self._send("/api/v1/usage in hundreds", "/api/v1/usage", hundreds, batch=100, connections=1),
         ]
 
     def thousands(self, kind: str, case: str) -> Result:
         bodies = _bodies(kind, batch=1000, batches=self._batches)
         path = "/api/v1/usage" if kind == "usages" else "/api/v1/events"
-        seconds, times = self._send(path, bodies, self._connections)
-        return result(f"{case}, {self._connections} connections", 1000 * self._batches, seconds, times)
+        return self._send(case, path, bodies, batch=1000, connections=self._connections)
 
-    def _send(self, path: str, bodies: Sequence[bytes], connections: int) -> tuple[float, list[float]]:
-        return send(self._port, self._token, [("POST", path, body) for body in bodies], connections=connections)
+    def _send(self, case: str, path: str, bodies: Sequence[bytes], *, batch: int, connections: int) -> Result:
+        events, before = batch * len(bodies), self._servers.used()
+        found = send(self._port, self._token, _posts(path, bodies), connections=connections)
+        cost = self._servers.since(before, events=events)
+        of = "1 connection" if connections == 1 else f"{connections} connections"
+        return replace(result(f"{case}, {of}", events, *found), cpu_ms=cost)
+
+
+def _posts(path: str, bodies: Sequence[bytes]) -> list[Request]:
+    return [("POST", path, body) for body in bodies]
 
 
 def run(
@@ -97,12 +120,12 @@ def run(
             run_program(environment, "manage.py", "migrate", "--verbosity=0")
             run_program(environment, "-m", _TABLE, "prepare")
             token = run_program(environment, "manage.py", "api_key", "create", "Benchmark", "--scope", "USAGE")
-            with serving(directory / "web.log", environment, workers=workers) as port:
-                load = Load(port, token, batches=batches, connections=connections)
+            with serving(directory / "web.log", environment, workers=workers) as server:
+                servers = Servers(server.pid, _server_of(directory / "postgres"))
+                load = Load(server.port, token, servers, batches=batches, connections=connections)
                 load.warm_up()
                 results += load.measure()
-                found = json.loads(run_program(environment, "-m", _TABLE, "copy", 1000 * batches))
-                results.append(result("as many rows by one COPY (the bound)", 1000 * batches, *found))
+                results.append(_bound(environment, servers, 1000 * batches))
                 for size in sizes:
                     found = json.loads(run_program(environment, "-m", _TABLE, "read", size))
                     case = f"reading one hour, {size:,} stored"
@@ -110,6 +133,17 @@ def run(
                     plans[size] = found["plan"]
                     results.append(load.thousands("usages", f"/api/v1/usage in thousands, {size:,} stored"))
     return results, plans
+
+
+def _server_of(postgres: Path) -> int:
+    return int((postgres / "data" / "postmaster.pid").read_text().split()[0])
+
+
+def _bound(environment: Mapping[str, str], servers: Servers, rows: int) -> Result:
+    before = servers.used()["database"]
+    found = json.loads(run_program(environment, "-m", _TABLE, "copy", rows))
+    cost = round((servers.used()["database"] - before) * 1e6 / rows, 1)
+    return replace(result("as many rows by one COPY (the bound)", rows, *found), cpu_ms={"database": cost})
 
 
 def main() -> None:

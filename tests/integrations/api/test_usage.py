@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import stigg
+from pytest_django import DjangoAssertNumQueries
 from pytest_django.live_server_helper import LiveServer
 
 from catalog.models import Feature, MeterType
@@ -71,6 +72,20 @@ class TestReporting:
 
         assert again == first
         assert UsageEvent.objects.count() == 1
+
+    @pytest.mark.parametrize("rows", [1, 3])
+    def test_a_batch_costs_as_much_asking_as_one(
+        self, rows: int, client: stigg.Stigg, django_assert_num_queries: DjangoAssertNumQueries
+    ) -> None:
+        client.v1.usage.report(usages=[ONE])
+        # The key, the customers, the features, and one transaction: the events, and their hours.
+        with django_assert_num_queries(7):
+            client.v1.usage.report(
+                usages=[
+                    ONE | {"idempotency_key": f"n{row}", "created_at": NOON - timedelta(hours=row)}
+                    for row in range(rows)
+                ]
+            )
 
     def test_raw_events_are_reported(self, client: stigg.Stigg) -> None:
         MeterFactory.create(feature__ref_id="uploads")
