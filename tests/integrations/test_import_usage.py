@@ -1,7 +1,6 @@
 """`manage.py import_usage`: a file of usage, as often as one likes."""
 
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -188,68 +187,6 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(
     assert len(stored()) == 2499
     assert capsys.readouterr().out == "2,499 stored, 0 there already, 1 wrong.\n"
     assert [path.name for path in tmp_path.iterdir()] == [f"usage.{form}"]
-
-
-class _KilledError(BaseException):
-    """The process ends here, without a word."""
-
-
-def _dies_before_the_commit() -> Any:
-    calls = iter(range(1, 99))
-
-    def report(**told: Any) -> Any:
-        made = reporting.report_usage(**told)
-        if next(calls) == 2:
-            raise _KilledError
-        return made
-
-    return mock.patch.object(import_usage, "report_usage", report)
-
-
-def _dies_before_the_checkpoint() -> Any:
-    return mock.patch.object(import_usage, "_write", _second_time(import_usage._write))
-
-
-def _dies_while_it_writes_the_checkpoint() -> Any:
-    return mock.patch.object(Path, "replace", _second_time(Path.replace))
-
-
-def _second_time(what: Callable[..., Any]) -> Callable[..., Any]:
-    calls = iter(range(1, 99))
-
-    def once(*given: Any) -> Any:
-        if next(calls) == 2:
-            raise _KilledError
-        return what(*given)
-
-    return once
-
-
-@pytest.mark.parametrize(
-    ("dies", "left", "said"),
-    [
-        (_dies_before_the_commit, 1000, "2,500 stored, 0 there already, 0 wrong."),
-        (_dies_before_the_checkpoint, 2000, "1,500 stored, 1,000 there already, 0 wrong."),
-        (_dies_while_it_writes_the_checkpoint, 2000, "1,500 stored, 1,000 there already, 0 wrong."),
-    ],
-)
-def test_a_run_that_was_killed_goes_on_and_stores_nothing_twice(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], dies: Callable[[], Any], left: int, said: str
-) -> None:
-    file = jsonl(tmp_path / "usage.jsonl", [line(i) for i in range(2500)])
-    with dies(), pytest.raises(_KilledError):
-        call_command("import_usage", str(file))
-    assert len(stored()) == left
-    capsys.readouterr()
-
-    call_command("import_usage", str(file))
-
-    answer = capsys.readouterr()
-    assert answer.err == "Going on after line 1000, as usage.jsonl.checkpoint says.\n"
-    assert answer.out == f"{said}\n"
-    assert {row[0] for row in stored()} == {f"k{i}" for i in range(2500)}
-    assert len(stored()) == 2500
-    assert [path.name for path in tmp_path.iterdir()] == ["usage.jsonl"]
 
 
 def test_a_checkpoint_of_another_file_is_not_gone_on_from(tmp_path: Path) -> None:
