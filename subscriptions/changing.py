@@ -16,7 +16,7 @@ from subscriptions.models import (
     SubscriptionAddon,
     SubscriptionQuantity,
 )
-from subscriptions.tenure import keep_past, present_terms
+from subscriptions.past import keep_past, present
 from subscriptions.wanted import Content, Override
 
 _Row = TypeVar("_Row", Addon, Feature)
@@ -32,12 +32,12 @@ def apply(*, subscription: Subscription, content: Content, at: datetime) -> None
         ValidationError: it cannot hold that; each sentence says what to do instead. An unknown id has a code that ends
             in "NotFound".
     """
-    before = None if subscription._state.adding else present_terms(subscription)  # noqa: SLF001 - Django's public name
+    before = None if subscription._state.adding else present(subscription)  # noqa: SLF001 - Django's public name
     _set_fields(subscription, content)
     if content.latest:
         subscription.plan_version_number = subscription.plan.version_number
-    if content.is_sold:
-        subscription.effective_from = max(at, subscription.effective_from or at)
+    if before is None and content.is_sold:
+        subscription.effective_from = at
     subscription.full_clean()
     subscription.save()
     if content.addons is not None:

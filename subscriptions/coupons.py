@@ -1,6 +1,7 @@
 """Coupons that somebody holds, and discounts made for one subscription."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
 
 from django.core.exceptions import ValidationError
@@ -10,11 +11,12 @@ from catalog.models import Coupon, CouponAmount, CouponStatus, CouponType
 from catalog.validation import coupon_problems
 from customers.models import Customer
 from subscriptions.models import CustomerCoupon
+from subscriptions.past import changed_with_customer
 
 
 @transaction.atomic
-def hold(*, customer: Customer, coupon: Coupon | None) -> None:
-    """Give the customer this one coupon instead of another, or none.
+def hold(*, customer: Customer, coupon: Coupon | None, now: datetime) -> None:
+    """Give the customer this one coupon instead of another, or none, as of now.
 
     Raises:
         ValidationError: the coupon is archived.
@@ -22,7 +24,8 @@ def hold(*, customer: Customer, coupon: Coupon | None) -> None:
     held = CustomerCoupon.objects.select_for_update().filter(customer=customer).first()
     if coupon is None:
         if held is not None:
-            held.delete()
+            with changed_with_customer(customer_id=customer.pk, at=now):
+                held.delete()
         return
     if held is not None and held.coupon_id == coupon.pk:
         return
@@ -30,7 +33,8 @@ def hold(*, customer: Customer, coupon: Coupon | None) -> None:
         raise ValidationError(f"{coupon} is archived: choose an active coupon.")
     held = held or CustomerCoupon(customer=customer)
     held.coupon = coupon
-    held.save()
+    with changed_with_customer(customer_id=customer.pk, at=now):
+        held.save()
 
 
 @transaction.atomic

@@ -7,8 +7,8 @@ from django.db import transaction
 
 from customers.models import Customer
 from subscriptions.models import Subscription, SubscriptionStatus
+from subscriptions.past import keep_past, present
 from subscriptions.scheduling import in_place_of, lock, lock_customer
-from subscriptions.tenure import keep_past, present_terms
 
 
 @transaction.atomic
@@ -29,7 +29,7 @@ def delegate(*, subscription: Subscription, to: Customer, now: datetime) -> None
     if to.archived_at is not None:
         raise ValidationError(f"{to} is archived: unarchive the customer first.")
     payer = subscription.payer
-    before = present_terms(subscription)
+    before = present(subscription)
     subscription.customer = to
     subscription.paying_customer = payer if payer != to else None
     subscription.effective_from = at = _moment(subscription, now)
@@ -47,7 +47,7 @@ def transfer(*, subscription: Subscription, to_resource: str, now: datetime) -> 
     lock(subscription)
     if subscription.resource_id == to_resource:
         raise ValidationError(f"{subscription} is for {to_resource or 'no resource'} already.")
-    before = present_terms(subscription)
+    before = present(subscription)
     subscription.resource_id = to_resource
     _move(subscription, "resource_id")
     keep_past(subscription, before=before, at=_moment(subscription, now))

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from subscriptions.models import PastTerms, Subscription
+from subscriptions.models import Subscription
 
 
 @dataclass(frozen=True)
@@ -56,24 +56,3 @@ def stretches(subscription: Subscription) -> Iterator[Stretch]:
         yield Stretch(subscription, terms, past.starts_at, past.ends_at)
         start = past.ends_at
     yield Stretch(subscription, present_terms(subscription), start, None)
-
-
-def keep_past(subscription: Subscription, *, before: Terms, at: datetime) -> None:
-    """Note what it was until `at`, when that was something else; what nobody had for a moment is not noted."""
-    if before == present_terms(subscription):
-        return
-    ends = subscription.past_terms.order_by("-ends_at").values_list("ends_at", flat=True)
-    start = ends.first() or subscription.start_date
-    if start >= at:
-        return
-    PastTerms.objects.create(
-        subscription=subscription,
-        customer_id=before.customer_id,
-        resource_id=before.resource_id,
-        plan_id=before.plan_id,
-        plan_version_number=before.plan_version_number,
-        billing_period=before.billing_period,
-        addons=[list(pair) for pair in before.addons],
-        starts_at=start,
-        ends_at=at,
-    )

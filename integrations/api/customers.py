@@ -1,6 +1,7 @@
 """Customers (https://docs.stigg.io/api-reference/customers)."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from http import HTTPStatus
 
 from django.core.exceptions import ValidationError
@@ -38,9 +39,9 @@ _TAG = "Customers"
 
 
 @operation("POST", "/api/v1/customers", tag=_TAG, status=HTTPStatus.CREATED)
-def provision_customer(_call: Call, *, body: CustomerIn) -> Data[CustomerOut]:
+def provision_customer(call: Call, *, body: CustomerIn) -> Data[CustomerOut]:
     """Make a customer, or change the one of this id: what is left out stays, metadata is replaced as a whole."""
-    return _kept(provisioning.provision(ref_id=body.id, details=body.details()), body)
+    return _kept(provisioning.provision(ref_id=body.id, details=body.details()), body, now=call.now)
 
 
 @operation("GET", "/api/v1/customers", tag=_TAG)
@@ -58,11 +59,11 @@ def retrieve_customer(_call: Call, *, customer_id: str) -> Data[CustomerOut]:
 
 
 @operation("PATCH", "/api/v1/customers/{customer_id}", tag=_TAG)
-def update_customer(_call: Call, *, body: CustomerChange, customer_id: str) -> Data[CustomerOut]:
+def update_customer(call: Call, *, body: CustomerChange, customer_id: str) -> Data[CustomerOut]:
     """Change a customer: what is left out stays, metadata is replaced as a whole."""
     customer = find(Customer.objects.all(), customer_id)
     provisioning.update(customer=customer, details=body.details())
-    return _kept(customer, body)
+    return _kept(customer, body, now=call.now)
 
 
 @operation("POST", "/api/v1/customers/import", tag=_TAG, status=HTTPStatus.CREATED)
@@ -135,11 +136,11 @@ def detach_payment_method(_call: Call, *, customer_id: str) -> Data[CustomerOut]
     return _data(customer)
 
 
-def _kept(customer: Customer, body: CustomerChange) -> Data[CustomerOut]:
+def _kept(customer: Customer, body: CustomerChange, *, now: datetime) -> Data[CustomerOut]:
     """Give the customer its coupon, too, and write it."""
     if "coupon_id" in body.model_fields_set:
         coupon = find(Coupon.objects.all(), body.coupon_id) if body.coupon_id else None
-        coupons.hold(customer=customer, coupon=coupon)
+        coupons.hold(customer=customer, coupon=coupon, now=now)
     return _data(customer)
 
 

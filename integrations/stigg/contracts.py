@@ -1,7 +1,7 @@
 """Brings subscriptions to what Stigg's are."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -18,7 +18,11 @@ from integrations.stigg.saving import Saver
 from integrations.stigg.values import Unreadable
 from integrations.stigg.writing import Missing, Put, Write, by_ref_id, parent, put
 from subscriptions.models import Subscription
-from subscriptions.tenure import Terms, keep_past, present_terms
+from subscriptions.past import Present, keep_past, present
+
+#: What is billed, and to whom: of the rest nothing has to be kept.
+_SOLD = {"customer", "resource_id", "plan", "plan_version_number", "billing_period", "coupon"}
+_SOLD |= {"add-ons", "quantities", "prices"}
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ def subscriptions(rows: Sequence[Row], *, now: datetime, saver: Saver) -> Write:
     held: dict[str, Subscription] = {
         one.ref_id: one
         for one in Subscription.objects.filter(ref_id__in=[row["id"] for row in rows])
-        .select_related("plan", "customer", "paying_customer", "coupon")
+        .select_related("plan", "customer__customer_coupon__coupon", "paying_customer", "coupon")
         .prefetch_related("addons__addon", "quantities__feature", "price_overrides__tiers", "price_overrides__price")
         .order_by()
     }
@@ -102,28 +106,23 @@ def _write(row: SubscriptionRow, before: Subscription | None, around: _Around, s
     period = row.billing_period or _only_period(plan, offered)
     prices = [*offered, *(price for addon, held in sold.items() for price in around.sold(addon, held.version or 0))]
     prices = [price for price in prices if price.billing_period == period]
-    terms = present_terms(before) if before else None
+    was = present(before) if before else None
     done = put(before, Subscription, row.ref_id, _fields(row, around, plan, version, period), saver=saver)
     subscription: Subscription = done.row
     hands = Hands(subscription, is_new=before is None, saver=saver)
     done = done.also("add-ons", when=hands.addons(sold))
     done = done.also("quantities", when=hands.quantities(row, prices, around.features))
     done = done.also("prices", when=hands.overrides(row, prices))
-    if terms and terms != _terms(subscription, sold):
-        at = subscription.effective_from or now
-        saver.afterwards(partial(_keep_past, subscription.pk, terms, at))
+    if was and _SOLD & set(done.changed or ()):
+        # Where Stigg does not say since when it is otherwise, it is since we hear of it.
+        at = row.fields.get("effective_from") or max(now, subscription.start_date)
+        saver.afterwards(partial(_keep_past, subscription.pk, was, at))
     return done
 
 
-def _terms(subscription: Subscription, sold: Mapping[Addon, HeldAddon]) -> Terms:
-    held = sorted(sold.items(), key=lambda one: one[0].ref_id)
-    addons = tuple((addon.pk, one.version or addon.version_number) for addon, one in held)
-    return replace(present_terms(subscription), addons=addons)
-
-
-def _keep_past(pk: int, terms: Terms, at: datetime) -> None:
+def _keep_past(pk: int, before: Present, at: datetime) -> None:
     # Read again: what was read before the change is still at hand.
-    keep_past(Subscription.objects.get(pk=pk), before=terms, at=at)
+    keep_past(Subscription.objects.get(pk=pk), before=before, at=at)
 
 
 def _versions(

@@ -255,7 +255,7 @@ def _writer(fetched: Fetched, now: datetime, saver: Saver) -> Write:
         case StiggKind.ADDON | StiggKind.PLAN:
             return writing.packages(rows, model=Plan if fetched.kind is StiggKind.PLAN else Addon, charges=charges)
         case StiggKind.CUSTOMER:
-            return writing.customers(rows, saver=saver)
+            return writing.customers(rows, saver=saver, now=now)
         case StiggKind.SUBSCRIPTION:
             return subscriptions(rows, now=now, saver=saver)
 

@@ -7,6 +7,8 @@ hand is overwritten.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -24,6 +26,7 @@ from integrations.stigg.saving import AtOnce, InBulk, Saver
 from integrations.stigg.values import Unreadable
 from integrations.stigg.versions import write_version
 from subscriptions.models import CustomerCoupon
+from subscriptions.past import keep_pasts, presents_of
 from usage.models import Meter
 
 CREATED, UPDATED, UNCHANGED, SKIPPED = "created", "updated", "unchanged", "skipped"
@@ -257,7 +260,7 @@ def older_versions(charges: Mapping[Version, Sequence[Row]]) -> None:
             write_version(package, reading.charges(rows), features=features_here, version=version)
 
 
-def customers(rows: Sequence[Row], *, saver: Saver) -> Write:
+def customers(rows: Sequence[Row], *, saver: Saver, now: datetime) -> Write:
     """Return how to write customers."""
     found = by_ref_id(Customer, {row["id"] for row in rows}, "customer_coupon__coupon")
     here = by_ref_id(Coupon, {row["couponId"] for row in rows if row.get("couponId")})
@@ -270,6 +273,8 @@ def customers(rows: Sequence[Row], *, saver: Saver) -> Write:
         held: Any = getattr(done.row, "customer_coupon", None) if before is not None else None
         if (held.coupon if held else None) == coupon:
             return done
+        if before is not None:
+            saver.afterwards(partial(keep_pasts, presents_of(customer_id=before.pk), at=now))
         if coupon is None:
             saver.delete(held)
         else:

@@ -10,8 +10,8 @@ from subscriptions.admin.content import AddonInline, OverrideInline, QuantityInl
 from subscriptions.admin.schedule import ScheduledChangeInline
 from subscriptions.cancelling import cancel
 from subscriptions.models import OPEN, CancellationTime, Subscription
+from subscriptions.past import keep_past, present
 from subscriptions.scheduling import call_off
-from subscriptions.tenure import keep_past, present_terms
 
 
 @admin.register(Subscription)
@@ -49,9 +49,7 @@ class SubscriptionAdmin(EntityAdmin[Subscription]):
 
     def save_model(self, request: HttpRequest, obj: Subscription, form: Any, change: Any) -> None:
         before = Subscription.objects.filter(pk=obj.pk).first() if change else None
-        form.terms_before = present_terms(before) if before else None
-        if change:
-            obj.effective_from = timezone.now()
+        form.terms_before = present(before) if before else None
         super().save_model(request, obj, form, change)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: Any) -> None:

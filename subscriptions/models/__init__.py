@@ -5,7 +5,7 @@ from subscriptions.models.content import (
     SubscriptionAddon,
     SubscriptionQuantity,
 )
-from subscriptions.models.past import PastTerms
+from subscriptions.models.past import PastContent, PastTerms
 from subscriptions.models.schedule import OPEN, ChangeType, ScheduledChange, ScheduleStatus
 from subscriptions.models.subscription import (
     CancellationTime,
@@ -23,6 +23,7 @@ __all__ = [
     "CancellationTime",
     "ChangeType",
     "CustomerCoupon",
+    "PastContent",
     "PastTerms",
     "PaymentCollection",
     "PaymentCollectionMethod",

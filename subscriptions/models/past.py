@@ -27,3 +27,21 @@ class PastTerms(models.Model):
 
     def __str__(self) -> str:
         return f"{self.subscription} up to {self.ends_at:%Y-%m-%d %H:%M} UTC"
+
+
+class PastContent(models.Model):
+    """What a subscription held from a moment up to another, as far as it is billed: quantities, prices, coupon and all.
+
+    Written by whoever changes one of these, so that who hears of several changes at once can take one after the other.
+    """
+
+    subscription = models.ForeignKey(Subscription, on_delete=models.CASCADE, related_name="past_contents")
+    content = models.JSONField(help_text="By row ids, as `subscriptions.past` reads it.")
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["subscription", "starts_at"]
+
+    def __str__(self) -> str:
+        return f"{self.subscription} up to {self.ends_at:%Y-%m-%d %H:%M} UTC"

@@ -188,10 +188,14 @@ class Story:
 
     def at(self, moment: datetime) -> None:
         """Let it be then: what is due happens, and is delivered."""
+        self.unheard(moment)
+        self.settle()
+
+    def unheard(self, moment: datetime) -> None:
+        """Let it be then: what is due happens, and Zuora does not hear of it yet."""
         self.world.now = moment
         self.traveller.move_to(moment)
         take_effect(now=moment)
-        self.settle()
 
     def settle(self) -> None:
         self.world.settle()

@@ -12,7 +12,7 @@ from subscriptions.handing_over import delegate
 from subscriptions.provisioning import Order, Trial, provision
 from subscriptions.scheduling import Strategy, update
 from subscriptions.wanted import Content
-from tests.factories.catalog import ProductFactory, addon_with_prices, plan_with_prices
+from tests.factories.catalog import CouponFactory, ProductFactory, addon_with_prices, plan_with_prices
 from tests.factories.customers import CustomerFactory
 from tests.integrations.conftest import STORY_BEGINS as START
 from tests.integrations.conftest import Story
@@ -64,6 +64,52 @@ def test_a_change_at_the_end_of_the_period_is_the_tenants_as_of_that_day_however
         ("AddProduct", {"2026-02-28"}),
     ]
     assert story.world.record("subscription:s1").status == SyncStatus.SUCCESS
+
+
+def test_changes_that_were_missed_are_the_tenants_each_as_of_its_own_day(
+    story: Story, pro: Plan, acme: Customer
+) -> None:
+    addon_with_prices(ref_id="support", amounts={"EUR": 5})
+    CouponFactory.create(ref_id="launch")
+    subscription = provision(order=Order(customer=acme, plan=pro, ref_id="s1", content=MONTHLY), now=story.now)
+    for day, content in [
+        (3, Content(addons={"support": 1})),
+        (5, Content(addons={"support": 2}, coupon="launch")),
+        (5, Content(addons={"support": 3})),
+        (5, Content(addons={"support": 3})),  # nothing of it is new
+    ]:
+        story.unheard(datetime(2026, 2, day, 9, tzinfo=UTC))
+        update(subscription=subscription, content=content, now=story.now)
+    story.unheard(datetime(2026, 2, 9, tzinfo=UTC))
+    story.world.app.control.add_fault("reset", method="POST", path="/v1/orders$", times=1)
+    story.settle()
+    assert _dated(story) == [
+        ("CreateSubscription", "2026-01-31"),
+        ("AddProduct", "2026-02-03"),
+        ("AddProduct", "2026-02-05"),
+        ("UpdateProduct", "2026-02-05"),
+    ]
+    assert story.world.calls()["POST /v1/orders"] == 4
+    subscription.save()
+    story.settle()
+    assert story.world.calls() == {}
+    for day, content in [(10, Content(addons={}, coupon="")), (12, Content(addons={"support": 1})), (14, Content())]:
+        story.unheard(datetime(2026, 2, day, tzinfo=UTC))
+        update(subscription=subscription, content=content, now=story.now)
+    story.settle()
+    assert _dated(story)[4:] == [
+        ("RemoveProduct", "2026-02-10"),
+        ("RemoveProduct", "2026-02-10"),
+        ("AddProduct", "2026-02-12"),
+    ]
+    assert story.world.record("subscription:s1").status == SyncStatus.SUCCESS
+
+
+def _dated(story: Story) -> list[tuple[str, str]]:
+    """Return what the tenant was told of subscriptions, and as of which day."""
+    orders = sorted(story.world.rows("Order"), key=lambda row: str(row["OrderNumber"]))
+    actions = [action for order in orders for action in order["Entries"][0]["orderActions"]]
+    return [(one["type"], one["triggerDates"][0]["triggerDate"]) for one in actions]
 
 
 def test_a_new_plan_ends_the_old_subscription_on_the_day_on_which_it_starts(

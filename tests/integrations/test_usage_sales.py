@@ -10,7 +10,7 @@ import pytest
 from catalog.models import BillingModel, Plan
 from integrations import usage_reconcile
 from subscriptions.models import Subscription
-from subscriptions.tenure import keep_past, present_terms
+from subscriptions.past import keep_past, present
 from tests.factories.catalog import PlanFactory, addon_with_prices, price
 from tests.integrations.usage_world import START, UsageWorld, tenant
 
@@ -36,7 +36,7 @@ def dear_plan(tenant: UsageWorld) -> Plan:
 def changed(tenant: UsageWorld, acme: Subscription) -> Iterator[Subscription]:
     """Give the subscription, to be changed as of now."""
     one = Subscription.objects.get(pk=acme.pk)
-    before = present_terms(one)
+    before = present(one)
     yield one
     one.save()
     keep_past(one, before=before, at=tenant.now)

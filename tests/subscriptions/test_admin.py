@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -261,12 +261,32 @@ def test_what_is_scheduled_is_shown_and_called_off(admin_client: Client) -> None
 
 
 def test_a_change_by_hand_takes_effect_now(admin_client: Client) -> None:
-    row = SubscriptionFactory.create(ref_id="sub-1")
+    row, coupon = SubscriptionFactory.create(ref_id="sub-1"), CouponFactory.create()
     now = datetime(2026, 3, 10, 12, tzinfo=UTC)
     with time_machine.travel(now, tick=False):
+        change(admin_client, row, coupon=coupon.pk)
+    row.refresh_from_db()
+    assert (row.coupon, row.effective_from) == (coupon, now)
+    past = row.past_contents.get()
+    assert (past.content["coupon"], past.starts_at, past.ends_at) == (None, row.start_date, now)
+    with time_machine.travel(now + timedelta(days=1), tick=False):
         change(admin_client, row, resource_id="site-1")
     row.refresh_from_db()
     assert (row.resource_id, row.effective_from) == ("site-1", now)
+
+
+def test_a_coupon_that_a_customer_gets_by_hand_takes_effect_now(admin_client: Client) -> None:
+    row, coupon = SubscriptionFactory.create(ref_id="sub-1"), CouponFactory.create()
+    own = SubscriptionFactory.create(ref_id="sub-2", customer=row.customer, coupon=coupon)
+    now = datetime(2026, 3, 10, 12, tzinfo=UTC)
+    with time_machine.travel(now, tick=False):
+        held = {"customer": row.customer.pk, "coupon": coupon.pk}
+        admin_client.post(url("subscriptions_customercoupon", "add"), held)
+        act(admin_client, "subscriptions_customercoupon", "delete_selected", CustomerCoupon.objects.get(), post="yes")
+    assert not CustomerCoupon.objects.exists()
+    found = Subscription.objects.order_by("ref_id").values_list("effective_from", flat=True)
+    assert (list(found), own.past_contents.count()) == ([now, None], 0)
+    assert [past.content["coupon"] for past in row.past_contents.all()] == [None]
 
 
 def test_every_role_sees_what_is_scheduled() -> None:

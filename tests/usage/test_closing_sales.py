@@ -10,7 +10,7 @@ from django.db.models import F
 from catalog.models import BillingModel, Plan
 from subscriptions.handing_over import delegate
 from subscriptions.models import Subscription
-from subscriptions.tenure import keep_past, present_terms
+from subscriptions.past import keep_past, present
 from tests.factories.catalog import PlanFactory, addon_with_prices, price
 from tests.factories.customers import CustomerFactory
 from tests.usage.closing_world import Metered, at, metered
@@ -38,7 +38,7 @@ def charged() -> list[tuple[str, str, int, int]]:
 def changed(acme: Metered, moment: datetime) -> Iterator[Subscription]:
     """Give the subscription, to be changed as of that moment."""
     one = Subscription.objects.get(pk=acme.subscription.pk)
-    before = present_terms(one)
+    before = present(one)
     yield one
     one.save()
     keep_past(one, before=before, at=moment)

@@ -1,6 +1,7 @@
 """Pushes a subscription: created and changed by orders only, each of them whole or not at all."""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any, cast
 
 from django.db.models import Q
@@ -20,6 +21,7 @@ from integrations.zuora.push.link import link_by_billing_id
 from integrations.zuora.push.place import Endpoints, Held, Wanted, adopt, confirm, create, find_out, leave
 from integrations.zuora.push.records import RETIRED, Parts
 from subscriptions.models import Subscription
+from subscriptions.past import Past, contents_since, coupon_of
 
 _DONE = frozenset({"Completed", "Pending"})
 
@@ -27,24 +29,56 @@ _DONE = frozenset({"Completed", "Pending"})
 def push_subscription(far: Far, subscription: Subscription, record: SyncRecord) -> None:
     """Bring the subscription to what was sold, by one order that holds only what differs.
 
+    Where several changes were missed, on several days, each day has its order, one after the other: what is known to be
+    sent is noted after each, so whoever comes next goes on from there.
+
     Raises:
         Waits: its account, a rate plan or its coupon is not in Zuora yet.
         Mismatch: an order of ours is there and was not carried out.
     """
     endpoints = _endpoints(far, record, subscription)
     find_out(far, record, endpoints)
-    coupon = _coupon_of(subscription)
-    wanted = _contract(far, subscription, record, coupon)
+    wanted = _contract(far, subscription, record, coupon_of(subscription))
     if not record.is_linked:
         link_by_billing_id(far, record, subscription.billing_id, sent=plain(wanted))
-    if record.is_linked:
-        _change(far, record, wanted, endpoints, subscription)
-    else:
+    missed = _missed(far, subscription, record)
+    for past in missed:
+        was = _as_of_then(_contract(far, past.subscription, record, past.coupon), record)
+        _bring(far, record, was, endpoints, subscription)
+        if not record.sent:
+            break
+    if missed:
+        wanted = _contract(far, subscription, record, coupon_of(subscription))
+    _bring(far, record, wanted, endpoints, subscription)
+    if not record.sent:  # adopted by its number: it is ours, and was made from the same contract
+        adopt(far, record, Held(record.zuora_id, record.zuora_number), sent=plain(wanted))
+
+
+def _missed(far: Far, subscription: Subscription, record: SyncRecord) -> list[Past]:
+    """Return what the subscription was meanwhile and Zuora has not heard of: the last of each day, in order."""
+    told, begin = subscription.effective_from, far.tenant.day(subscription.billing_anchor)
+    sent = str(record.sent.get("effectiveFrom") or "")
+    since = datetime.fromisoformat(sent) if sent else subscription.billing_anchor if record.is_linked else None
+    heard = max(begin, far.tenant.day(since)) if since else begin
+    if told is None or far.tenant.day(told) <= heard:
+        return []
+    by_day = {max(begin, far.tenant.day(past.since)): past for past in contents_since(subscription, since)}
+    return [past for day, past in by_day.items() if day < far.tenant.day(told)]
+
+
+def _as_of_then(was: Contract, record: SyncRecord) -> Contract:
+    """Return a contract of the past that differs from what was sent in nothing but what was sold."""
+    stays = ("account", "owner", "terms", "customFields") if record.sent else ()
+    return cast("Contract", {**was, **{name: record.sent[name] for name in stays}})
+
+
+def _bring(far: Far, record: SyncRecord, wanted: Contract, endpoints: Endpoints, subscription: Subscription) -> None:
+    if not record.is_linked:
         order = _next_order(far, record, subscription)
         body = create_order(wanted, order_number=order, order_date=far.tenant.day(far.clock()))
         create(far, record, Wanted(body, order, compared=dict(wanted)), endpoints)
-        if not record.digest:  # adopted by its number: it is ours, and was made from the same contract
-            adopt(far, record, Held(record.zuora_id, record.zuora_number), sent=plain(wanted))
+    elif record.sent:
+        _change(far, record, wanted, endpoints, subscription)
 
 
 def cancel_in_zuora(far: Far, subscription: Subscription, record: SyncRecord) -> None:
@@ -131,14 +165,6 @@ def _next_order(far: Far, record: SyncRecord, subscription: Subscription) -> str
     if not far.dry:
         record.sequence += 1
     return keys.order_number(subscription.ref_id, record.sequence, prefix=far.tenant.key_prefix)
-
-
-def _coupon_of(subscription: Subscription) -> Coupon | None:
-    """Return the subscription's own coupon, else the customer's."""
-    if subscription.coupon is not None:
-        return subscription.coupon
-    held = getattr(subscription.customer, "customer_coupon", None)
-    return held.coupon if held else None
 
 
 def _contract(far: Far, subscription: Subscription, record: SyncRecord, coupon: Coupon | None) -> Contract:

@@ -151,14 +151,23 @@ def usage_of(tenant: Tenant, subscription: Row, charge: Row, start: date, end: d
 
 
 def _discount_lines(subscription: Row, plan: Row, discount: Row, others: list[Line]) -> Iterator[Line]:
-    """A discount takes from each line it applies to; a fixed amount is used up period by period."""
+    """A discount takes from each line it applies to; a fixed amount is used up period by period.
+
+    A percentage is taken of those days of a recurring line on which the discount runs.
+    """
     start = read(discount["EffectiveStartDate"])
     end = read(discount["EffectiveEndDate"]) if discount.get("EffectiveEndDate") else date.max
     left: dict[tuple[date, date], Decimal] = {}
     for line in others:
-        if line.applied_to or not start <= line.start < end or not _applies(plan, discount, line):
+        if line.applied_to or not _applies(plan, discount, line):
             continue
-        if discount["ChargeModel"] == "Discount-Percentage":
+        if discount["ChargeModel"] == "Discount-Percentage" and line.charge["ChargeType"] == "Recurring":
+            days = max((min(line.end, end) - max(line.start, start)).days, 0)
+            share = line.amount * days / (line.end - line.start).days
+            cut = rounded(share * Decimal(discount["DiscountPercentage"]) / 100, subscription["Currency"])
+        elif not start <= line.start < end:
+            continue
+        elif discount["ChargeModel"] == "Discount-Percentage":
             cut = rounded(line.amount * Decimal(discount["DiscountPercentage"]) / 100, subscription["Currency"])
         else:
             period = (line.start, line.end)
