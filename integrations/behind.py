@@ -73,4 +73,5 @@ ENTITIES_BEHIND: dict[type[models.Model], Callable[[Sequence[Any]], Rows]] = {
 
 def behind(rows: Sequence[models.Model]) -> list[models.Model]:
     """Return the entities behind these rows, which are of one model; one may come several times."""
-    return list(ENTITIES_BEHIND[type(rows[0])](rows)) if rows else []
+    find = ENTITIES_BEHIND.get(type(rows[0])) if rows else None
+    return list(find(rows)) if find else []

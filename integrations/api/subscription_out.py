@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 from django.db.models import Prefetch, QuerySet
 from pydantic import Field
@@ -71,6 +71,7 @@ class FutureUpdate(Output):
     schedule_status: ScheduleStatus
     subscription_schedule_type: ChangeType
     target_package: Target | None
+    content: dict[str, Any] = Field(description="Not Stigg's: what will be; a plan is a subscription of its own.")
 
 
 class OverrideTierOut(Output):
@@ -269,4 +270,5 @@ def _future(change: ScheduledChange) -> FutureUpdate:
         schedule_status=ScheduleStatus(change.status),
         subscription_schedule_type=ChangeType(change.change_type),
         target_package=Target(id=successor.plan.ref_id) if successor else None,
+        content={"subscription": successor.ref_id} if successor else change.content,
     )

@@ -1,24 +1,26 @@
 """Brings subscriptions to what Stigg's are."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Prefetch, Q
 
-from catalog.models import Addon, Coupon, Feature, Package, Plan, Price, PricingType
+from catalog.models import Addon, BillingPeriod, Coupon, Feature, Package, Plan, Price, PricingType
 from customers.models import Customer
 from integrations.stigg import reading_subscriptions as reading
 from integrations.stigg.account import Row
 from integrations.stigg.holdings import Hands
 from integrations.stigg.reading_subscriptions import HeldAddon, SubscriptionRow
 from integrations.stigg.saving import Saver
+from integrations.stigg.scheduled import Schedule
 from integrations.stigg.values import Unreadable
 from integrations.stigg.writing import Missing, Put, Write, by_ref_id, parent, put
-from subscriptions.models import Subscription
+from subscriptions.models import OPEN, ScheduledChange, Subscription, SubscriptionStatus
 from subscriptions.past import Present, keep_past, present
+from subscriptions.periods import current_period
 
 #: What is billed, and to whom: of the rest nothing has to be kept.
 _SOLD = {"customer", "resource_id", "plan", "plan_version_number", "billing_period", "coupon"}
@@ -27,7 +29,7 @@ _SOLD |= {"add-ons", "quantities", "prices"}
 
 @dataclass(frozen=True)
 class _Around:
-    """What the subscriptions of a page refer to, by Stigg id."""
+    """What the subscriptions of a page refer to, by Stigg id; `to_start` are the plans that wait, by customer."""
 
     customers: Mapping[str, Customer]
     plans: Mapping[str, Plan]
@@ -35,6 +37,7 @@ class _Around:
     features: Mapping[str, Feature]
     coupons: Mapping[str, Coupon]
     prices: Mapping[Package, Sequence[Price]]
+    to_start: Mapping[str, frozenset[str]]
 
     def sold(self, package: Plan | Addon, version: int) -> list[Price]:
         """Return the prices of a version, of all its billing periods.
@@ -55,13 +58,15 @@ def subscriptions(rows: Sequence[Row], *, now: datetime, saver: Saver) -> Write:
     """Return how to write subscriptions. One that ended before we knew of it is skipped: nobody will be billed for it.
 
     Where Stigg does not tell which version was sold, as its own cloud does not, it is the one on sale when the
-    subscription is first seen. What it pays otherwise is an override.
+    subscription is first seen, if no other was ever sold or Stigg tells what it pays. What it pays otherwise is an
+    override.
     """
     held: dict[str, Subscription] = {
         one.ref_id: one
         for one in Subscription.objects.filter(ref_id__in=[row["id"] for row in rows])
         .select_related("plan", "customer__customer_coupon__coupon", "paying_customer", "coupon")
         .prefetch_related("addons__addon", "quantities__feature", "price_overrides__tiers", "price_overrides__price")
+        .prefetch_related(Prefetch("scheduled_changes", ScheduledChange.objects.filter(status__in=OPEN)))
         .order_by()
     }
     around = _around(rows)
@@ -95,7 +100,16 @@ def _around(rows: Sequence[Row]) -> _Around:
         features=by_ref_id(Feature, counted),
         coupons=by_ref_id(Coupon, nested("coupons", "id")),
         prices=sold,
+        to_start=_to_start(rows),
     )
+
+
+def _to_start(rows: Sequence[Row]) -> dict[str, frozenset[str]]:
+    scheduled = {row["customerId"] for row in rows if row.get("futureUpdates")}
+    stored = Subscription.objects.filter(customer__ref_id__in=scheduled, status=SubscriptionStatus.NOT_STARTED)
+    found = set(stored.values_list("customer__ref_id", "plan__ref_id")) if scheduled else set()
+    found |= {(row["customerId"], row["planId"]) for row in rows if row.get("status") == "NOT_STARTED"}
+    return {customer: frozenset(plan for whose, plan in found if whose == customer) for customer in scheduled}
 
 
 def _write(row: SubscriptionRow, before: Subscription | None, around: _Around, saver: Saver, now: datetime) -> Put:
@@ -106,6 +120,10 @@ def _write(row: SubscriptionRow, before: Subscription | None, around: _Around, s
     period = row.billing_period or _only_period(plan, offered)
     prices = [*offered, *(price for addon, held in sold.items() for price in around.sold(addon, held.version or 0))]
     prices = [price for price in prices if price.billing_period == period]
+    if before is None and not row.fields["billing_id"]:
+        told = {plan} if row.version else set()
+        told |= {addon for addon, held in addons.items() if held.version}
+        _refuse_to_guess(row, [price for price in prices if price.package not in told])
     was = present(before) if before else None
     done = put(before, Subscription, row.ref_id, _fields(row, around, plan, version, period), saver=saver)
     subscription: Subscription = done.row
@@ -113,11 +131,48 @@ def _write(row: SubscriptionRow, before: Subscription | None, around: _Around, s
     done = done.also("add-ons", when=hands.addons(sold))
     done = done.also("quantities", when=hands.quantities(row, prices, around.features))
     done = done.also("prices", when=hands.overrides(row, prices))
+    schedule = Schedule(
+        subscription,
+        is_new=before is None,
+        saver=saver,
+        plans=around.to_start.get(row.customer, frozenset()),
+    )
+    differs, to_check = schedule.bring(row.coming, now=now)
+    done = replace(done.also("scheduled changes", when=differs), to_check=(*to_check, *_other_days(row, subscription)))
     if was and _SOLD & set(done.changed or ()):
         # Where Stigg does not say since when it is otherwise, it is since we hear of it.
         at = row.fields.get("effective_from") or max(now, subscription.start_date)
         saver.afterwards(partial(_keep_past, subscription.pk, was, at))
     return done
+
+
+def _refuse_to_guess(row: SubscriptionRow, prices: Sequence[Price]) -> None:
+    """Refuse to take prices for those that were sold, where an older version may have been and nobody tells."""
+    paid = {(one.addon, one.feature) for one in row.prices}
+    for price in prices:
+        named = (price.addon.ref_id if price.addon else "", price.feature.ref_id if price.feature else "")
+        was_on_sale = row.created is not None and row.created >= price.created_at
+        if price.package.version_number > 1 and named not in paid and not was_on_sale:
+            raise Unreadable(
+                f"It may have been sold an older version of {price.package} than version {price.version_number}, and "
+                "Stigg tells neither which nor what it pays. Give it its prices in Stigg, or move it to the latest "
+                "version there, link it to Zuora by its billing ID, or make it here as it was sold; then import again."
+            )
+
+
+def _other_days(row: SubscriptionRow, subscription: Subscription) -> Iterator[str]:
+    """Yield what to check where Stigg counts the billing periods from another day."""
+    if row.anchor is None or not subscription.billing_period:
+        return
+    ours, theirs = subscription.billing_anchor, row.anchor
+    period = current_period(
+        start=min(ours, theirs), billing_period=BillingPeriod(subscription.billing_period), now=max(ours, theirs)
+    )
+    if period.start.date() != max(ours, theirs).date():
+        yield (
+            f"Stigg counts its billing periods from {theirs:%Y-%m-%d}, and here they are counted from {ours:%Y-%m-%d}: "
+            "set the bill cycle day of the account in Zuora, and expect a first period that is shorter."
+        )
 
 
 def _keep_past(pk: int, before: Present, at: datetime) -> None:

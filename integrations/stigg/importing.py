@@ -5,7 +5,7 @@ saved, and a second import of the same saves nothing. A page is read without a t
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
@@ -24,7 +24,19 @@ from integrations.stigg import writing
 from integrations.stigg.account import Account, Pace, Page, Row, StiggError, StiggKind, StiggUnavailableError
 from integrations.stigg.contracts import subscriptions
 from integrations.stigg.saving import AtOnce, Saver
-from integrations.stigg.writing import CREATED, SKIPPED, UNCHANGED, Change, Version, Write, write_all, write_page
+from integrations.stigg.scheduled import note_successors
+from integrations.stigg.writing import (
+    CREATED,
+    SKIPPED,
+    TO_CHECK,
+    UNCHANGED,
+    UPDATED,
+    Change,
+    Version,
+    Write,
+    write_all,
+    write_page,
+)
 from subscriptions.models import Subscription
 
 #: The kind of operation; only one import runs at a time.
@@ -110,23 +122,35 @@ def step(operation: Operation, _checkpoint: Mapping[str, Any], fetched: Fetched,
     dry = bool(operation.parameters.get("dry_run"))
     with collecting(now=now, keeps=not dry):
         changes = write(fetched, now=now, dry=dry)
+        if not dry and _next(fetched) is None:
+            note_successors(now=now)
     if not dry and fetched.at is not None and (account := StiggAccount.objects.active().first()) is not None:
         # An event may have brought what is newer than this page.
         events = StiggEvent.objects.of(account, fetched.kind.value, {str(row["id"]) for row in fetched.page.rows})
         events.ended_since(fetched.at).wait_again(now=now)
-    told = (SKIPPED,) if not dry else (SKIPPED, CREATED, writing.UPDATED)
     return operations.Step(
         checkpoint=_next(fetched),
         done=len(changes),
         failed=sum(change.what == SKIPPED for change in changes),
-        tally=Counter(f"{change.kind.value}s {change.what}" for change in changes),
-        lines=tuple(
-            operations.Line(key=f"{change.kind.value}:{change.ref_id}"[:300], outcome=change.what, text=change.text)
-            for change in changes
-            if change.what in told
-        ),
+        tally=_tally(changes),
+        lines=tuple(_lines(changes, told={SKIPPED, CREATED, UPDATED} if dry else {SKIPPED})),
         ring=not dry and any(change.what not in {SKIPPED, UNCHANGED} for change in changes),
     )
+
+
+def _tally(changes: Sequence[Change]) -> Counter[str]:
+    found = Counter(f"{change.kind.value}s {change.what}" for change in changes)
+    found.update(f"{change.kind.value}s {TO_CHECK}" for change in changes if change.to_check)
+    return found
+
+
+def _lines(changes: Sequence[Change], *, told: Collection[str]) -> Iterator[operations.Line]:
+    for change in changes:
+        key = f"{change.kind.value}:{change.ref_id}"[:300]
+        if change.what in told:
+            yield operations.Line(key=key, outcome=change.what, text=change.text)
+        for text in change.to_check:
+            yield operations.Line(key=key, outcome=TO_CHECK, text=text)
 
 
 def write(fetched: Fetched, *, now: datetime, dry: bool = False) -> list[Change]:
@@ -141,7 +165,10 @@ def write(fetched: Fetched, *, now: datetime, dry: bool = False) -> list[Change]
 def _write_one(fetched: Fetched, *, now: datetime) -> Change:
     """Write the only row, as if somebody had saved it."""
     writing.older_versions(fetched.older)
-    return write_all(fetched.kind, fetched.page.rows, _writer(fetched, now, AtOnce()), dry=False)[0]
+    change = write_all(fetched.kind, fetched.page.rows, _writer(fetched, now, AtOnce()), dry=False)[0]
+    if fetched.kind is StiggKind.SUBSCRIPTION:
+        note_successors(now=now)
+    return change
 
 
 def import_one(account: Account, kind: StiggKind, ref_id: str, *, now: datetime) -> Change | None:

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from integrations.stigg.account import Row
 from integrations.stigg.reading import Amount, amount_of
 from integrations.stigg.values import Unreadable, metadata, moment, one_of, whole, zuoras
-from subscriptions.models import CancelReason, PaymentCollection, PaymentCollectionMethod
+from subscriptions.models import OPEN, CancelReason, PaymentCollection, PaymentCollectionMethod
+from subscriptions.wanted import Content
 
 #: Longer than any month and shorter than any year.
 _LONGEST_MONTH_DAYS = 32
@@ -36,8 +38,19 @@ class HeldAddon:
 
 
 @dataclass(frozen=True)
+class Coming:
+    """A change that Stigg has scheduled; `content` is None where it does not tell to what."""
+
+    change_type: str
+    status: str
+    at: datetime
+    target: str = ""
+    content: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
 class SubscriptionRow:
-    """A subscription, its parents by their Stigg ids; `version` and `quantities` are None where Stigg did not tell."""
+    """A subscription, its parents by their Stigg ids; what Stigg did not tell is None."""
 
     ref_id: str
     customer: str
@@ -50,10 +63,9 @@ class SubscriptionRow:
     addons: Mapping[str, HeldAddon] = field(default_factory=dict)
     quantities: Mapping[str, int] | None = None
     prices: tuple[Override, ...] = ()
-
-    @property
-    def is_ended(self) -> bool:
-        return self.fields["status"] in {"CANCELED", "EXPIRED"}
+    coming: tuple[Coming, ...] | None = None
+    anchor: datetime | None = None
+    created: datetime | None = None
 
 
 def subscription(row: Row) -> SubscriptionRow:
@@ -97,7 +109,45 @@ def subscription(row: Row) -> SubscriptionRow:
         },
         quantities=_quantities(row),
         prices=tuple(_override(one) for one in row.get("prices") or () if one.get("currency") or one.get("tiers")),
+        coming=_coming(row),
+        anchor=moment(row.get("billingCycleAnchor")),
+        created=moment(row.get("createdAt")),
     )
+
+
+def _coming(row: Row) -> tuple[Coming, ...] | None:
+    """Return what is scheduled and may still come to pass."""
+    if not isinstance(found := row.get("futureUpdates"), list):
+        return None
+    return tuple(
+        Coming(
+            change_type=one["subscriptionScheduleType"],
+            status=one["scheduleStatus"],
+            at=_time(one["scheduledExecutionTime"]),
+            target=(one.get("targetPackage") or {}).get("id") or "",
+            content=_content(one),
+        )
+        for one in found
+        if one["scheduleStatus"] in OPEN
+    )
+
+
+def _content(one: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return what another deployment of ours tells of a change: Stigg's own cloud tells nothing of it."""
+    if not isinstance(content := one.get("content"), dict):
+        return None
+    if "subscription" not in content and (
+        [kind for kind, _ in Content.of([content]).by_type()] != [one["subscriptionScheduleType"]]
+    ):
+        raise Unreadable("One of its scheduled changes is not of the type that it is said to be.")
+    return content
+
+
+def _time(text: str) -> datetime:
+    found = moment(text)
+    if found is None:
+        raise Unreadable("One of its scheduled changes has no time.")
+    return found
 
 
 def _quantities(row: Row) -> dict[str, int] | None:

@@ -6,7 +6,7 @@ hand is overwritten.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -30,28 +30,32 @@ from subscriptions.past import keep_pasts, presents_of
 from usage.models import Meter
 
 CREATED, UPDATED, UNCHANGED, SKIPPED = "created", "updated", "unchanged", "skipped"
+#: Beside what became of a row: something that it does not tell, and that a person has to see to.
+TO_CHECK = "to check"
 
 
 @dataclass(frozen=True)
 class Change:
-    """What became of one row; `text` says what was changed, or why it was skipped."""
+    """What became of one row; `text` says what was changed, or why it was skipped, `to_check` what it leaves open."""
 
     kind: StiggKind
     ref_id: str
     what: str
     text: str = ""
+    to_check: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Put:
-    """A row as it is stored now, and what was changed: None when it is new."""
+    """A row as it is stored now, what was changed (None when it is new), and what is left to a person."""
 
     row: Any
     changed: tuple[str, ...] | None
+    to_check: tuple[str, ...] = ()
 
     def also(self, changed: str, *, when: bool) -> "Put":
         """Return the same with one more thing that was changed."""
-        return Put(self.row, (*self.changed, changed)) if when and self.changed is not None else self
+        return replace(self, changed=(*self.changed, changed)) if when and self.changed is not None else self
 
 
 class Missing(Exception):  # noqa: N818 - an answer for a person
@@ -119,9 +123,9 @@ def _refused(kind: StiggKind, row: Row, changes: list[Change], *, dry: bool) -> 
 
 
 def _change(kind: StiggKind, row: Row, put: Put) -> Change:
-    if put.changed is None:
-        return Change(kind, row["id"], CREATED)
-    return Change(kind, row["id"], UPDATED if put.changed else UNCHANGED, ", ".join(put.changed))
+    changed = put.changed or ()
+    what = CREATED if put.changed is None else UPDATED if changed else UNCHANGED
+    return Change(kind, row["id"], what, ", ".join(changed), put.to_check)
 
 
 def _sentences(refused: ValidationError) -> list[str]:
