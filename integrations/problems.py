@@ -4,9 +4,9 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-from django.db.models import Count, Exists, OuterRef, QuerySet
+from django.db.models import Count, OuterRef, QuerySet, Subquery
 
-from integrations.models import Connection, JobState, Standing, SyncJob, SyncRecord, UsageRecord
+from integrations.models import Connection, JobState, Standing, SyncJob, SyncRecord, UsageRecord, one_of
 
 _PARTICULAR = re.compile(r"""'[^']*'|"[^"]*"|“[^”]*”|\w*\d\w*""")
 
@@ -21,10 +21,11 @@ class Cause:
 
 def problems(connection: Connection) -> QuerySet[SyncJob]:
     """Return the failed jobs that nobody has tried again: what needs a person."""
-    later = SyncJob.objects.filter(
-        connection=OuterRef("connection"), kind=OuterRef("kind"), entity_id=OuterRef("entity_id"), pk__gt=OuterRef("pk")
-    )
-    return SyncJob.objects.filter(~Exists(later), connection=connection, state=JobState.FAILED)
+    # As a value of each failed job, and not as a join: PostgreSQL would join all jobs there ever were.
+    of_entity = SyncJob.objects.filter(kind=OuterRef("kind"), entity_id=OuterRef("entity_id"), connection=connection)
+    latest = Subquery(of_entity.order_by("-pk").values("pk")[:1])
+    # None is later than the latest; asked like this, PostgreSQL expects many, and looks at them in the list's order.
+    return SyncJob.objects.filter(pk__gte=latest, connection=connection, state=JobState.FAILED)
 
 
 def to_decide(connection: Connection) -> QuerySet[SyncRecord]:
@@ -49,5 +50,6 @@ def causes_of(jobs: QuerySet[SyncJob] | QuerySet[UsageRecord]) -> list[Cause]:
 
 def of_cause(jobs: QuerySet[SyncJob], cause: str) -> QuerySet[SyncJob]:
     """Return the jobs that failed by this cause."""
-    reasons = jobs.order_by().values_list("reason", flat=True).distinct()
-    return jobs.filter(reason__in=[reason for reason in reasons if cause_of(reason) == cause])
+    failed = SyncJob.objects.filter(state=JobState.FAILED)
+    reasons = failed.order_by().values_list("reason", flat=True).distinct()
+    return jobs.filter(one_of("reason", [reason for reason in reasons if cause_of(reason) == cause]))

@@ -1,6 +1,7 @@
 """The console's parts, one for each kind of entity that has jobs: what `integrations.entities` lists, these show."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,7 +18,7 @@ from integrations.models import EntityKind
 
 _SEARCHED = ("ref_id", "display_name", "name", "email")
 #: So many rows with a word are named one by one.
-_RARE = 2000
+_RARE = 5000
 #: Of these there may be a million.
 _MANY = {EntityKind.CUSTOMER, EntityKind.SUBSCRIPTION}
 #: What stands between words: everything in ASCII but letters and digits.
@@ -43,6 +44,18 @@ class _OneByOne(_HaveWords):
     def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **_: Any) -> tuple[str, Any]:  # type: ignore[override]  # a column, not a call
         sql, params = super().as_sql(compiler, connection)
         return f"({sql} IS TRUE)", params
+
+
+@dataclass(frozen=True)
+class Sought:
+    """The condition of a search as it is judged row by row, and as an index answers it, where there is one.
+
+    `few` asks the index for the rows' numbers, or returns None where they are too many to be named.
+    """
+
+    one_by_one: Q
+    by_index: Q | None = None
+    few: Callable[[], list[int] | None] = lambda: None
 
 
 @dataclass(frozen=True)
@@ -89,37 +102,38 @@ class Section:
     def _fields(self) -> set[str]:
         return {field.name for field in self.model._meta.get_fields()}  # noqa: SLF001
 
-    def search(self, text: str) -> Q:
+    def search(self, text: str) -> Sought:
         """Return the condition for rows with words in their id, name or e-mail address that begin with those given.
 
         A text that looks like an id, and with which ids begin, finds these alone: it is sought along the ids.
         """
         if self._is_beginning_of_an_id(text):
-            return Q(ref_id__startswith=text, ref_id__gte=text)
+            return Sought(Q(ref_id__startswith=text, ref_id__gte=text))
         words = [word for word in re.split(_BETWEEN, text.lower()) if word]
         if not words:
-            return Q(pk__in=[])
+            return Sought(Q(pk__in=[]))
         if self.may_be_many:
-            return self._with_words(words)
+            return self._by_index([f"'{word}':*" for word in words])
         found = Q()
         names = [name for name in _SEARCHED if name in self._fields]
         for word in words:
             pattern = f"(^|{_BETWEEN}){re.escape(word)}"
             found &= Q(*((f"{name}__iregex", pattern) for name in names), _connector=Q.OR)
-        return found
+        return Sought(found)
 
-    def _with_words(self, words: list[str]) -> Q:
-        """Ask the index for the rows; of too many, those that come first in the list are soon met there.
+    def _by_index(self, beginnings: list[str]) -> Sought:
+        """Return the condition for rows with such words.
 
         PostgreSQL takes any beginning of a word to fit every fiftieth row, and would walk along the whole list for a
-        word that one row has. Asked for twice, it takes it to be rare, and asks the index.
+        word that few rows have. Asked for twice, it takes it to be rare, and asks the index.
         """
-        beginnings = [f"'{word}':*" for word in words]
         rare = _HaveWords(F("ref_id"), Value(" & ".join(beginnings * 2)))
-        found = list(self.rows.filter(rare).order_by().values_list("pk", flat=True)[: _RARE + 1])
-        if len(found) <= _RARE:
-            return Q(pk__in=found)
-        return Q(_OneByOne(F("ref_id"), Value(" & ".join(beginnings))))
+
+        def few() -> list[int] | None:
+            found = list(self.rows.filter(rare).order_by().values_list("pk", flat=True)[: _RARE + 1])
+            return found if len(found) <= _RARE else None
+
+        return Sought(Q(_OneByOne(F("ref_id"), Value(" & ".join(beginnings)))), Q(rare), few)
 
     def _is_beginning_of_an_id(self, text: str) -> bool:
         if not _LOOKS_LIKE_AN_ID.fullmatch(text) or text.isalpha():

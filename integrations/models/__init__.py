@@ -4,6 +4,7 @@ from integrations.models.connection import Connection
 from integrations.models.delivery import Delivery, DeliveryOutcome, Request
 from integrations.models.job import AccountLock, JobState, SyncJob
 from integrations.models.kinds import EntityKind, Priority, Standing, SyncStatus
+from integrations.models.one_of import one_of
 from integrations.models.operation import Operation, OperationLine, OperationState
 from integrations.models.reconciliation import UsageDifference, UsageReconciliation
 from integrations.models.record import SyncRecord
@@ -55,4 +56,5 @@ __all__ = [
     "UsageReconciliation",
     "UsageRecord",
     "UsageState",
+    "one_of",
 ]

@@ -21,6 +21,11 @@ class AuditEntry(models.Model):
     class Meta:
         verbose_name_plural = "audit log"
         ordering = ["-pk"]
+        # What is filtered by, in the order of the log; and a list of all there are without reading each line.
+        indexes = [
+            models.Index(fields=["action", "at", "id"], name="audit_by_action"),
+            models.Index(fields=["actor_name", "at", "id"], name="audit_by_actor"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.actor_name}: {self.action} {self.subject}"

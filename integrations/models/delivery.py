@@ -1,4 +1,5 @@
 from django.db import models
+from django.db.models import F, Q
 
 from integrations.models.connection import Connection
 from integrations.models.job import SyncJob
@@ -55,7 +56,13 @@ class Request(models.Model):
 
     class Meta:
         ordering = ["-pk"]
-        indexes = [models.Index(fields=["track_id"], name="request_track_id")]
+        indexes = [
+            models.Index(fields=["track_id"], name="request_track_id"),
+            models.Index(fields=["zuora_request_id"], condition=~Q(zuora_request_id=""), name="request_zuora_id"),
+            # The log's filters, each in the order of the log.
+            models.Index(fields=["started_at", "id"], condition=~Q(error=""), name="request_failed"),
+            models.Index(F("status") / 100, "started_at", "id", name="request_by_answer"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}: {self.status or self.error}"

@@ -84,6 +84,7 @@ class SyncJob(models.Model):
             models.Index(fields=["claimed_at"], condition=Q(state="SENDING"), name="job_sending"),
             models.Index(fields=["kind", "entity_id", "-id"], name="job_of_entity"),
             models.Index(fields=["state", "-finished_at"], name="job_finished"),
+            models.Index(fields=["connection", "id"], condition=Q(state="FAILED"), name="job_failed"),
         ]
 
     def __str__(self) -> str:

@@ -161,13 +161,24 @@ class UsageRecord(models.Model):
         indexes = [
             models.Index(fields=["not_before"], condition=Q(state="PLANNED"), name="usage_record_planned"),
             models.Index(fields=["not_before"], condition=Q(state="ACCEPTED"), name="usage_record_accepted"),
-            models.Index(fields=["connection"], condition=Q(state="FAILED"), name="usage_record_failed"),
+            # The list, by hour: of all, of what is rare, of what is billed, of what is a correction.
+            models.Index(fields=["connection", "starts_at", "id", "state"], name="usage_record_in_order"),
+            models.Index(
+                fields=["connection", "state", "starts_at", "id"],
+                condition=~Q(state="CONFIRMED"),
+                name="usage_record_unconfirmed",
+            ),
+            models.Index(
+                fields=["connection", "starts_at", "id"], condition=Q(is_billed=True), name="usage_record_billed"
+            ),
+            models.Index(
+                fields=["connection", "starts_at", "id"], condition=Q(slice=None), name="usage_record_correction"
+            ),
+            models.Index(fields=["charge_number", "starts_at", "id"], name="usage_record_of_number"),
             models.Index(fields=["charge", "-starts_at"], name="usage_record_of_charge"),
             models.Index(fields=["charge"], condition=~Q(owed=0), name="usage_record_owed"),
             models.Index(fields=["charge"], condition=Q(taken__gt=0), name="usage_record_taken"),
             models.Index(fields=["zuora_id"], name="usage_record_zuora_id"),
-            # The chart counts by hour and state, and reads nothing else.
-            models.Index(fields=["connection", "starts_at", "state"], name="usage_record_by_hour"),
         ]
 
     def __str__(self) -> str:

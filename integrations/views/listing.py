@@ -9,12 +9,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from integrations.links import link_into_tenant
-from integrations.models import Connection, Standing, SyncRecord, Unasked
-from integrations.sections import Section
-from integrations.views.paging import Page, page_of
+from integrations.models import Connection, Standing, SyncRecord, Unasked, one_of
+from integrations.sections import Section, Sought
+from integrations.views.paging import Page, Way, way_of
 
 NONE = "none"
 #: What a list can be filtered by, in the order of the choice.
@@ -30,6 +30,8 @@ SORTS = {"name": "Name", "id": "Stigg id", "status": "Sync status", "since": "Si
 _EXPORTED_AT_ONCE = 1000
 #: So many of one status are gathered first; where there are more, the next page of them is never far.
 _SOME = 15_000
+#: So many rows are looked at for a word before its index is asked, which takes long for a word of many.
+_NEAR = 3000
 
 
 @dataclass(frozen=True)
@@ -81,11 +83,37 @@ class Listing:
         return self.column in {"status", "since"} or (bool(self.status) and self.column == "id")
 
     def page(self, *, after: str = "", before: str = "", size: int) -> tuple[list[Row], Page[Any]]:
-        """Return a page of the list: three queries, one more where an id is searched for or a status is by name."""
+        """Return a page of the list: three queries, up to three more where it is searched or a status is by name."""
         along = self._along()
-        rows = self._entities() if along is None else self._existing(along)
-        page: Page[Any] = page_of(rows, key=self._key(), after=after, before=before, size=size)
+        rows = self._entities() if along is None else along
+        way: Way[Any] = way_of(rows, key=self._key(), after=after, before=before)
+        page = way.page(self._first(way, size + 1), size=size)
         return self._rows(page.rows), page
+
+    def _first(self, way: Way[Any], most: int) -> list[Any]:
+        """Return the first rows of a way that are found: a word of many is soon met on it, one of few by its index."""
+        sought = self.section.search(self.text) if self.text else Sought(Q())
+        if sought.by_index is None:
+            return list(self._found(way.rows, sought.one_by_one)[:most])
+        if not self.status or way.rows.model is not self.section.model:
+            stretch = way.stretch(_NEAR)
+            near = list(self._found(way.rows if stretch is None else stretch, sought.one_by_one)[:most])
+            if stretch is None or len(near) == most:
+                return near
+        few = sought.few()
+        if few is None:
+            return list(self._found(way.rows, sought.by_index)[:most])
+        # All of them are put in order: asked for the first ones only, PostgreSQL would look for them along the list.
+        found = self._found(way.rows, one_of("pk", few)).values_list("pk", flat=True)
+        first = list(found)[:most]
+        rows = way.rows.model._default_manager.in_bulk(first)  # noqa: SLF001 - Django's public name for it
+        return [rows[pk] for pk in first if pk in rows]
+
+    def _found(self, rows: QuerySet[Any], sought: Q) -> QuerySet[Any]:
+        """Return those that are found; one whose entity was deleted is no row of the list."""
+        if rows.model is self.section.model:
+            return rows.filter(sought)
+        return rows.filter(Exists(self.section.rows.filter(sought, pk=OuterRef("root_id"))))
 
     def rows(self) -> Iterator[Row]:
         """Return the whole list, read a part at a time."""
@@ -99,29 +127,26 @@ class Listing:
 
     def _key(self) -> Sequence[str]:
         fields = {
-            "id": ["key" if self._along_records else "ref_id"],
+            "id": ["standing", "key"] if self._along_records else ["ref_id"],
             "name": [self.section.name_field, "ref_id"],
             "status": ["standing", "key"] if self._along_records else ["ref_id"],
             "since": ["status_since", "id"] if self._along_records else ["ref_id"],
         }[self.column]
         return [f"-{field}" for field in fields] if self.sort.startswith("-") else fields
 
-    def _found(self) -> QuerySet[Any]:
-        rows = self.section.rows
-        return rows.filter(self.section.search(self.text)) if self.text else rows
-
     def _along(self) -> QuerySet[Any] | None:
         """Return the rows along which the list runs where those are not its entities."""
         if self.status == NONE:
             return self._unasked() if self.column != "name" else None
-        return self._of_status() if self._along_records else None
-
-    def _existing(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        """Return those whose entity was found: one whose entity was deleted is no row of the list."""
-        return rows.filter(Exists(self._found().filter(pk=OuterRef("root_id"))))
+        if not self._along_records:
+            return None
+        if self.column == "id":
+            # Not "equal": PostgreSQL would take the order of keys alone to do, and walk past other standings.
+            return self._roots().filter(standing__gte=self.status, standing__lte=self.status)
+        return self._of_status()
 
     def _entities(self) -> QuerySet[Any]:
-        rows = self._found()
+        rows = self.section.rows
         if not self.status or (self.status == NONE and self.connection is None):
             return rows
         those = self._unasked() if self.status == NONE else self._of_status()
@@ -129,7 +154,9 @@ class Listing:
             return rows.filter(~Exists(self._roots().filter(root_id=OuterRef("pk"))))
         ids = list(those.order_by().values_list("root_id", flat=True)[: _SOME + 1])
         if len(ids) <= _SOME:
-            return rows.filter(pk__in=ids)  # without asking for the record of each entity on the way along the names
+            return rows.filter(
+                one_of("pk", ids)
+            )  # without asking for the record of each entity on the way along the names
         return rows.filter(Exists(those.filter(root_id=OuterRef("pk"))))
 
     def _roots(self) -> QuerySet[SyncRecord]:

@@ -27,7 +27,7 @@ def audit_log(request: HttpRequest) -> HttpResponse:
         "page": "settings",
         "tab": "audit",
         "filter": form,
-        "slice": page_of(entries, key="-pk", **edges_of(request), size=PAGE_SIZE),
+        "slice": page_of(entries, key=("-at", "-id"), **edges_of(request), size=PAGE_SIZE),
     }
     return page_or_part(
         request, page="integrations/audit_log.html", part="integrations/audit_rows.html", context=context
@@ -57,7 +57,7 @@ def request_log(request: HttpRequest) -> HttpResponse:
         "page": "settings",
         "tab": "requests",
         "filter": form,
-        "slice": page_of(found, key="-pk", **edges_of(request), size=PAGE_SIZE),
+        "slice": page_of(found, key=("-started_at", "-id"), **edges_of(request), size=PAGE_SIZE),
     }
     return page_or_part(
         request, page="integrations/request_log.html", part="integrations/request_rows.html", context=context

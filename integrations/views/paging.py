@@ -28,8 +28,38 @@ class _Row(Func):
     template = "(%(expressions)s)"
 
 
-def page_of(rows: QuerySet[M], *, key: str | Sequence[str], after: str = "", before: str = "", size: int) -> Page[M]:
-    """Return the rows after (or before) a key, in one query; a key that makes no sense is the first page.
+@dataclass(frozen=True)
+class Way(Generic[M]):
+    """Rows in an order, from an edge on; `keys` name what the order compares, and `falls` whether it descends."""
+
+    rows: QuerySet[M]
+    keys: Sequence[str]
+    falls: bool
+    backwards: bool
+    begun: bool
+
+    def stretch(self, most: int) -> QuerySet[M] | None:
+        """Return the rows without those beyond so many, or None where there are not so many: found along the index."""
+        beyond = next(iter(self.rows.values_list(*self.keys)[most : most + 1]), None)
+        if beyond is None:
+            return None
+        compare: Any = GreaterThan if self.falls else LessThan
+        fields = [_field(self.rows.model, key) for key in self.keys]
+        end = _Row(*map(Value, beyond, fields), output_field=Field())
+        return self.rows.filter(compare(_row(self.keys), end))
+
+    def page(self, found: list[M], *, size: int) -> Page[M]:
+        """Return the page of the first rows that were found, one more than it holds where there are more."""
+        more, found = len(found) > size, found[:size]
+        if self.backwards:
+            found.reverse()
+        keys = [_key(row, self.keys) for row in (found[:1] + found[-1:])]
+        earlier, later = (more, True) if self.backwards else (self.begun, more)
+        return Page(found, keys[0] if keys and earlier else "", keys[-1] if keys and later else "")
+
+
+def way_of(rows: QuerySet[M], *, key: str | Sequence[str], after: str = "", before: str = "") -> Way[M]:
+    """Return the rows after (or before) a key; a key that makes no sense is the first page.
 
     `key` is one or more fields that are unique together and never NULL; "-pk" style descends, all of them or none.
     """
@@ -42,18 +72,19 @@ def page_of(rows: QuerySet[M], *, key: str | Sequence[str], after: str = "", bef
     if edge is not None:
         compare: Any = LessThan if falls else GreaterThan
         rows = rows.filter(compare(_row(names), edge))
-    found = list(rows.order_by(*(f"-{name}" if falls else name for name in names))[: size + 1])
-    more, found = len(found) > size, found[:size]
-    if backwards:
-        found.reverse()
-    keys = [_key(row, names) for row in (found[:1] + found[-1:])]
-    earlier, later = (more, True) if backwards else (edge is not None, more)
-    return Page(found, keys[0] if keys and earlier else "", keys[-1] if keys and later else "")
+    ordered = rows.order_by(*(f"-{name}" if falls else name for name in names))
+    return Way(ordered, names, falls, backwards, edge is not None)
+
+
+def page_of(rows: QuerySet[M], *, key: str | Sequence[str], after: str = "", before: str = "", size: int) -> Page[M]:
+    """Return a page of rows along a way, in one query: see `way_of`."""
+    way = way_of(rows, key=key, after=after, before=before)
+    return way.page(list(way.rows[: size + 1]), size=size)
 
 
 def edges_of(request: HttpRequest) -> dict[str, str]:
-    """Return the keys that an address pages by, where the key is a number: anything else is left out."""
-    return {name: key for name in ("after", "before") if (key := request.GET.get(name, "")).isdecimal()}
+    """Return the keys that an address pages by."""
+    return {name: request.GET.get(name, "") for name in ("after", "before")}
 
 
 def _row(names: Sequence[str]) -> Any:

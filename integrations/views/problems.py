@@ -20,7 +20,7 @@ from integrations.problems import causes_of, of_cause, problems, to_decide
 from integrations.views.access import actor, operators, viewers
 from integrations.views.answers import page_or_part
 from integrations.views.overview import active_connection
-from integrations.views.paging import page_of
+from integrations.views.paging import edges_of, page_of
 from integrations.views.remembering import remembered
 
 PAGE_SIZE = 50
@@ -53,7 +53,7 @@ def problem_list(request: HttpRequest) -> HttpResponse:
         context["causes"] = [*offered, *(one for one in rare if one.text == cause)]
         if cause:
             failed = of_cause(failed, cause)
-        context["slice"] = page_of(failed, key="-pk", **_edges(request), size=PAGE_SIZE)
+        context["slice"] = page_of(failed, key="-pk", **edges_of(request), size=PAGE_SIZE)
         context["to_decide"] = _to_decide(connection)
         context["decisions_shown"] = _BESIDE
         context["long_waiting"] = _long_waiting(connection)[:_BESIDE]
@@ -73,11 +73,6 @@ def _long_waiting(connection: Connection) -> QuerySet[SyncJob]:
     # A job is also late when it has been tried and put off again and again.
     late = SyncJob.objects.waiting().filter(connection=connection, created_at__lt=timezone.now() - LONG)
     return late.order_by("created_at")
-
-
-def _edges(request: HttpRequest) -> dict[str, str]:
-    """Return the keys to page by: job numbers, and nothing else."""
-    return {name: key for name in ("after", "before") if (key := request.GET.get(name, "")).isdecimal()}
 
 
 @operators
@@ -206,7 +201,7 @@ def activity(request: HttpRequest) -> HttpResponse:
         "kind": kind,
         "states": [*JobState.choices, (FOR_PARENTS, "Waiting for another entity")],
         "kinds": EntityKind.choices[:5],
-        "slice": page_of(jobs, key="-pk", **_edges(request), size=PAGE_SIZE),
+        "slice": page_of(jobs, key="-pk", **edges_of(request), size=PAGE_SIZE),
     }
     return page_or_part(
         request, page="integrations/activity.html", part="integrations/activity_live.html", context=context

@@ -36,6 +36,8 @@ PAGE_SIZE = 50
 AT_ONCE = 5000
 #: More than so many are not counted one by one.
 _COUNTED = 1000
+#: The newest hour first.
+_KEY = ("-starts_at", "-id")
 _FIELDS = tuple(UsageFilter.base_fields)
 
 
@@ -51,20 +53,21 @@ def usage_list(request: HttpRequest) -> HttpResponse:
 
 def _found(request: HttpRequest, form: UsageFilter, connection: Connection) -> dict[str, Any]:
     waiting = slices_shown(connection).filter(form.of_slices())
+    edges = edges_of(request)
     page: Page[Any]
     if form.wants_waiting:
-        page = page_of(waiting, key="-pk", **edges_of(request), size=PAGE_SIZE)
+        page = page_of(waiting, key=_KEY, **edges, size=PAGE_SIZE)
         rows = rows_of_slices(page.rows, connection)
     else:
         records = records_shown().filter(form.of_records(), connection=connection)
-        page = page_of(records, key="-pk", **edges_of(request), size=PAGE_SIZE)
+        page = page_of(records, key=_KEY, **edges, size=PAGE_SIZE)
         rows = rows_of_records(page.rows)
     return {
         "rows": rows,
         "slice": page,
         "waiting": waiting.order_by().values("pk")[: _COUNTED + 1].count(),
         "counted": _COUNTED,
-        "failed": failed_records(connection).filter(form.of_records()).count(),
+        "failed": failed_records(connection).filter(form.of_records()).order_by()[: _COUNTED + 1].count(),
         "asked": _asked(form),
     }
 

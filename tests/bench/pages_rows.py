@@ -74,7 +74,7 @@ _JOBS = {
 }
 #: A hundred hours of ten thousand charges; the oldest ones failed, the newest wait.
 _HOURS = 100
-_CHARGES = {"subscription_id": "first_id + i", "number": "'C-' || lpad(i::text, 8, '0')"}
+_CHARGES = {"subscription_id": "first_id + i", "number": "'C-' || lpad(i::text, 8, '0')", "unabsorbed": "0"}
 _SLICES = {
     "subscription_id": "hours.subscription_id",
     "starts_at": "starts",

@@ -233,14 +233,28 @@ def test_a_search_finds_the_beginnings_of_words_on_every_database(
     assert [row.entity.ref_id for row in rows] == found
 
 
-def test_a_word_of_many_is_found_in_the_order_of_the_list(
-    connection: Connection, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("near", "rare"), [(10, 10), (1, 10), (1, 2)])
+@pytest.mark.parametrize("query", ["", "status=pending", "status=none", "sort=since", "sort=name&status=pending"])
+def test_a_word_is_found_near_or_far_by_few_or_many_in_the_order_of_the_list(
+    browser: Client, monkeypatch: pytest.MonkeyPatch, near: int, rare: int, query: str
 ) -> None:
-    monkeypatch.setattr("integrations.sections._RARE", 2)
-    for number in range(4):
-        CustomerFactory.create(ref_id=f"c{number}", name="Aurora" if number else "Birch")
-    asked = Listing(SECTIONS["customers"], connection, text="auro", sort="-id")
-    assert [row.entity.ref_id for row in asked.rows()] == ["c3", "c2", "c1"]
+    monkeypatch.setattr("integrations.sections._RARE", rare)
+    monkeypatch.setattr(listing, "_NEAR", near)
+    for number in (3, 0, 2, 1):
+        CustomerFactory.create(ref_id=f"c{number}", name=f"Aurora {number}" if number else "Birch")
+    if query == "status=none":
+        SyncRecord.objects.all().delete()
+    pages = [browser.get(f"/customers/?q=auro&{query}").context]
+    monkeypatch.setattr("integrations.views.entities.PAGE_SIZE", 2)
+    pages.append(browser.get(f"/customers/?q=auro&{query}").context)
+    after = pages[1]["slice"].after
+    pages.append(browser.get("/customers/", {"q": "auro", **_asked(query), "after": after}).context)
+    found = ["c3", "c2", "c1"] if query == "sort=since" else ["c1", "c2", "c3"]
+    assert [[row.entity.ref_id for row in page["rows"]] for page in pages] == [found, found[:2], found[2:]]
+
+
+def _asked(query: str) -> dict[str, str]:
+    return dict(part.split("=") for part in query.split("&") if part)
 
 
 def test_each_kind_can_be_searched(connection: Connection) -> None:

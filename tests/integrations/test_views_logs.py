@@ -153,7 +153,7 @@ def test_pages_of_a_log_go_on_where_the_last_one_ended(browser: Client) -> None:
     for number in range(60):
         note("ada", "sync", str(number))
     first = browser.get(f"{AUDIT}?who=ada")
-    second = browser.get(f"{AUDIT}?who=ada&after={first.context['slice'].after}")
+    second = browser.get(AUDIT, {"who": "ada", "after": first.context["slice"].after})
     assert [entry.subject for entry in rows(second)] == [str(number) for number in range(9, -1, -1)]
     assert "who=ada" in second.content.decode().split('rel="prev"')[1].split(">")[0]
 

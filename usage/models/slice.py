@@ -52,6 +52,11 @@ class Slice(models.Model):
             # Billing looks for what it has not taken over, however many slices there ever were.
             models.Index(fields=["subscription"], condition=Q(revision__gt=F("taken_revision")), name="slice_untaken"),
             models.Index(fields=["subscription", "starts_at"], name="slice_of_subscription"),
+            models.Index(
+                fields=["starts_at", "id"],
+                condition=Q(revision__gt=F("taken_revision")) & Q(quantity__gt=0),
+                name="slice_waiting",
+            ),
         ]
 
     def __str__(self) -> str:
