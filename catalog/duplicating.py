@@ -16,7 +16,8 @@ def duplicate_product(*, product: Product, ref_id: str, display_name: str, descr
     """Copy a product with the plans and add-ons that are not archived: as drafts, since nobody has asked to sell them.
 
     Their ids get the new product's behind them (`basic` becomes `basic-emea`); what links them to the billing system is
-    not copied, because it belongs to one of them only.
+    not copied, because it belongs to one of them only; nor is the plan that customers fall back to, because its copy is
+    not on sale.
 
     Raises:
         ValidationError: the id is taken, or not one.
@@ -26,20 +27,29 @@ def duplicate_product(*, product: Product, ref_id: str, display_name: str, descr
         display_name=display_name,
         description=description,
         multiple_subscriptions=product.multiple_subscriptions,
+        cancellation_time=product.cancellation_time,
         metadata=product.metadata,
     )
     copy.full_clean()
     copy.save()
-    addons = {addon.pk: _copied(addon, copy) for addon in product.addons.exclude(status=PackageStatus.ARCHIVED)}
-    for plan in product.plans.exclude(status=PackageStatus.ARCHIVED).prefetch_related("compatible_addons"):
-        compatible = [addons.get(addon.pk, addon) for addon in plan.compatible_addons.all()]
-        _copied(plan, copy).compatible_addons.set(compatible)
+    addons = list(product.addons.exclude(status=PackageStatus.ARCHIVED).prefetch_related("dependencies"))
+    plans = list(product.plans.exclude(status=PackageStatus.ARCHIVED).prefetch_related("compatible_addons"))
+    own_addons = {addon.pk: _copied(addon, copy) for addon in addons}
+    own_plans = {plan.pk: _copied(plan, copy) for plan in plans}
+    for addon in addons:
+        own_addons[addon.pk].dependencies.set(own_addons.get(one.pk, one) for one in addon.dependencies.all())
+    for plan in plans:
+        own = own_plans[plan.pk]
+        own.compatible_addons.set(own_addons.get(one.pk, one) for one in plan.compatible_addons.all())
+        if plan.parent is not None:
+            own.parent = own_plans.get(plan.parent.pk, plan.parent)
+            own.save(update_fields=["parent"])
     return copy
 
 
 def _copied(package: _Package, product: Product) -> _Package:
     kind = type(package)
-    own: dict[str, int | None] = {"max_quantity": package.max_quantity} if isinstance(package, Addon) else {}
+    names = ("max_quantity",) if isinstance(package, Addon) else ("trial_duration", "trial_units", "trial_end_behavior")
     copy = kind(
         ref_id=f"{package.ref_id}-{product.ref_id}",
         product=product,
@@ -47,7 +57,7 @@ def _copied(package: _Package, product: Product) -> _Package:
         description=package.description,
         pricing_type=package.pricing_type,
         metadata=package.metadata,
-        **own,
+        **{name: getattr(package, name) for name in names},
     )
     try:
         copy.full_clean()

@@ -67,6 +67,7 @@ def set_charges(*, package: Plan | Addon, pricing_type: PricingType, charges: It
     _check_type(package, pricing_type, wished)
     if package.pricing_type != pricing_type:
         package.pricing_type = pricing_type
+        package.validate_constraints()
         package.save(update_fields=["pricing_type"])
     old = package.prices.filter(version_number=draft)
     billing_ids = {_shape(price): price.billing_id for price in old.select_related("feature")}

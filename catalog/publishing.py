@@ -56,6 +56,7 @@ def remove_draft(*, package: Plan | Addon) -> None:
     if draft is None:
         raise ValidationError(f"{package} has no draft to remove.")
     if not package.is_published:
+        _refuse_orphans(package)
         package.delete()
         return
     for price in package.prices.filter(version_number=draft):
@@ -75,6 +76,11 @@ def publish(*, package: Plan | Addon) -> None:
         raise ValidationError(f"{package} has no draft: what it is, is on sale. Start a draft to change its prices.")
     if problems := version_problems(package=package, version_number=draft):
         raise ValidationError(problems)
+    if isinstance(package, Plan) and package.parent and not package.parent.is_published:
+        raise ValidationError(
+            f"{package} inherits from {package.parent}, which is a draft: publish that first.",
+            code="PlanCannotBePublishWhenBasePlanIsDraft",
+        )
     package.status = PackageStatus.PUBLISHED
     package.version_number = draft
     package.save(update_fields=["status", "version_number"])
@@ -88,8 +94,12 @@ def archive(*, package: Plan | Addon) -> None:
         raise ValidationError(f"{package} was never on sale: delete it instead.")
     if package.status == PackageStatus.ARCHIVED:
         raise ValidationError(f"{package} is archived already.")
-    package.status = PackageStatus.ARCHIVED
-    package.save(update_fields=["status"])
+    if isinstance(package, Plan) and (product := package.downgraded_products.first()):
+        raise ValidationError(
+            f"{package} is what customers of {product} fall back to: choose another plan for that first.",
+            code="PlanIsUsedAsDowngradePlan",
+        )
+    _take_off_sale(package)
 
 
 @transaction.atomic
@@ -112,7 +122,8 @@ def archive_product(*, product: Product) -> None:
         raise ValidationError(f"{product} is archived already.")
     for packages in (product.plans, product.addons):
         for package in packages.filter(status=PackageStatus.PUBLISHED):
-            archive(package=package)
+            lock(package)
+            _take_off_sale(package)
     product.status = ProductStatus.ARCHIVED
     product.save(update_fields=["status"])
 
@@ -160,6 +171,20 @@ def archive_coupon(*, coupon: Coupon) -> None:
         raise ValidationError(f"{coupon} is archived already.")
     coupon.status = CouponStatus.ARCHIVED
     coupon.save(update_fields=["status"])
+
+
+def _take_off_sale(package: Plan | Addon) -> None:
+    package.status = PackageStatus.ARCHIVED
+    package.save(update_fields=["status"])
+
+
+def _refuse_orphans(package: Plan | Addon) -> None:
+    children = list(package.children.all()) if isinstance(package, Plan) else []
+    if children:
+        raise ValidationError(
+            f"{package} is the parent of {', '.join(map(str, children))}: give that another parent first.",
+            code="PlanWithChildCantBeDeleted",
+        )
 
 
 def _lock_product(product: Product) -> None:

@@ -6,25 +6,35 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q
 
-from catalog.models import BillingPeriod, PricingType
-from subscriptions.models import CancellationTime, CancelReason, ScheduledChange, Subscription, SubscriptionStatus
+from catalog.models import BillingPeriod, CancellationTime, PricingType
+from subscriptions.falling_back import fall_back
+from subscriptions.models import CancelReason, ScheduledChange, Subscription, SubscriptionStatus
 from subscriptions.models.schedule import OPEN, ScheduleStatus
 from subscriptions.periods import current_period
+from subscriptions.places import lock
 
 
 @transaction.atomic
-def cancel(*, subscription: Subscription, time: CancellationTime, date: datetime | None = None, now: datetime) -> None:
+def cancel(
+    *, subscription: Subscription, time: CancellationTime | None = None, date: datetime | None = None, now: datetime
+) -> None:
     """Cancel now, at the end of the current billing period, or at a date; a later cancellation replaces an earlier one.
+
+    Without a time it is the product's: but now, where that waits for the end of a period and there is none.
 
     One that ends now is CANCELED at once; one that ends later keeps its status, and its `cancellation_date` says when.
     One that has not started ends at its start, not before. Raises ValidationError, with a sentence that says what to do
     instead, where Stigg does not allow it: a trial ends now or by itself, a custom-priced plan has no period to end.
     Source: https://docs.stigg.io, "Subscription cancellation".
     """
-    subscription.refresh_from_db(from_queryset=Subscription.objects.select_for_update())
+    lock(subscription)
+    time = time or _usual_time(subscription)
     _refuse_the_impossible(subscription, time, date)
     if time == CancellationTime.IMMEDIATE:
+        was_running = subscription.is_running
         end_at(subscription=subscription, moment=now, reason=CancelReason.IMMEDIATE, now=now)
+        if was_running:
+            fall_back(subscription=subscription, at=now)
         return
     if time == CancellationTime.END_OF_BILLING_PERIOD:
         end = _end_of_period(subscription, now)
@@ -99,8 +109,18 @@ def _refuse_the_impossible(subscription: Subscription, time: CancellationTime, d
         raise ValidationError("A date goes only with a cancellation at a specific date: leave it out.")
 
 
+def _usual_time(subscription: Subscription) -> CancellationTime:
+    usual = CancellationTime(subscription.plan.product.cancellation_time)
+    waits = usual == CancellationTime.END_OF_BILLING_PERIOD
+    return CancellationTime.IMMEDIATE if waits and (subscription.is_trial or not _has_periods(subscription)) else usual
+
+
+def _has_periods(subscription: Subscription) -> bool:
+    return subscription.plan.pricing_type != PricingType.CUSTOM and bool(subscription.billing_period)
+
+
 def _end_of_period(subscription: Subscription, now: datetime) -> datetime:
-    if subscription.plan.pricing_type == PricingType.CUSTOM or not subscription.billing_period:
+    if not _has_periods(subscription):
         raise ValidationError(f"{subscription} has no billing period that could end: cancel it now, or at a date.")
     period = current_period(
         start=subscription.billing_anchor, billing_period=BillingPeriod(subscription.billing_period), now=now

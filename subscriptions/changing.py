@@ -7,6 +7,7 @@ from typing import TypeVar
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from catalog.dependencies import dependency_problems
 from catalog.models import Addon, BillingModel, Coupon, CouponStatus, Feature, Price
 from catalog.tiers import amount_problems
 from subscriptions.models import (
@@ -97,6 +98,9 @@ def _set_addons(subscription: Subscription, wanted: Mapping[str, int]) -> None:
             row.quantity = quantity
             row.full_clean()
             row.save()
+    rows = subscription.addons.select_related("addon").prefetch_related("addon__dependencies")
+    if problems := dependency_problems(held=[row.addon for row in rows]):
+        raise ValidationError([ValidationError(text, code="AddonDependencyMissingError") for text in problems])
 
 
 def _move_addons(subscription: Subscription) -> None:

@@ -8,7 +8,7 @@ from django.db import transaction
 from customers.models import Customer
 from subscriptions.models import Subscription, SubscriptionStatus
 from subscriptions.past import keep_past, present
-from subscriptions.scheduling import in_place_of, lock, lock_customer
+from subscriptions.places import in_place_of, lock, lock_customer
 
 
 @transaction.atomic

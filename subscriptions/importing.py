@@ -7,8 +7,9 @@ from datetime import datetime
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from catalog.models import CancellationTime
 from subscriptions.changing import apply
-from subscriptions.models import CancellationTime, CancelReason, Subscription, SubscriptionStatus
+from subscriptions.models import CancelReason, Subscription, SubscriptionStatus
 from subscriptions.provisioning import Order
 
 

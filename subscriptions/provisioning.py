@@ -4,49 +4,37 @@ Source: https://docs.stigg.io/documentation/managing-customers-and-subscriptions
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from catalog.models import Plan, PricingType
+from catalog.models import CancellationTime, Plan, PricingType
 from customers.models import Customer
 from subscriptions.cancelling import cancel, end_at
 from subscriptions.changing import apply
-from subscriptions.models import (
-    CancellationTime,
-    CancelReason,
-    PaymentCollection,
-    Subscription,
-    SubscriptionStatus,
-    TrialEndBehavior,
-)
+from subscriptions.models import CancelReason, PaymentCollection, Subscription, SubscriptionStatus
+from subscriptions.places import in_place_of, lock_customer
 from subscriptions.scheduling import (
     Strategy,
-    in_place_of,
-    lock_customer,
     moment_of,
     replace_others,
     schedule_successor,
 )
+from subscriptions.trials import Trial, default_trial
 from subscriptions.wanted import Content
 
 NOTHING = Content()
 _RUNNING = (SubscriptionStatus.ACTIVE, SubscriptionStatus.IN_TRIAL)
 
 
-@dataclass(frozen=True)
-class Trial:
-    """For how long nothing is paid: until `ends`, or for a time from the start; and what comes then."""
-
-    ends: datetime | None = None
-    lasts: timedelta | None = None
-    behavior: TrialEndBehavior = TrialEndBehavior.CONVERT_TO_PAID
-
-
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """What is ordered. `start` None: now, or when the trial ends that it takes the place of; the past is allowed."""
+    """What is ordered. `start` None: now, or when the trial ends that it takes the place of; the past is allowed.
+
+    Without a `trial` it begins with the plan's default one where the customer may have it, unless `no_trial` says that
+    nobody wants one.
+    """
 
     customer: Customer
     plan: Plan
@@ -54,6 +42,7 @@ class Order:
     content: Content = NOTHING
     start: datetime | None = None
     trial: Trial | None = None
+    no_trial: bool = False
     paying_customer: Customer | None = None
     resource_id: str = ""
     cancellation_date: datetime | None = None
@@ -68,8 +57,8 @@ def provision(*, order: Order, now: datetime) -> Subscription:
     """Give the customer a subscription; return it.
 
     A customer has one running subscription per product, where the product is sold so per resource, and a trial beside
-    it: a new one ends the old one as of its start. What starts later is NOT_STARTED until then, and the running one
-    shows that its plan will change; another one that waits to start gives way.
+    it: a new one ends the old one as of its start, and a new trial an old trial. What starts later is NOT_STARTED until
+    then, and the running one shows that its plan will change; another one that waits to start gives way.
 
     Raises:
         ValidationError: it cannot be sold so; the sentences say what to do instead. The code is
@@ -92,7 +81,7 @@ def provision(*, order: Order, now: datetime) -> Subscription:
     )
     running = list(in_place_of(subscription).filter(status__in=_RUNNING).order_by("pk"))
     subscription.start_date = order.start or _start(order, running, now)
-    _begin(subscription, order, running, now)
+    _begin(subscription, order, now)
     apply(subscription=subscription, content=order.content, at=subscription.start_date)
     _make_room(subscription, running, now)
     if order.cancellation_date is not None:
@@ -119,17 +108,13 @@ def _start(order: Order, running: list[Subscription], now: datetime) -> datetime
     return now
 
 
-def _begin(subscription: Subscription, order: Order, running: list[Subscription], now: datetime) -> None:
+def _begin(subscription: Subscription, order: Order, now: datetime) -> None:
     """Set status and trial by what was ordered and by the clock."""
-    is_later = subscription.start_date > now
-    if order.trial is not None:
-        _refuse_trial(subscription, running)
-        ends = order.trial.ends or subscription.start_date + (order.trial.lasts or timedelta())
-        if ends <= max(now, subscription.start_date):
-            raise ValidationError(
-                f"The trial would end at {ends:%Y-%m-%d %H:%M} UTC, before it begins: choose a later end."
-            )
-        subscription.trial_end_date, subscription.trial_end_behavior = ends, order.trial.behavior
+    trial = order.trial
+    if trial is None and not order.no_trial:
+        trial = default_trial(subscription, now=now)
+    if trial is not None:
+        trial.begin(subscription, now=now)
         subscription.status = SubscriptionStatus.IN_TRIAL
     elif order.awaits_payment and order.plan.pricing_type == PricingType.PAID:
         subscription.status = SubscriptionStatus.PAYMENT_PENDING
@@ -137,23 +122,13 @@ def _begin(subscription: Subscription, order: Order, running: list[Subscription]
         return
     else:
         subscription.status = SubscriptionStatus.ACTIVE
-    if is_later:
+    if subscription.start_date > now:
         subscription.status = SubscriptionStatus.NOT_STARTED
-
-
-def _refuse_trial(subscription: Subscription, running: list[Subscription]) -> None:
-    if subscription.plan.pricing_type != PricingType.PAID:
-        raise ValidationError(f"{subscription.plan} is {subscription.plan.pricing_type}: only a paid plan has a trial.")
-    if trials := [one for one in running if one.is_trial]:
-        raise ValidationError(
-            f"{subscription.customer} is in trial of {subscription.plan.product} already, by {trials[0]}: cancel that "
-            "trial first, or provision without one."
-        )
 
 
 def _make_room(subscription: Subscription, running: list[Subscription], now: datetime) -> None:
     """End what the new subscription takes the place of, now or when it will start."""
-    if subscription.status == SubscriptionStatus.ACTIVE:
+    if subscription.is_running:
         replace_others(subscription=subscription, at=subscription.start_date, now=now)
     if subscription.status in {SubscriptionStatus.IN_TRIAL, SubscriptionStatus.PAYMENT_PENDING}:
         return

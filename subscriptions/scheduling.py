@@ -7,7 +7,6 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 
 from catalog.models import BillingPeriod, PricingType
-from customers.models import Customer
 from subscriptions.cancelling import end_at
 from subscriptions.changing import apply
 from subscriptions.models import (
@@ -20,6 +19,7 @@ from subscriptions.models import (
     SubscriptionStatus,
 )
 from subscriptions.periods import current_period
+from subscriptions.places import in_place_of, lock
 from subscriptions.wanted import Content
 
 
@@ -141,38 +141,21 @@ def schedule_successor(*, subscription: Subscription, successor: Subscription, n
     )
 
 
-def in_place_of(subscription: Subscription) -> models.QuerySet[Subscription]:
-    """Return the others that have the place which Stigg gives to one: per customer, product and, if so sold, resource.
-
-    A trial and a subscription that is none do not take each other's place.
-    """
-    product = subscription.plan.product
-    others = Subscription.objects.filter(customer_id=subscription.customer_id, plan__product=product)
-    if product.multiple_subscriptions:
-        others = others.filter(resource_id=subscription.resource_id)
-    return others.exclude(pk=subscription.pk).select_related("plan__product")
-
-
 def replace_others(*, subscription: Subscription, at: datetime, now: datetime) -> None:
-    """End, as of `at`, those whose place the subscription takes by starting; its customer's row is locked."""
-    running = [SubscriptionStatus.ACTIVE, SubscriptionStatus.IN_TRIAL]
+    """End, as of `at`, those whose place the subscription takes by starting; its customer's row is locked.
+
+    A trial takes the place of a trial only, and is tried out beside what is paid.
+    """
+    running = [SubscriptionStatus.IN_TRIAL]
+    if not subscription.is_trial:
+        running.append(SubscriptionStatus.ACTIVE)
     for other in in_place_of(subscription).filter(status__in=running).select_for_update(of=("self",)).order_by("pk"):
-        reason = CancelReason.TRIAL_CONVERTED if other.is_trial else CancelReason.UPGRADE_OR_DOWNGRADE
+        is_bought = other.is_trial and not subscription.is_trial
+        reason = CancelReason.TRIAL_CONVERTED if is_bought else CancelReason.UPGRADE_OR_DOWNGRADE
         ScheduledChange.objects.filter(subscription=other, successor=subscription, status__in=OPEN).update(
             status=ScheduleStatus.DONE, settled_at=now
         )
         end_at(subscription=other, moment=at, reason=reason, now=now)
-
-
-def lock(subscription: Subscription) -> None:
-    """Lock the customer, then the subscription: everybody in this order."""
-    lock_customer(subscription.customer)
-    subscription.refresh_from_db(from_queryset=Subscription.objects.select_for_update(of=("self",)))
-
-
-def lock_customer(customer: Customer) -> None:
-    """Let nobody else give the customer, or take from it, a subscription meanwhile."""
-    Customer.objects.select_for_update(no_key=True).filter(pk=customer.pk).values_list("pk").first()
 
 
 def _open(subscription: Subscription) -> models.QuerySet[ScheduledChange]:

@@ -11,16 +11,12 @@ import structlog
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
+from catalog.models import TrialEndBehavior
 from subscriptions.cancelling import end_at
-from subscriptions.models import (
-    CancelReason,
-    ScheduledChange,
-    ScheduleStatus,
-    Subscription,
-    SubscriptionStatus,
-    TrialEndBehavior,
-)
-from subscriptions.scheduling import carry_out, lock, replace_others
+from subscriptions.falling_back import fall_back
+from subscriptions.models import CancelReason, ScheduledChange, ScheduleStatus, Subscription, SubscriptionStatus
+from subscriptions.places import lock
+from subscriptions.scheduling import carry_out, replace_others
 
 log = structlog.get_logger(__name__)
 _OVER = [SubscriptionStatus.CANCELED, SubscriptionStatus.EXPIRED]
@@ -98,8 +94,7 @@ def _start(subscription: Subscription, moment: datetime, now: datetime) -> None:
     is_trial = subscription.trial_end_date is not None and subscription.trial_end_date > moment
     subscription.status = SubscriptionStatus.IN_TRIAL if is_trial else SubscriptionStatus.ACTIVE
     subscription.save(update_fields=["status", "updated_at"])
-    if not is_trial:
-        replace_others(subscription=subscription, at=moment, now=now)
+    replace_others(subscription=subscription, at=moment, now=now)
 
 
 def _end_trial(subscription: Subscription, moment: datetime, now: datetime) -> None:
@@ -116,10 +111,14 @@ def _end_trial(subscription: Subscription, moment: datetime, now: datetime) -> N
         end_at(subscription=subscription, moment=moment, reason=CancelReason.TRIAL_ENDED, now=now)
         subscription.status = SubscriptionStatus.EXPIRED
         subscription.save(update_fields=["status"])
+        fall_back(subscription=subscription, at=moment)
 
 
 def _end(subscription: Subscription, moment: datetime, now: datetime) -> None:
+    was_running = subscription.is_running
     end_at(subscription=subscription, moment=moment, reason=CancelReason.SCHEDULED, now=now)
+    if was_running:
+        fall_back(subscription=subscription, at=moment)
 
 
 def _change(subscription: Subscription, moment: datetime, now: datetime) -> None:

@@ -93,6 +93,14 @@ BROKEN: dict[str, tuple[Callable[[], models.Model], str]] = {
         lambda: PlanFactory.build(product=ProductFactory.create(), version_number=0),
         "Versions count from 1.",
     ),
+    "plan_trial_of_a_possible_length": (
+        lambda: PlanFactory.build(product=ProductFactory.create(), trial_duration=1001),
+        "A trial lasts from 1 to 1000 days or months.",
+    ),
+    "plan_trial_of_what_costs_something": (
+        lambda: PlanFactory.build(product=ProductFactory.create(), trial_duration=14, pricing_type="FREE"),
+        "A free plan has no trial: there is nothing to pay afterwards.",
+    ),
     "addon_version_from_one": (
         lambda: AddonFactory.build(product=ProductFactory.create(), version_number=0),
         "Versions count from 1.",

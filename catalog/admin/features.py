@@ -18,11 +18,12 @@ class FeatureAdmin(EntityAdmin[Feature]):
 
 @admin.register(Product)
 class ProductAdmin(EntityAdmin[Product]):
+    autocomplete_fields = ("downgrade_plan",)
     list_display = ("ref_id", "display_name", "status", "multiple_subscriptions")
     list_filter = ("status", "multiple_subscriptions")
     search_fields = ("ref_id", "display_name")
     fieldsets = (
         (None, {"fields": ("ref_id", "display_name", "description", "status")}),
-        ("Subscriptions", {"fields": ("multiple_subscriptions",)}),
+        ("Subscriptions", {"fields": ("multiple_subscriptions", "cancellation_time", "downgrade_plan")}),
         ("More", {"fields": ("metadata",)}),
     )

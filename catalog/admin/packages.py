@@ -1,5 +1,6 @@
 from typing import Any, ClassVar, TypeVar
 
+from django import forms
 from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import QuerySet
@@ -11,6 +12,7 @@ from django.utils.html import format_html
 from catalog import publishing
 from catalog.admin.entity import EntityAdmin
 from catalog.admin.prices import costs
+from catalog.dependencies import refuse_self
 from catalog.models import Addon, PackageStatus, Plan, Price
 
 P = TypeVar("P", bound=Plan | Addon)
@@ -145,10 +147,28 @@ def _actions_for(package: Plan | Addon) -> list[tuple[str, str]]:
 
 @admin.register(Plan)
 class PlanAdmin(PackageAdmin[Plan]):
-    autocomplete_fields = ("product", "compatible_addons")
-    own_fields = ("compatible_addons",)
+    autocomplete_fields = ("product", "compatible_addons", "parent")
+    own_fields = ("compatible_addons", "parent")
+
+    def get_fieldsets(self, request: HttpRequest, obj: Plan | None = None) -> Any:
+        trial = {
+            "fields": ("trial_duration", "trial_units", "trial_end_behavior"),
+            "description": "How a customer begins who has had neither a trial nor a paid plan of the product, unless "
+            "the order says otherwise.",
+        }
+        main, sale, *rest = super().get_fieldsets(request, obj)
+        return (main, sale, ("Default trial", trial), *rest)
+
+
+class AddonForm(forms.ModelForm[Addon]):
+    def clean_dependencies(self) -> Any:
+        dependencies = self.cleaned_data["dependencies"]
+        refuse_self(addon=self.instance, dependencies=dependencies)
+        return dependencies
 
 
 @admin.register(Addon)
 class AddonAdmin(PackageAdmin[Addon]):
-    own_fields = ("max_quantity",)
+    form = AddonForm
+    autocomplete_fields = ("product", "dependencies")
+    own_fields = ("max_quantity", "dependencies")

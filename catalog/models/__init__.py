@@ -1,6 +1,15 @@
 from catalog.models.coupon import Coupon, CouponAmount, CouponStatus, CouponType
 from catalog.models.feature import Feature, FeatureStatus, FeatureType, MeterType
-from catalog.models.package import Addon, Package, PackageStatus, Plan, PricingType
+from catalog.models.package import (
+    LONGEST_TRIAL,
+    Addon,
+    Package,
+    PackageStatus,
+    Plan,
+    PricingType,
+    TrialEndBehavior,
+    TrialUnits,
+)
 from catalog.models.price import (
     BillingCadence,
     BillingModel,
@@ -10,13 +19,15 @@ from catalog.models.price import (
     PriceTier,
     TiersMode,
 )
-from catalog.models.product import Product, ProductStatus
+from catalog.models.product import CancellationTime, Product, ProductStatus
 
 __all__ = [
+    "LONGEST_TRIAL",
     "Addon",
     "BillingCadence",
     "BillingModel",
     "BillingPeriod",
+    "CancellationTime",
     "Coupon",
     "CouponAmount",
     "CouponStatus",
@@ -35,4 +46,6 @@ __all__ = [
     "Product",
     "ProductStatus",
     "TiersMode",
+    "TrialEndBehavior",
+    "TrialUnits",
 ]

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from pydantic import Field
 
 from catalog import publishing
+from catalog.dependencies import set_dependencies
 from catalog.models import Addon, PackageStatus
 from integrations.api.charges import ChargeOut, ChargeQuery
 from integrations.api.errors import bad_input
@@ -24,11 +25,12 @@ from integrations.api.packages import (
     change,
     charges_page,
     drafts,
+    find_addons,
     make,
     told,
 )
 from integrations.api.paging import page
-from integrations.api.schema import Count, Data, Page
+from integrations.api.schema import Count, Data, Page, Text
 from integrations.api.sync_states import standings
 from integrations.api.writing import values
 from integrations.models import EntityKind
@@ -45,8 +47,9 @@ class AddonIn(PackageIn):
 class AddonChange(PackageChange):
     """What of an add-on can be changed; charges are those of the draft, all at once."""
 
-    NOT_BUILT = {"dependencies": "which add-ons need each other is not kept here: sell them as one add-on."}
-
+    dependencies: list[Text] | None = Field(
+        None, max_length=100, description="Add-ons that a subscription must hold to hold this one; all at once."
+    )
     max_quantity: Count | None = None
     status: PackageStatus | None = Field(None, description="As it is: publish or archive it to change that.")
 
@@ -54,6 +57,7 @@ class AddonChange(PackageChange):
 class AddonOut(PackageOut):
     """An add-on."""
 
+    dependencies: list[str]
     max_quantity: int | None
 
 
@@ -67,7 +71,7 @@ def create_addon(_call: Call, *, body: AddonIn) -> Data[AddonOut]:
 @operation("GET", "/api/v1/addons", tag=_TAG)
 def list_addons(_call: Call, *, query: PackageQuery) -> Page[AddonOut]:
     """List add-ons, as they are on sale."""
-    rows = asked(Addon.objects.all(), query).select_related("product").prefetch_related("prices")
+    rows = asked(Addon.objects.all(), query).select_related("product").prefetch_related("prices", "dependencies")
     return page(rows, query=query, write=_out)
 
 
@@ -83,7 +87,10 @@ def update_addon(_call: Call, *, body: AddonChange, addon_id: str) -> Data[Addon
     addon = find(Addon.objects.all(), addon_id)
     if body.status is not None and body.status != addon.status:
         raise bad_input(f"status: {addon} is {addon.status}; publish or archive it to change that.")
-    change(addon, body=body, changes=values(body, kind=Addon, renamed=RENAMED, without=("charges", "status")))
+    apart = ("charges", "dependencies", "status")
+    change(addon, body=body, changes=values(body, kind=Addon, renamed=RENAMED, without=apart))
+    if "dependencies" in body.model_fields_set:
+        set_dependencies(addon=addon, dependencies=find_addons(body.dependencies or ()))
     return _data(addon, drafted=body.charges is not None)
 
 
@@ -136,6 +143,7 @@ def _out(addons: Sequence[Addon], *, drafted: bool = False) -> list[AddonOut]:
     return [
         AddonOut(
             **told(addon, draft=draft[addon.pk], standing=standing[addon.pk], drafted=drafted),
+            dependencies=[one.ref_id for one in addon.dependencies.all()],
             max_quantity=addon.max_quantity,
         )
         for addon in addons

@@ -34,10 +34,6 @@ from integrations.zuora.mapping.keys import charge_key, package_key
 _CREDITS = "credits are not kept here: Zuora is billed by charges and usage."
 _RESETS = "usage is billed by the billing period, and counts from its start: leave it out."
 _OVERAGE = "overage charges are not kept here: a charge by usage bills what was used."
-_NOT_KEPT = {
-    BillingModel.CREDIT_BASED: f"billingModel CREDIT_BASED: {_CREDITS}",
-    BillingModel.MINIMUM_SPEND: "billingModel MINIMUM_SPEND: Zuora has no charge for a minimum spend.",
-}
 
 
 class TierIn(Input):
@@ -80,11 +76,17 @@ class PricingModelIn(Input):
     max_unit_quantity: Count | None = None
 
 
+class MinimumSpendIn(Input):
+    """What is paid at least in a billing period, in one currency."""
+
+    billing_period: BillingPeriod
+    minimum: MoneyIn
+
+
 class ChargesIn(Input):
     """All charges of a draft: they take the place of those that it has."""
 
     NOT_BUILT = {
-        "minimumSpend": "Zuora has no charge for a minimum spend.",
         "overageBillingPeriod": _OVERAGE,
         "overagePricingModels": _OVERAGE,
         "billingId": "send it beside charges, as the billingId of the plan or add-on.",
@@ -92,6 +94,9 @@ class ChargesIn(Input):
 
     pricing_type: PricingType
     pricing_models: list[PricingModelIn] = Field(default_factory=list, max_length=200)
+    minimum_spend: list[MinimumSpendIn] | None = Field(
+        None, max_length=400, description="Kept and told; Zuora has no such charge, so what has one fails to be synced."
+    )
 
 
 class TierOut(Output):
@@ -133,12 +138,22 @@ def wished(body: ChargesIn) -> list[Charge]:
     Raises:
         ApiError: a feature is not known, or something is not built.
     """
-    return [charge for model in body.pricing_models for charge in _of_model(model)]
+    charges = [charge for model in body.pricing_models for charge in _of_model(model)]
+    return [*charges, *_least(body.minimum_spend or ())]
+
+
+def _least(rows: Iterable[MinimumSpendIn]) -> Iterable[Charge]:
+    periods: dict[BillingPeriod, list[Amount]] = {}
+    for row in rows:
+        amount = Amount(currency=row.minimum.currency, amount=row.minimum.amount)
+        periods.setdefault(row.billing_period, []).append(amount)
+    for billing_period, amounts in periods.items():
+        yield Charge(billing_model=BillingModel.MINIMUM_SPEND, billing_period=billing_period, amounts=amounts)
 
 
 def _of_model(model: PricingModelIn) -> Iterable[Charge]:
-    if sentence := _NOT_KEPT.get(model.billing_model):
-        raise not_built(sentence)
+    if model.billing_model == BillingModel.CREDIT_BASED:
+        raise not_built(f"billingModel CREDIT_BASED: {_CREDITS}")
     feature = None if model.feature_id is None else find(Feature.objects.all(), model.feature_id)
     periods: dict[BillingPeriod, list[PricePeriodIn]] = {}
     for period in model.price_periods:

@@ -63,17 +63,28 @@ def not_built(sentence: str) -> ApiError:
 
 
 def invalid(error: ValidationError) -> ApiError:
-    """Return the answer to what a rule of the domain forbids; its code says when something is missing, or taken."""
-    code = getattr(error, "code", None) or ""
+    """Return the answer to what a rule of the domain forbids, by the code of Stigg's that the domain gave it."""
+    code = _stiggs_code(error)
     if code.endswith("NotFound"):
         return not_found(code, " ".join(error.messages))
     if code.endswith("AlreadyExists"):
         return conflict(Reason.DUPLICATE, " ".join(error.messages))
+    status, code = HTTPStatus.BAD_REQUEST, code or Reason.BAD_INPUT
     if not hasattr(error, "error_dict"):
-        return bad_input(" ".join(error.messages))
+        return ApiError(status, code, " ".join(error.messages))
     named = {name: messages for name, messages in error.message_dict.items() if name != NON_FIELD_ERRORS}
     sentences = [*error.message_dict.get(NON_FIELD_ERRORS, []), *(f"{n}: {' '.join(m)}" for n, m in named.items())]
-    return bad_input(" ".join(sentences))
+    return ApiError(status, code, " ".join(sentences))
+
+
+def _stiggs_code(error: ValidationError) -> str:
+    """Return the first code that is one of Stigg's, which begin with a capital letter; Django's own do not."""
+    one_by_one = (
+        [one for many in error.error_dict.values() for one in many]
+        if hasattr(error, "error_dict")
+        else [*error.error_list]
+    )
+    return next((code for one in one_by_one if (code := str(one.code or ""))[:1].isupper()), "")
 
 
 def batch_refusal(error: ValidationError) -> ApiError:

@@ -1,6 +1,6 @@
 """What plans and add-ons share: Stigg calls both packages, and edits, publishes and archives both the same way."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, TypeVar
 
@@ -130,6 +130,15 @@ def change(package: _Package, *, body: PackageChange, changes: Mapping[str, Any]
             raise conflict("EditAllowedOnDraftPackageOnlyError", sentence)
         set_charges(package=package, pricing_type=body.charges.pricing_type, charges=wished(body.charges))
     return package
+
+
+def find_addons(ref_ids: Iterable[str]) -> list[Addon]:
+    """Return add-ons by their ids, each once.
+
+    Raises:
+        ApiError: one is not known.
+    """
+    return [find(Addon.objects.all(), ref_id) for ref_id in dict.fromkeys(ref_ids)]
 
 
 def asked(rows: QuerySet[_Package], query: PackageQuery) -> QuerySet[_Package]:

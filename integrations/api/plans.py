@@ -1,12 +1,13 @@
 """Plans (https://docs.stigg.io/api-reference/plans)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from http import HTTPStatus
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from catalog import publishing
-from catalog.models import Addon, Plan
+from catalog.models import LONGEST_TRIAL, Plan, TrialEndBehavior, TrialUnits
 from integrations.api.charges import ChargeOut, ChargeQuery
 from integrations.api.finding import find
 from integrations.api.operation import Call, operation
@@ -23,53 +24,73 @@ from integrations.api.packages import (
     change,
     charges_page,
     drafts,
+    find_addons,
     make,
     told,
 )
 from integrations.api.paging import page
-from integrations.api.schema import Data, Page, Text
+from integrations.api.schema import Count, Data, Input, Output, Page, Text
 from integrations.api.sync_states import standings
 from integrations.api.writing import values
 from integrations.models import EntityKind
 
 _TAG = "Plans"
-_NOT_BUILT = {
-    "parentPlanId": "entitlements are not kept here, and nothing else is inherited.",
-    "defaultTrialConfig": "say with each subscription how long its trial lasts (trialOverrideConfiguration).",
-}
+_PARENT = "The plan whose entitlements it inherits in Stigg: kept and told, and nothing of what it costs is inherited."
+
+
+class TrialConfigIn(Input):
+    """How a customer begins who has had neither a trial nor a paid plan of the product, unless the order says it."""
+
+    NOT_BUILT = {"budget": "spending is not limited here."}
+
+    duration: Annotated[Count, Field(le=LONGEST_TRIAL)]
+    units: TrialUnits
+    trial_end_behavior: TrialEndBehavior | None = None
+
+
+class TrialConfigOut(Output):
+    """How a customer begins who has had neither a trial nor a paid plan of the product, unless the order says it."""
+
+    duration: int
+    units: TrialUnits
+    budget: None = None
+    trial_end_behavior: TrialEndBehavior
 
 
 class PlanIn(PackageIn):
     """A plan; it begins as a draft."""
 
-    NOT_BUILT = _NOT_BUILT
+    default_trial_config: TrialConfigIn | None = None
+    parent_plan_id: Text | None = Field(None, description=_PARENT)
 
 
 class PlanChange(PackageChange):
     """What of a plan can be changed; charges are those of the draft, all at once."""
 
-    NOT_BUILT = _NOT_BUILT
-
     compatible_addon_ids: list[Text] | None = Field(None, max_length=1000)
+    default_trial_config: TrialConfigIn | None = None
+    parent_plan_id: Text | None = Field(None, description=_PARENT)
 
 
 class PlanOut(PackageOut):
     """A plan."""
 
     compatible_addon_ids: list[str]
+    default_trial_config: TrialConfigOut | None
+    parent_plan_id: str | None
 
 
 @operation("POST", "/api/v1/plans", tag=_TAG, status=HTTPStatus.CREATED)
 def create_plan(_call: Call, *, body: PlanIn) -> Data[PlanOut]:
     """Make a plan, as a draft."""
-    given = values(body, kind=Plan, renamed=RENAMED, without=("product_id", "status"))
-    return _data(make(Plan(**given), body=body))
+    return _data(make(Plan(**_values(body, without=("product_id", "status"))), body=body))
 
 
 @operation("GET", "/api/v1/plans", tag=_TAG)
 def list_plans(_call: Call, *, query: PackageQuery) -> Page[PlanOut]:
     """List plans, as they are on sale."""
-    rows = asked(Plan.objects.all(), query).select_related("product").prefetch_related("prices", "compatible_addons")
+    rows = asked(Plan.objects.all(), query).select_related("product", "parent")
+    rows = rows.prefetch_related("prices", "compatible_addons")
     return page(rows, query=query, write=_out)
 
 
@@ -83,10 +104,9 @@ def retrieve_plan(_call: Call, *, plan_id: str) -> Data[PlanOut]:
 def update_plan(_call: Call, *, body: PlanChange, plan_id: str) -> Data[PlanOut]:
     """Change a plan, and the charges of its draft; metadata, charges and add-ons are replaced as a whole."""
     plan = find(Plan.objects.all(), plan_id)
-    apart = ("charges", "compatible_addon_ids")
-    change(plan, body=body, changes=values(body, kind=Plan, renamed=RENAMED, without=apart))
+    change(plan, body=body, changes=_values(body, without=("charges", "compatible_addon_ids")))
     if "compatible_addon_ids" in body.model_fields_set:
-        plan.compatible_addons.set(_addons(body.compatible_addon_ids or ()))
+        plan.compatible_addons.set(find_addons(body.compatible_addon_ids or ()))
     return _data(plan, drafted=body.charges is not None)
 
 
@@ -129,8 +149,18 @@ def archive_plan(_call: Call, *, plan_id: str) -> Data[PlanOut]:
     return _data(plan)
 
 
-def _addons(ref_ids: Iterable[str]) -> list[Addon]:
-    return [find(Addon.objects.all(), ref_id) for ref_id in dict.fromkeys(ref_ids)]
+def _values(body: PlanIn | PlanChange, *, without: Collection[str]) -> dict[str, Any]:
+    """Return what was sent as fields of a plan; a default trial is replaced as a whole, and null takes it away."""
+    own = ("default_trial_config", "parent_plan_id")
+    found = values(body, kind=Plan, renamed=RENAMED, without=(*without, *own))
+    if "default_trial_config" in body.model_fields_set:
+        trial = body.default_trial_config
+        found["trial_duration"] = trial.duration if trial else None
+        found["trial_units"] = trial.units if trial else TrialUnits.DAY
+        found["trial_end_behavior"] = (trial and trial.trial_end_behavior) or TrialEndBehavior.CONVERT_TO_PAID
+    if "parent_plan_id" in body.model_fields_set:
+        found["parent"] = find(Plan.objects.all(), body.parent_plan_id) if body.parent_plan_id else None
+    return found
 
 
 def _data(plan: Plan, *, drafted: bool = False) -> Data[PlanOut]:
@@ -144,6 +174,18 @@ def _out(plans: Sequence[Plan], *, drafted: bool = False) -> list[PlanOut]:
         PlanOut(
             **told(plan, draft=draft[plan.pk], standing=standing[plan.pk], drafted=drafted),
             compatible_addon_ids=[addon.ref_id for addon in plan.compatible_addons.all()],
+            default_trial_config=_trial(plan),
+            parent_plan_id=plan.parent.ref_id if plan.parent else None,
         )
         for plan in plans
     ]
+
+
+def _trial(plan: Plan) -> TrialConfigOut | None:
+    if plan.trial_duration is None:
+        return None
+    return TrialConfigOut(
+        duration=plan.trial_duration,
+        units=TrialUnits(plan.trial_units),
+        trial_end_behavior=TrialEndBehavior(plan.trial_end_behavior),
+    )

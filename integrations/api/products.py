@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from enum import StrEnum
 from http import HTTPStatus
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from catalog.duplicating import duplicate_product as duplicate
-from catalog.models import Product, ProductStatus
+from catalog.models import CancellationTime, Plan, Product, ProductStatus
 from catalog.publishing import archive_product as archive
 from catalog.publishing import unarchive_product as unarchive
-from integrations.api.errors import conflict
+from integrations.api.errors import conflict, not_built
 from integrations.api.finding import find
 from integrations.api.operation import Call, operation
 from integrations.api.paging import page
@@ -36,6 +38,13 @@ _TAG = "Products"
 _RENAMED = {"id": "ref_id"}
 
 
+class EndSetup(StrEnum):
+    """What becomes of a customer whose subscription is cancelled, or whose trial runs out."""
+
+    CANCEL_SUBSCRIPTION = "CANCEL_SUBSCRIPTION"
+    DOWNGRADE_TO_FREE = "DOWNGRADE_TO_FREE"
+
+
 class ProductIn(Input):
     """A product."""
 
@@ -48,11 +57,35 @@ class ProductIn(Input):
     )
 
 
+class ProductSettingsIn(Input):
+    """How subscriptions to a product begin and end, where they do not say it themselves."""
+
+    NOT_BUILT = {
+        "subscriptionStartPlanId": "no subscription begins by itself here: provision it.",
+        "prorateAtEndOfBillingPeriod": "whether the rest of a period is credited is a setting of the Zuora tenant.",
+    }
+
+    subscription_cancellation_time: CancellationTime
+    subscription_end_setup: EndSetup
+    subscription_start_setup: Literal["PLAN_SELECTION", "TRIAL_PERIOD", "FREE_PLAN"]
+    downgrade_plan_id: Text | None = Field(None, description="For DOWNGRADE_TO_FREE: a free plan of the product.")
+
+    @model_validator(mode="after")
+    def _begins_by_selection(self) -> "ProductSettingsIn":
+        if self.subscription_start_setup != "PLAN_SELECTION":
+            raise not_built(
+                f"subscriptionStartSetup {self.subscription_start_setup}: no subscription begins by itself here: "
+                "provision it. A trial is the plan's default one (defaultTrialConfig)."
+            )
+        if (self.subscription_end_setup == EndSetup.DOWNGRADE_TO_FREE) != bool(self.downgrade_plan_id):
+            raise ValueError("downgradePlanId goes with DOWNGRADE_TO_FREE, and that needs it")
+        return self
+
+
 class ProductChange(Input):
     """What of a product can be changed."""
 
     NOT_BUILT = {
-        "productSettings": "how a subscription begins and ends is said with each subscription.",
         "usageResetCutoffRule": "usage is billed by the billing period, and counts from its start.",
     }
 
@@ -62,6 +95,7 @@ class ProductChange(Input):
     multiple_subscriptions: Flag = Field(
         default_factory=bool, description="Stays as it is once something of the product was sold."
     )
+    product_settings: ProductSettingsIn | None = None
 
 
 class ProductCopy(Input):
@@ -72,6 +106,17 @@ class ProductCopy(Input):
     description: LongText | None = None
 
 
+class ProductSettingsOut(Output):
+    """How subscriptions to a product begin and end, where they do not say it themselves."""
+
+    subscription_cancellation_time: CancellationTime
+    subscription_end_setup: EndSetup
+    subscription_start_setup: Literal["PLAN_SELECTION"] = "PLAN_SELECTION"
+    subscription_start_plan_id: None = None
+    downgrade_plan_id: str | None
+    prorate_at_end_of_billing_period: None = None
+
+
 class ProductOut(Output):
     """A product."""
 
@@ -80,6 +125,7 @@ class ProductOut(Output):
     description: str | None
     status: ProductStatus
     multiple_subscriptions: bool
+    product_settings: ProductSettingsOut
     metadata: dict[str, str]
     created_at: datetime
     updated_at: datetime
@@ -101,7 +147,7 @@ def create_product(_call: Call, *, body: ProductIn) -> Data[ProductOut]:
 @operation("GET", "/api/v1/products", tag=_TAG)
 def list_products(_call: Call, *, query: ProductQuery) -> Page[ProductOut]:
     """List products."""
-    rows = Product.objects.filter(**query.conditions())
+    rows = Product.objects.filter(**query.conditions()).select_related("downgrade_plan")
     rows = rows.filter(ref_id=query.id) if query.id else rows
     rows = rows.filter(status__in=query.status) if query.status else rows
     return page(rows, query=query, write=_out)
@@ -111,7 +157,9 @@ def list_products(_call: Call, *, query: ProductQuery) -> Page[ProductOut]:
 def update_product(_call: Call, *, body: ProductChange, product_id: str) -> Data[ProductOut]:
     """Change a product; metadata is replaced as a whole."""
     product = find(Product.objects.select_for_update(), product_id)
-    changes = values(body, kind=Product, renamed={})
+    changes = values(body, kind=Product, renamed={}, without=("product_settings",))
+    if body.product_settings is not None:
+        changes |= _settings(body.product_settings)
     if "multiple_subscriptions" in changes:
         change_multiple_subscriptions(product=product, allowed=changes.pop("multiple_subscriptions"))
     return _data(update(product, changes))
@@ -153,6 +201,15 @@ def duplicate_product(_call: Call, *, body: ProductCopy, product_id: str) -> Dat
     return _data(copy)
 
 
+def _settings(given: ProductSettingsIn) -> dict[str, Any]:
+    """Return settings as the fields of a product."""
+    plan_id = given.downgrade_plan_id
+    return {
+        "cancellation_time": given.subscription_cancellation_time,
+        "downgrade_plan": find(Plan.objects.all(), plan_id) if plan_id else None,
+    }
+
+
 def _data(product: Product) -> Data[ProductOut]:
     return Data(data=_out([product])[0])
 
@@ -165,6 +222,13 @@ def _out(products: Sequence[Product]) -> list[ProductOut]:
             description=product.description or None,
             status=ProductStatus(product.status),
             multiple_subscriptions=product.multiple_subscriptions,
+            product_settings=ProductSettingsOut(
+                subscription_cancellation_time=CancellationTime(product.cancellation_time),
+                subscription_end_setup=(
+                    EndSetup.DOWNGRADE_TO_FREE if product.downgrade_plan else EndSetup.CANCEL_SUBSCRIPTION
+                ),
+                downgrade_plan_id=product.downgrade_plan.ref_id if product.downgrade_plan else None,
+            ),
             metadata=product.metadata,
             created_at=product.created_at,
             updated_at=product.updated_at,

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 
+from catalog.models import CancellationTime
 from customers.models import Customer
 from integrations.api.errors import not_found
 from integrations.api.finding import find
@@ -11,7 +12,7 @@ from integrations.api.subscription_out import SubscriptionOut
 from integrations.api.subscriptions import answer, applied
 from integrations.api.subscriptions_schema import CancelIn, DelegateIn, MigrateIn, SubscriptionChange, TransferIn
 from subscriptions import cancelling, handing_over, scheduling
-from subscriptions.models import CancellationTime, ScheduleStatus, Subscription
+from subscriptions.models import ScheduleStatus, Subscription
 from subscriptions.scheduling import Strategy
 from subscriptions.wanted import Content
 

@@ -8,7 +8,16 @@ from typing import Any, Literal
 from django.db.models import Prefetch, QuerySet
 from pydantic import Field
 
-from catalog.models import BillingCadence, BillingModel, BillingPeriod, Coupon, Price, PriceAmount, PricingType
+from catalog.models import (
+    BillingCadence,
+    BillingModel,
+    BillingPeriod,
+    Coupon,
+    Price,
+    PriceAmount,
+    PricingType,
+    TrialEndBehavior,
+)
 from catalog.tiers import TierRow
 from integrations.api.money import MoneyOut, Tidy, country
 from integrations.api.schema import Output, SyncState
@@ -26,7 +35,6 @@ from subscriptions.models import (
     ScheduleStatus,
     Subscription,
     SubscriptionStatus,
-    TrialEndBehavior,
 )
 from subscriptions.models.schedule import ChangeType
 from subscriptions.periods import Period, current_period

@@ -31,7 +31,8 @@ from integrations.tasks import ring_sweep
 from subscriptions import coupons, importing, provisioning
 from subscriptions.importing import Imported
 from subscriptions.models import Subscription, SubscriptionStatus
-from subscriptions.provisioning import Order, Trial
+from subscriptions.provisioning import Order
+from subscriptions.trials import Trial
 from subscriptions.wanted import Content
 from usage.checking import Problem, Reason
 
@@ -70,6 +71,7 @@ def provision_subscription(call: Call, *, body: SubscriptionIn) -> Data[Provisio
         content=body.content(coupon=applied(body.applied_coupon, ref_id=ref_id), unit_quantity=body.unit_quantity),
         start=body.start_date,
         trial=_trial(body),
+        no_trial=body.trial_override_configuration is not None and not body.trial_override_configuration.is_trial,
         paying_customer=payer,
         resource_id=body.resource_id or "",
         cancellation_date=body.cancellation_date,
@@ -173,8 +175,6 @@ def _trial(body: SubscriptionIn) -> Trial | None:
     given = body.trial_override_configuration
     if given is None or not given.is_trial:
         return None
-    if given.trial_end_date is None:
-        raise bad_input("trialOverrideConfiguration: a trial needs the date on which it ends: send trialEndDate.")
     return Trial(ends=given.trial_end_date, behavior=given.trial_end_behavior)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from catalog.models import BillingPeriod, PricingType
+from catalog.models import BillingPeriod, CancellationTime, PricingType, TrialEndBehavior
 from catalog.tiers import Tier
 from integrations.api.customers_schema import IntegrationId
 from integrations.api.errors import bad_input, not_built
@@ -27,7 +27,7 @@ from integrations.api.schema import (
     RefId,
     Text,
 )
-from subscriptions.models import CancellationTime, PaymentCollectionMethod, SubscriptionStatus, TrialEndBehavior
+from subscriptions.models import PaymentCollectionMethod, SubscriptionStatus
 from subscriptions.scheduling import Strategy
 from subscriptions.wanted import Content, Override
 
@@ -176,11 +176,11 @@ class PriceOverrideIn(Input):
 
 
 class TrialIn(Input):
-    """Whether nothing is paid at first, until when, and what comes then."""
+    """Whether nothing is paid at first, until when, and what comes then; what is left out is the plan's default."""
 
     is_trial: Flag
     trial_end_date: Moment | None = None
-    trial_end_behavior: TrialEndBehavior = TrialEndBehavior.CONVERT_TO_PAID
+    trial_end_behavior: TrialEndBehavior | None = None
 
 
 class ContentIn(Input):
@@ -267,7 +267,7 @@ class CancelIn(Input):
     """How it ends."""
 
     cancellation_action: Literal["DEFAULT", "REVOKE_ENTITLEMENTS"] | None = None
-    cancellation_time: CancellationTime = CancellationTime.IMMEDIATE
+    cancellation_time: CancellationTime | None = Field(None, description="Left out, it is the product's.")
     end_date: Moment | None = Field(None, description="For SPECIFIC_DATE.")
     prorate: Flag | None = None
 

@@ -8,7 +8,6 @@ _GOVERNANCE = "Governance is not kept here: nothing of it is billed."
 _CONTRACTS = "Contracts are not kept here: terms are metadata of a subscription (ZUORA__TermType and its kin)."
 _EXPORT = "Data is not exported from here: read the lists of this API instead."
 _OVERAGE = "Overage charges are not kept here: a charge by usage bills what was used."
-_ESTIMATE = "Estimates are not made here: report the usage, and read the invoice in Zuora."
 _INVOICES = "Invoices are Zuora's: read them there, the customer's billing link leads to them."
 _PREVIEW = "Prices are not previewed here: Zuora computes them, its taxes and its prorations."
 _CHARGING = "Usage is not charged from here: sync it, and let Zuora's bill run charge it."
@@ -48,6 +47,8 @@ _SENTENCES: dict[str, tuple[str, ...]] = {
         "GET /api/v1/credits/grants",
         "POST /api/v1/credits/grants/{grant_id}/void",
         "POST /api/v1/credits/reservations/{reservation_id}/release",
+        "POST /api/v1/events/estimate",
+        "POST /api/v1/usage/estimate",
     ),
     _GOVERNANCE: (
         "GET /api/v1-beta/customers/{customer_id}/governance",
@@ -77,10 +78,6 @@ _SENTENCES: dict[str, tuple[str, ...]] = {
         "DELETE /api/v1/data-export/destinations/{destination_id}",
     ),
     _OVERAGE: ("GET /api/v1/plans/{plan_id}/overage-charges",),
-    _ESTIMATE: (
-        "POST /api/v1/events/estimate",
-        "POST /api/v1/usage/estimate",
-    ),
     _PREVIEW: ("POST /api/v1/subscriptions/preview",),
     _CHARGING: ("POST /api/v1/subscriptions/{subscription_id}/usage/charge",),
     _INVOICES: ("GET /api/v1/customers/{customer_id}/invoices",),

@@ -41,6 +41,7 @@ def product(row: Row) -> dict[str, Any]:
         "description": row.get("description") or "",
         "status": row["status"],
         "multiple_subscriptions": bool(row.get("multipleSubscriptions")),
+        "cancellation_time": (row.get("productSettings") or {}).get("subscriptionCancellationTime") or "IMMEDIATE",
         "metadata": metadata(row),
     }
 
@@ -96,6 +97,16 @@ def package(row: Row) -> dict[str, Any]:
         "version_number": int(row.get("versionNumber") or 1),
         "billing_id": zuoras(row.get("billingId")),
         "metadata": metadata(row),
+    }
+
+
+def default_trial(row: Row) -> dict[str, Any]:
+    """Return what a plan says of its default trial."""
+    trial = row.get("defaultTrialConfig") or {}
+    return {
+        "trial_duration": whole(trial.get("duration")),
+        "trial_units": trial.get("units") or "DAY",
+        "trial_end_behavior": trial.get("trialEndBehavior") or "CONVERT_TO_PAID",
     }
 
 

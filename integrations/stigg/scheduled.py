@@ -13,7 +13,8 @@ from catalog.models import BillingPeriod
 from integrations.stigg.reading_subscriptions import Coming
 from integrations.stigg.saving import Saver
 from subscriptions.models import OPEN, ChangeType, ScheduledChange, ScheduleStatus, Subscription, SubscriptionStatus
-from subscriptions.scheduling import in_place_of, lock_customer, schedule_successor
+from subscriptions.places import in_place_of, lock_customer
+from subscriptions.scheduling import schedule_successor
 
 PLANS = frozenset({ChangeType.PLAN, ChangeType.DOWNGRADE})
 _OTHER = {BillingPeriod.MONTHLY: BillingPeriod.ANNUALLY, BillingPeriod.ANNUALLY: BillingPeriod.MONTHLY}

@@ -232,6 +232,8 @@ def packages(rows: Sequence[Row], *, model: type[Plan] | type[Addon], charges: M
         fields["product"] = parent(parents, row["productId"], "product")
         if model is Addon:
             fields["max_quantity"] = row.get("maxQuantity") or None
+        else:
+            fields |= reading.default_trial(row)
         sold = reading.charges(charges.get(row["id"], ()))
         for one in sold:
             if one.feature:

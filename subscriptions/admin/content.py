@@ -4,11 +4,13 @@ from typing import Any, TypeVar
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.db.models import Model
 from django.forms import BaseInlineFormSet
 from django.utils.functional import cached_property
 
 from catalog.admin.tiers import TieredAmountForm, TieredAmountFormSet, TieredAmountInline
+from catalog.dependencies import dependency_problems
 from catalog.models import Price
 from subscriptions.models import PriceOverride, Subscription, SubscriptionAddon, SubscriptionQuantity
 
@@ -33,6 +35,9 @@ class AddonFormSet(ContentFormSet[SubscriptionAddon]):
             for form in self.forms
             if form.is_valid() and form.cleaned_data and not form.cleaned_data.get("DELETE")
         ]
+        problems = dependency_problems(held=[row.addon for row in self.instance.proposed_addons])
+        if problems and self.has_changed():  # what was sold before its add-on needed something stays as it is
+            raise ValidationError(problems)
 
 
 class AddonInline(admin.TabularInline[SubscriptionAddon, Subscription]):

@@ -6,10 +6,11 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from catalog.admin.entity import EntityAdmin
+from catalog.models import CancellationTime
 from subscriptions.admin.content import AddonInline, OverrideInline, QuantityInline
 from subscriptions.admin.schedule import ScheduledChangeInline
 from subscriptions.cancelling import cancel
-from subscriptions.models import OPEN, CancellationTime, Subscription
+from subscriptions.models import OPEN, Subscription
 from subscriptions.past import keep_past, present
 from subscriptions.scheduling import call_off
 

@@ -8,19 +8,16 @@ from subscriptions.models.content import (
 from subscriptions.models.past import PastContent, PastTerms
 from subscriptions.models.schedule import OPEN, ChangeType, ScheduledChange, ScheduleStatus
 from subscriptions.models.subscription import (
-    CancellationTime,
     CancelReason,
     PaymentCollection,
     PaymentCollectionMethod,
     Subscription,
     SubscriptionStatus,
-    TrialEndBehavior,
 )
 
 __all__ = [
     "OPEN",
     "CancelReason",
-    "CancellationTime",
     "ChangeType",
     "CustomerCoupon",
     "PastContent",
@@ -35,5 +32,4 @@ __all__ = [
     "SubscriptionAddon",
     "SubscriptionQuantity",
     "SubscriptionStatus",
-    "TrialEndBehavior",
 ]

@@ -59,12 +59,15 @@ class SubscriptionAddon(models.Model):
         self.take_version_on_sale()
         plan, period = self.subscription.plan, self.subscription.billing_period
         compatible = list(plan.compatible_addons.all())
-        errors = {}
+        errors: dict[str, str | ValidationError] = {}
         if self._state.adding and self.addon.status != PackageStatus.PUBLISHED:
             errors["addon"] = f"{self.addon} is not on sale: publish it first, or choose a published add-on."
         elif compatible and self.addon not in compatible:
             offered = ", ".join(str(addon) for addon in compatible)
-            errors["addon"] = f"{plan} does not go with {self.addon}: choose {offered}, or add it to the plan."
+            errors["addon"] = ValidationError(
+                f"{plan} does not go with {self.addon}: choose {offered}, or add it to the plan.",
+                code="IncompatibleSubscriptionAddon",
+            )
         elif self.addon.pricing_type == PricingType.PAID and not self._prices(period).exists():
             errors["addon"] = (
                 f"{self.addon}, version {self.addon_version_number}, has no {period} price: add one first."
@@ -74,7 +77,10 @@ class SubscriptionAddon(models.Model):
                 f"{self.addon} is on sale in version {self.addon.version_number}: choose up to that one, or none."
             )
         if self.addon.max_quantity is not None and (self.quantity or 0) > self.addon.max_quantity:
-            errors["quantity"] = f"{self.addon} is sold {self.addon.max_quantity} times at most: lower the quantity."
+            errors["quantity"] = ValidationError(
+                f"{self.addon} is sold {self.addon.max_quantity} times at most: lower the quantity.",
+                code="AddonQuantityExceedsLimitError",
+            )
         if errors:
             raise ValidationError(errors)
 

@@ -5,7 +5,17 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
 
-from catalog.models import BillingPeriod, Coupon, CouponStatus, PackageStatus, Plan, Price, PricingType
+from catalog.models import (
+    BillingPeriod,
+    CancellationTime,
+    Coupon,
+    CouponStatus,
+    PackageStatus,
+    Plan,
+    Price,
+    PricingType,
+    TrialEndBehavior,
+)
 from catalog.models.reference import metadata_field, ref_id_field
 from customers.models import Customer
 
@@ -24,12 +34,6 @@ class SubscriptionStatus(models.TextChoices):
     EXPIRED = "EXPIRED"
 
 
-class CancellationTime(models.TextChoices):
-    IMMEDIATE = "IMMEDIATE"
-    END_OF_BILLING_PERIOD = "END_OF_BILLING_PERIOD"
-    SPECIFIC_DATE = "SPECIFIC_DATE"
-
-
 class CancelReason(models.TextChoices):
     """Why it ended, as Stigg's REST API spells it."""
 
@@ -44,11 +48,6 @@ class CancelReason(models.TextChoices):
     SCHEDULED = "ScheduledCancellation", "Cancelled for that date"
     CUSTOMER_ARCHIVED = "CustomerArchived", "The customer was archived"
     AUTO_RULE = "AutoCancellationRule", "By a rule"
-
-
-class TrialEndBehavior(models.TextChoices):
-    CONVERT_TO_PAID = "CONVERT_TO_PAID", "Becomes paid"
-    CANCEL_SUBSCRIPTION = "CANCEL_SUBSCRIPTION", "Ends"
 
 
 class PaymentCollection(models.TextChoices):

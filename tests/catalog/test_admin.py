@@ -92,6 +92,29 @@ def test_features_and_products_are_added(admin_client: Client) -> None:
     assert Product.objects.get().metadata == {}
 
 
+def test_how_something_is_sold_is_said_on_its_page(admin_client: Client) -> None:
+    plan, free, addon = plan_with_prices(), PlanFactory.create(pricing_type="FREE"), addon_with_prices()
+    page = url("catalog_plan", "change", plan.pk)
+    post(admin_client, page, trial_duration="14", trial_end_behavior="CANCEL_SUBSCRIPTION", parent=free.pk)
+    plan.refresh_from_db()
+    assert (plan.trial_duration, plan.trial_units, plan.trial_end_behavior, plan.parent) == (
+        14,
+        "DAY",
+        "CANCEL_SUBSCRIPTION",
+        free,
+    )
+    assert complaints(post(admin_client, page, parent=plan.pk)) == [
+        f"{plan} cannot have {plan} as its parent: that one inherits from {plan}."
+    ]
+    assert complaints(post(admin_client, url("catalog_addon", "change", addon.pk), dependencies=[addon.pk])) == [
+        f"{addon} cannot need itself: leave it out of its dependencies."
+    ]
+    product = url("catalog_product", "change", plan.product.pk)
+    assert complaints(post(admin_client, product, downgrade_plan=free.pk)) == [
+        f"{free} is no free plan of {plan.product} that is on sale: choose one that is."
+    ]
+
+
 def test_a_plan_is_added_priced_and_published(admin_client: Client) -> None:
     product, seats = ProductFactory.create(), FeatureFactory.create()
     post(

@@ -78,6 +78,24 @@ def test_an_id_that_would_be_too_long_is_refused_and_nothing_is_copied() -> None
     assert (Product.objects.count(), Plan.objects.count()) == (1, 1)
 
 
+def test_how_it_is_sold_is_copied_and_what_it_points_at_is_that_of_the_copy() -> None:
+    product = ProductFactory.create(ref_id="app", cancellation_time="END_OF_BILLING_PERIOD")
+    free = PlanFactory.create(ref_id="free", product=product, pricing_type="FREE")
+    Product.objects.update(downgrade_plan=free)
+    PlanFactory.create(ref_id="pro", product=product, parent=free, trial_duration=2, trial_units="MONTH")
+    phone, chat, other = (AddonFactory.create(ref_id=name, product=product) for name in ("phone", "chat", "other"))
+    Addon.objects.filter(pk=other.pk).update(product=ProductFactory.create())
+    phone.dependencies.set([chat, other])
+
+    copied = copy_of(product)
+
+    assert (copied.cancellation_time, copied.downgrade_plan) == ("END_OF_BILLING_PERIOD", None)
+    pro = Plan.objects.get(ref_id="pro-emea")
+    assert (pro.parent, pro.trial_duration, pro.trial_units) == (Plan.objects.get(ref_id="free-emea"), 2, "MONTH")
+    needed = Addon.objects.get(ref_id="phone-emea").dependencies.all()
+    assert [addon.ref_id for addon in needed] == ["chat-emea", "other"]
+
+
 def test_an_addon_of_another_product_stays_compatible() -> None:
     plan = PlanFactory.create(ref_id="pro")
     other = AddonFactory.create(ref_id="elsewhere")

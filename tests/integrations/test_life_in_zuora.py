@@ -9,8 +9,9 @@ from catalog.publishing import publish, start_draft
 from customers.models import Customer
 from integrations.models import SyncStatus
 from subscriptions.handing_over import delegate
-from subscriptions.provisioning import Order, Trial, provision
+from subscriptions.provisioning import Order, provision
 from subscriptions.scheduling import Strategy, update
+from subscriptions.trials import Trial
 from subscriptions.wanted import Content
 from tests.factories.catalog import CouponFactory, ProductFactory, addon_with_prices, plan_with_prices
 from tests.factories.customers import CustomerFactory

@@ -6,17 +6,11 @@ from typing import Any
 
 import pytest
 
-from catalog.models import BillingModel, BillingPeriod, PricingType
+from catalog.models import BillingModel, BillingPeriod, CancellationTime, PricingType
 from catalog.publishing import publish, start_draft
 from integrations.models import DeliveryOutcome, SyncJob, SyncStatus
 from subscriptions.cancelling import cancel
-from subscriptions.models import (
-    CancellationTime,
-    CustomerCoupon,
-    Subscription,
-    SubscriptionAddon,
-    SubscriptionStatus,
-)
+from subscriptions.models import CustomerCoupon, Subscription, SubscriptionAddon, SubscriptionStatus
 from tests.factories.catalog import (
     AddonFactory,
     CouponFactory,

@@ -7,12 +7,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from catalog.models import BillingModel
+from catalog.models import BillingModel, CancellationTime
 from integrations import connecting, operating, usage_sync
 from integrations.models import AuditEntry, UsageRecord, UsageState
 from integrations.usage_sync import Amount, Preview, Sight
 from subscriptions.cancelling import cancel
-from subscriptions.models import CancellationTime
 from tests.factories.catalog import addon_with_prices, price
 from tests.integrations.usage_deaths import dying
 from tests.integrations.usage_world import START, UsageWorld, from_the_beginning, tenant

@@ -192,6 +192,18 @@ def test_the_page_of_a_plan_links_its_rate_plans_and_charges(browser: Client) ->
     assert "c" * 32 in shown
 
 
+def test_how_something_is_sold_is_shown(browser: Client) -> None:
+    basic = PlanFactory.create(display_name="Basic")
+    PlanFactory.create(ref_id="pro", trial_duration=14, trial_units="DAY", parent=basic)
+    phone = AddonFactory.create(ref_id="phone", max_quantity=5)
+    phone.dependencies.set([AddonFactory.create(display_name="Chat"), AddonFactory.create(display_name="Support")])
+    plan, addon = page(browser, "/plans/pro/"), page(browser, "/addons/phone/")
+    assert "<dt>Default trial</dt><dd>14 days, then it becomes paid</dd>" in plan
+    assert "<dt>Parent plan</dt><dd>Basic</dd>" in plan
+    assert "<dt>At most</dt><dd>5 in a subscription</dd>" in addon
+    assert "<dt>Sold only with</dt><dd>Chat, Support</dd>" in addon
+
+
 def test_why_shows_every_rule_with_what_it_saw(browser: Client) -> None:
     CustomerFactory.create(ref_id="ada")
     mark(

@@ -13,12 +13,11 @@ from zoneinfo import ZoneInfo
 
 from django.test import override_settings
 
-from catalog.models import BillingModel
+from catalog.models import BillingModel, CancellationTime
 from integrations import usage_reconcile, usage_sync
 from integrations.models import SyncStatus, UsageCharge, UsageRecord, UsageState
 from integrations.operating import Impossible
 from subscriptions.cancelling import cancel
-from subscriptions.models import CancellationTime
 from subscriptions.scheduling import update
 from subscriptions.wanted import Content
 from tests.factories.catalog import price

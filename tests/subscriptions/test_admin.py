@@ -103,6 +103,20 @@ def test_seats_of_an_addon_leave_with_it(admin_client: Client) -> None:
     assert (row.addons.count(), row.quantities.count()) == (0, 0)
 
 
+def test_what_an_addon_needs_is_asked_for_when_the_addons_change(admin_client: Client) -> None:
+    row = SubscriptionFactory.create()
+    phone, chat = addon_with_prices(display_name="Phone"), addon_with_prices(display_name="Chat")
+    SubscriptionAddonFactory.create(subscription=row, addon=phone)
+    phone.dependencies.add(chat)
+
+    change(admin_client, row, resource_id="site")
+    assert complaints(change(admin_client, row, addons__0__quantity="2")) == [
+        "Phone is sold only with Chat: add Chat, or leave Phone out."
+    ]
+    row.refresh_from_db()
+    assert (row.resource_id, row.addons.get().quantity) == ("site", 1)
+
+
 def test_what_was_sold_before_a_change_is_kept(admin_client: Client) -> None:
     row, addon = SubscriptionFactory.create(), addon_with_prices()
     SubscriptionAddonFactory.create(subscription=row, addon=addon)

@@ -5,9 +5,10 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db.models.signals import post_save
 
-from catalog.models import BillingPeriod
+from catalog.models import BillingPeriod, CancellationTime, Plan
 from subscriptions.cancelling import cancel
-from subscriptions.models import CancellationTime, Subscription
+from subscriptions.models import Subscription
+from subscriptions.taking_effect import take_effect
 from tests.factories.catalog import PlanFactory, plan_with_prices
 from tests.factories.subscriptions import SubscriptionFactory
 
@@ -143,3 +144,73 @@ def test_cancelling_is_a_save_that_listeners_hear() -> None:
     finally:
         post_save.disconnect(listen, sender=Subscription)
     assert heard == ["CANCELED"]
+
+
+@pytest.mark.parametrize(
+    ("row", "after"),
+    [
+        ({}, ("ACTIVE", "END_OF_BILLING_PERIOD", datetime(2026, 2, 28, tzinfo=UTC), None)),
+        (
+            {"status": "IN_TRIAL", "trial_end_date": datetime(2026, 3, 1, tzinfo=UTC)},
+            ("CANCELED", "IMMEDIATE", NOW, NOW),
+        ),
+        ({"billing_period": ""}, ("CANCELED", "IMMEDIATE", NOW, NOW)),
+    ],
+)
+def test_without_a_time_it_ends_as_its_product_says_where_it_can(row: dict[str, Any], after: tuple[Any, ...]) -> None:
+    plan = plan_with_prices(product__cancellation_time=CancellationTime.END_OF_BILLING_PERIOD)
+    held = subscription(plan=plan, **row)
+    cancel(subscription=held, now=NOW)
+    assert end_of(held) == after
+
+
+class TestFallingBack:
+    @pytest.fixture
+    def free(self) -> Plan:
+        plan: Plan = PlanFactory.create(ref_id="free", pricing_type="FREE")
+        plan.product.downgrade_plan = plan
+        plan.product.full_clean()
+        plan.product.save()
+        return plan
+
+    def held(self, free: Plan, **fields: Any) -> Subscription:
+        return subscription(plan=plan_with_prices(ref_id="pro", product=free.product), resource_id="site", **fields)
+
+    def left(self) -> list[tuple[str, str, str, str, datetime]]:
+        rows = Subscription.objects.order_by("pk")
+        return list(rows.values_list("ref_id", "plan__ref_id", "resource_id", "status", "start_date"))
+
+    def test_who_cancels_keeps_the_free_plan(self, free: Plan) -> None:
+        cancel(subscription=self.held(free), time=CancellationTime.IMMEDIATE, now=NOW)
+        assert self.left() == [
+            ("sub-1", "pro", "site", "CANCELED", START),
+            ("sub-1-free", "free", "site", "ACTIVE", NOW),
+        ]
+        cancel(subscription=Subscription.objects.get(ref_id="sub-1-free"), time=CancellationTime.IMMEDIATE, now=NOW)
+        assert [row[3] for row in self.left()] == ["CANCELED", "CANCELED"]
+
+    @pytest.mark.parametrize(
+        ("fields", "status"),
+        [
+            ({"cancellation_time": "SPECIFIC_DATE", "cancellation_date": NOW}, "CANCELED"),
+            (
+                {"status": "IN_TRIAL", "trial_end_date": NOW, "trial_end_behavior": "CANCEL_SUBSCRIPTION"},
+                "EXPIRED",
+            ),
+        ],
+    )
+    def test_the_clock_does_so_as_of_the_end(self, free: Plan, fields: dict[str, Any], status: str) -> None:
+        self.held(free, **fields)
+        take_effect(now=datetime(2026, 4, 1, tzinfo=UTC))
+        assert [(row[3], row[4]) for row in self.left()] == [(status, START), ("ACTIVE", NOW)]
+
+    @pytest.mark.parametrize("why", ["never started", "another runs", "not on sale"])
+    def test_nobody_falls_back_who_has_another_or_never_had_it(self, free: Plan, why: str) -> None:
+        free.product.multiple_subscriptions = True
+        free.product.save()
+        held = self.held(free, status="NOT_STARTED" if why == "never started" else "ACTIVE")
+        if why == "another runs":
+            subscription(ref_id="other", customer=held.customer, plan=held.plan, resource_id="site")
+        Plan.objects.filter(ref_id="free").update(status="ARCHIVED" if why == "not on sale" else "PUBLISHED")
+        cancel(subscription=held, time=CancellationTime.IMMEDIATE, now=NOW)
+        assert not Subscription.objects.filter(plan__ref_id="free").exists()

@@ -5,13 +5,14 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 
-from catalog.models import BillingModel, BillingPeriod, Plan, PricingType, Product
+from catalog.models import BillingModel, BillingPeriod, Plan, PricingType, Product, TrialEndBehavior
 from customers.archiving import archive
 from customers.models import Customer
-from subscriptions.models import ScheduledChange, ScheduleStatus, Subscription, TrialEndBehavior
-from subscriptions.provisioning import Order, Trial, provision
+from subscriptions.models import ScheduledChange, ScheduleStatus, Subscription
+from subscriptions.provisioning import Order, provision
 from subscriptions.scheduling import Strategy, call_off, mark_paid, update
 from subscriptions.taking_effect import take_effect
+from subscriptions.trials import Trial
 from subscriptions.wanted import Content, Override
 from tests.factories.catalog import (
     AddonFactory,
@@ -299,10 +300,102 @@ def test_what_cannot_be_sold_is_refused_and_nothing_is_stored(
     assert [row[0] for row in life()] == ["taken"]
 
 
-def test_a_second_trial_of_a_product_is_refused(customer: Customer, basic: Plan, pro: Plan) -> None:
-    give(customer, basic, "s1", trial=Trial(lasts=timedelta(days=14)))
-    with pytest.raises(ValidationError, match="Acme is in trial of Suite already, by s1"):
-        give(customer, pro, "s2", trial=Trial(lasts=timedelta(days=14)))
+@pytest.mark.parametrize("starts", [None, LATER])
+def test_a_new_trial_takes_the_place_of_the_old_one_and_not_of_what_is_paid(
+    customer: Customer, basic: Plan, pro: Plan, starts: datetime | None
+) -> None:
+    give(customer, basic, "paid")
+    give(customer, basic, "s1", trial=Trial(lasts=timedelta(days=60)))
+    give(customer, pro, "s2", start=starts, trial=Trial(lasts=timedelta(days=60)))
+    take_effect(now=starts or NOW)
+    assert life() == [
+        ("paid", "ACTIVE", "", None),
+        ("s1", "CANCELED", "UPGRADE_OR_DOWNGRADE", starts or NOW),
+        ("s2", "IN_TRIAL", "", None),
+    ]
+
+
+class TestDefaultTrials:
+    @pytest.fixture
+    def tried(self, product: Product) -> Plan:
+        """A plan that is tried out for a month, and ends when nobody buys it."""
+        return plan_with_prices(
+            ref_id="tried",
+            display_name="Tried",
+            product=product,
+            trial_duration=1,
+            trial_units="MONTH",
+            trial_end_behavior="CANCEL_SUBSCRIPTION",
+        )
+
+    def test_who_buys_it_first_begins_in_trial_and_pays_from_its_end(self, customer: Customer, tried: Plan) -> None:
+        tried.trial_end_behavior = TrialEndBehavior.CONVERT_TO_PAID
+        tried.save()
+        made = give(customer, tried, "s1", awaits_payment=True)
+        assert (made.status, made.trial_end_date) == ("IN_TRIAL", datetime(2026, 4, 10, 12, 30, tzinfo=UTC))
+        take_effect(now=datetime(2026, 4, 10, 12, 30, tzinfo=UTC))
+        made.refresh_from_db()
+        assert (made.status, made.billing_anchor) == ("ACTIVE", datetime(2026, 4, 10, 12, 30, tzinfo=UTC))
+
+    def test_a_day_is_a_day(self, customer: Customer, tried: Plan) -> None:
+        tried.trial_duration, tried.trial_units = 14, "DAY"
+        assert give(customer, tried, "s1").trial_end_date == NOW + timedelta(days=14)
+
+    def test_the_order_has_the_last_word(self, customer: Customer, tried: Plan) -> None:
+        assert give(customer, tried, "none", no_trial=True).status == "ACTIVE"
+        longer = give(customer, tried, "longer", trial=Trial(ends=LATER, behavior=TrialEndBehavior.CONVERT_TO_PAID))
+        usual = give(CustomerFactory.create(), tried, "usual", trial=Trial())
+        assert [(one.trial_end_date, one.trial_end_behavior) for one in (longer, usual)] == [
+            (LATER, "CONVERT_TO_PAID"),
+            (datetime(2026, 4, 10, 12, 30, tzinfo=UTC), "CANCEL_SUBSCRIPTION"),
+        ]
+
+    def test_it_is_had_once_and_what_is_bought_in_it_is_paid_from_its_end(
+        self, customer: Customer, tried: Plan
+    ) -> None:
+        ends = give(customer, tried, "s1").trial_end_date
+        bought = give(customer, tried, "s2")
+        assert (bought.status, bought.start_date, bought.trial_end_date) == ("NOT_STARTED", ends, None)
+
+    @pytest.mark.parametrize(
+        ("before", "order", "status"),
+        [
+            ("basic", {}, "ACTIVE"),
+            ("free", {}, "IN_TRIAL"),
+            ("", {"billing_id": "A-S1"}, "ACTIVE"),
+            ("", {"start": NOW - timedelta(days=90)}, "ACTIVE"),
+            ("", {"start": NOW - timedelta(days=5)}, "IN_TRIAL"),
+            ("", {"start": LATER}, "NOT_STARTED"),
+        ],
+    )
+    @pytest.mark.usefixtures("basic")
+    def test_who_has_bought_has_none_nor_what_is_billed_already(
+        self, customer: Customer, tried: Plan, before: str, order: dict[str, Any], status: str
+    ) -> None:
+        PlanFactory.create(ref_id="free", product=tried.product, pricing_type=PricingType.FREE)
+        for plan in Plan.objects.filter(ref_id=before):
+            give(customer, plan, "before", start=NOW - timedelta(days=90))
+        made = give(customer, tried, "s1", **order)
+        in_trial = status == "IN_TRIAL" or made.start_date == LATER
+        assert (made.status, made.trial_end_date is not None) == (status, in_trial)
+
+    def test_one_that_no_calendar_holds_is_refused(self, customer: Customer, tried: Plan) -> None:
+        with pytest.raises(ValidationError, match="beyond any calendar"):
+            give(customer, tried, "s1", start=datetime(9999, 12, 31, tzinfo=UTC))
+
+
+def test_what_an_addon_needs_is_sold_with_it(customer: Customer, basic: Plan) -> None:
+    addons = {name: addon_with_prices(ref_id=name, display_name=name.title()) for name in ("phone", "support", "chat")}
+    addons["phone"].dependencies.set([addons["support"], addons["chat"]])
+    held = give(customer, basic, "s1", content=Content(addons={"phone": 1, "support": 1, "chat": 2}))
+    with pytest.raises(ValidationError) as refusal:
+        update(subscription=held, content=Content(addons={"phone": 1, "chat": 1}), now=NOW)
+    assert [(one.code, one.message) for one in refusal.value.error_list] == [
+        ("AddonDependencyMissingError", "Phone is sold only with Support: add Support, or leave Phone out.")
+    ]
+    assert list(held.addons.values_list("addon__ref_id", "quantity")) == [("chat", 2), ("phone", 1), ("support", 1)]
+    update(subscription=held, content=Content(addons={"chat": 1}), now=NOW)
+    assert list(held.addons.values_list("addon__ref_id", "quantity")) == [("chat", 1)]
 
 
 def test_a_plan_with_two_periods_needs_one_of_them(customer: Customer) -> None:

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 
-from catalog.models import Addon, BillingModel, BillingPeriod
+from catalog.models import Addon, BillingModel, BillingPeriod, CancellationTime
 from catalog.publishing import archive, publish, start_draft
 from subscriptions.cancelling import cancel, keep
-from subscriptions.models import CancellationTime, PastTerms, ScheduledChange, ScheduleStatus, Subscription
+from subscriptions.models import PastTerms, ScheduledChange, ScheduleStatus, Subscription
 from subscriptions.scheduling import Strategy, call_off, mark_paid, update
 from subscriptions.taking_effect import take_effect
 from subscriptions.tenure import stretches

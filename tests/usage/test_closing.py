@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from catalog.models import BillingModel
-from subscriptions.models import CancellationTime, SubscriptionStatus
+from catalog.models import BillingModel, CancellationTime
+from subscriptions.models import SubscriptionStatus
 from tests.factories.catalog import addon_with_prices, price
 from tests.factories.subscriptions import SubscriptionFactory
 from tests.factories.usage import MeteredFeatureFactory, MeterFactory

@@ -1,7 +1,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from catalog.models import Coupon, CouponType, Package, Price, PricingType
+from catalog.models import CancellationTime, Coupon, CouponType, Package, Price, PricingType
 from integrations.zuora.mapping import keys
 from integrations.zuora.mapping.contract import (
     Cancellation,
@@ -17,7 +17,7 @@ from integrations.zuora.mapping.refusal import Refusals, Refused
 from integrations.zuora.mapping.sale import Sale
 from integrations.zuora.mapping.tenant import CUSTOMER_ID, ENTITY_URL, RESOURCE_ID, Tenant
 from integrations.zuora.mapping.terms import terms_of
-from subscriptions.models import CancellationTime, Subscription
+from subscriptions.models import Subscription
 
 
 def rate_plan_keys(subscription: Subscription, *, coupon: Coupon | None) -> tuple[str, ...]:

@@ -49,6 +49,11 @@ SEATS: Any = {
         }
     ],
 }
+SETTINGS: Any = {
+    "subscription_cancellation_time": "IMMEDIATE",
+    "subscription_end_setup": "CANCEL_SUBSCRIPTION",
+    "subscription_start_setup": "PLAN_SELECTION",
+}
 
 
 def plain(model: Any) -> Any:
@@ -67,6 +72,14 @@ class TestProducts:
             "description": "All of it",
             "status": "PUBLISHED",
             "multipleSubscriptions": True,
+            "productSettings": {
+                "subscriptionCancellationTime": "IMMEDIATE",
+                "subscriptionEndSetup": "CANCEL_SUBSCRIPTION",
+                "subscriptionStartSetup": "PLAN_SELECTION",
+                "subscriptionStartPlanId": None,
+                "downgradePlanId": None,
+                "prorateAtEndOfBillingPeriod": None,
+            },
             "metadata": {"a": "b"},
         }
         assert [one.id for one in client.v1.products.list_products()] == ["app"]
@@ -80,6 +93,52 @@ class TestProducts:
         client.v1.products.update_product("app", description=None, metadata={"c": "d"})
         product.refresh_from_db()
         assert (product.display_name, product.description, product.metadata) == ("New", "", {"c": "d"})
+
+    def test_its_settings_are_kept_as_a_whole(self, client: stigg.Stigg) -> None:
+        PlanFactory.create(ref_id="free", pricing_type="FREE", product__ref_id="app")
+        chosen: Any = SETTINGS | {
+            "subscription_cancellation_time": "END_OF_BILLING_PERIOD",
+            "subscription_end_setup": "DOWNGRADE_TO_FREE",
+            "downgrade_plan_id": "free",
+        }
+
+        for settings, kept in ((chosen, chosen), (SETTINGS, SETTINGS | {"downgrade_plan_id": None})):
+            changed = client.v1.products.update_product("app", product_settings=settings)
+            told = changed.data.product_settings
+            assert told is not None
+            assert {name: getattr(told, name) for name in kept} == kept
+            assert client.v1.products.list_products().data[0].product_settings is not None
+
+        client.v1.products.update_product("app", product_settings=chosen)
+        with pytest.raises(stigg.BadRequestError, match="is what customers of") as refused:
+            client.v1.plans.archive("free")
+        assert refused.value.body["code"] == "PlanIsUsedAsDowngradePlan"  # type: ignore[index]
+        assert client.v1.products.archive_product("app").data.status == "ARCHIVED"
+
+    @pytest.mark.parametrize(
+        ("change", "status", "sentence"),
+        [
+            ({"subscription_start_setup": "TRIAL_PERIOD"}, 501, "subscriptionStartSetup TRIAL_PERIOD: no subscription"),
+            ({"subscription_start_plan_id": "pro"}, 501, "subscriptionStartPlanId: no subscription begins by itself"),
+            ({"prorate_at_end_of_billing_period": False}, 501, "prorateAtEndOfBillingPeriod: whether the rest"),
+            ({"subscription_end_setup": "DOWNGRADE_TO_FREE"}, 400, "downgradePlanId goes with DOWNGRADE_TO_FREE"),
+            (
+                {"subscription_end_setup": "DOWNGRADE_TO_FREE", "downgrade_plan_id": "pro"},
+                400,
+                "Pro is no free plan of X that is on sale",
+            ),
+        ],
+    )
+    def test_settings_that_would_not_be_kept_are_refused_by_name(
+        self, client: stigg.Stigg, change: Any, status: int, sentence: str
+    ) -> None:
+        PlanFactory.create(ref_id="pro", display_name="Pro", product__ref_id="app", product__display_name="App")
+
+        with pytest.raises(stigg.APIStatusError, match=sentence) as refused:
+            client.v1.products.update_product("app", display_name="X", product_settings=SETTINGS | change)
+
+        assert refused.value.status_code == status
+        assert Product.objects.get().display_name == "App"
 
     def test_archiving_takes_all_of_it_off_sale_and_unarchiving_only_the_product(self, client: stigg.Stigg) -> None:
         product = ProductFactory.create(ref_id="app")
@@ -318,6 +377,8 @@ class TestPlans:
             "draftVersionNumber": 1,
             "entitlements": [],
             "compatibleAddonIds": [],
+            "defaultTrialConfig": None,
+            "parentPlanId": None,
             "metadata": {"a": "b"},
             "billingId": "P-1",
             "billingLinkUrl": None,
@@ -439,7 +500,6 @@ class TestPlans:
     @pytest.mark.parametrize(
         ("change", "sentence"),
         [
-            ({"minimum_spend": [{"billing_period": "MONTHLY", "minimum": {"amount": 5}}]}, "minimumSpend: Zuora has"),
             ({"overage_billing_period": "MONTHLY"}, "overageBillingPeriod: overage charges are not kept here"),
             ({"pricing_models": [SEATS | {"reset_period": "MONTH"}]}, "resetPeriod: usage is billed by"),
             ({"pricing_models": [SEATS | {"billing_model": "CREDIT_BASED"}]}, "billingModel CREDIT_BASED: credits"),
@@ -491,6 +551,105 @@ class TestPlans:
         assert list(PriceAmount.objects.order_by("pk").values()) == before
         assert Plan.objects.get().display_name == "Pro"
 
+    def test_its_default_trial_is_kept_as_a_whole(self, client: stigg.Stigg) -> None:
+        made = client.v1.plans.create(
+            id="pro", display_name="Pro", product_id="app", default_trial_config={"duration": 14.0, "units": "DAY"}
+        )
+        assert plain(made.data)["defaultTrialConfig"] == {
+            "duration": 14,
+            "units": "DAY",
+            "budget": None,
+            "trialEndBehavior": "CONVERT_TO_PAID",
+        }
+        client.v1.plans.update("pro", display_name="Professional")
+        trial: Any = {"duration": 2, "units": "MONTH", "trial_end_behavior": "CANCEL_SUBSCRIPTION"}
+        changed = client.v1.plans.update("pro", default_trial_config=trial).data.default_trial_config
+        assert changed is not None
+        assert (changed.duration, changed.units, changed.trial_end_behavior) == (2, "MONTH", "CANCEL_SUBSCRIPTION")
+        assert client.v1.plans.update("pro", default_trial_config=None).data.default_trial_config is None
+
+    @pytest.mark.parametrize(
+        ("change", "status", "sentence"),
+        [
+            ({"units": "DAY", "duration": 0}, 400, "defaultTrialConfig.duration: "),
+            ({"units": "DAY", "duration": 1001}, 400, "defaultTrialConfig.duration: "),
+            ({"units": "DAY", "duration": 1.5}, 400, "defaultTrialConfig.duration: it is no whole number"),
+            ({"units": "WEEK", "duration": 1}, 400, "defaultTrialConfig.units: "),
+            ({"units": "DAY", "duration": 1, "budget": {"limit": 5, "has_soft_limit": True}}, 501, "budget: spending"),
+        ],
+    )
+    def test_a_trial_that_cannot_be_is_refused(
+        self, client: stigg.Stigg, change: Any, status: int, sentence: str
+    ) -> None:
+        PlanFactory.create(ref_id="pro", display_name="Pro")
+
+        with pytest.raises(stigg.APIStatusError, match=sentence) as refused:
+            client.v1.plans.update("pro", display_name="X", default_trial_config=change)
+
+        assert refused.value.status_code == status
+        assert Plan.objects.get().display_name == "Pro"
+
+    def test_what_is_free_has_no_trial(self, client: stigg.Stigg) -> None:
+        trial: Any = {"duration": 14, "units": "DAY"}
+        client.v1.plans.create(id="pro", display_name="Pro", product_id="app", default_trial_config=trial)
+
+        with pytest.raises(stigg.BadRequestError, match="A free plan has no trial"):
+            client.v1.plans.update("pro", charges={"pricing_type": "FREE"})
+        client.v1.plans.create(id="free", display_name="Free", product_id="app", pricing_type="FREE")
+        with pytest.raises(stigg.BadRequestError, match="A free plan has no trial"):
+            client.v1.plans.update("free", default_trial_config=trial)
+
+    def test_its_parent_is_kept_and_told(self, client: stigg.Stigg) -> None:
+        client.v1.plans.create(id="basic", display_name="Basic", product_id="app", pricing_type="FREE")
+        made = client.v1.plans.create(id="pro", display_name="Pro", product_id="app", parent_plan_id="basic")
+        assert made.data.parent_plan_id == "basic"
+        client.v1.plans.create(id="top", display_name="Top", product_id="app", parent_plan_id="pro")
+
+        refusals: dict[str, Any] = {
+            "PlansCircularDependencyError": lambda: client.v1.plans.update("basic", parent_plan_id="top"),
+            "PlanWithChildCantBeDeleted": lambda: client.v1.plans.remove_draft("basic"),
+            "PlanNotFound": lambda: client.v1.plans.update("pro", parent_plan_id="none"),
+        }
+        for code, call in refusals.items():
+            with pytest.raises(stigg.APIStatusError) as refused:
+                call()
+            assert refused.value.body["code"] == code  # type: ignore[index]
+        assert list(Plan.objects.values_list("ref_id", "parent__ref_id")) == [
+            ("basic", None),
+            ("pro", "basic"),
+            ("top", "pro"),
+        ]
+        assert client.v1.plans.update("pro", parent_plan_id=None).data.parent_plan_id is None
+
+    def test_a_child_is_published_after_its_parent(self, client: stigg.Stigg) -> None:
+        client.v1.plans.create(id="basic", display_name="Basic", product_id="app", pricing_type="FREE")
+        client.v1.plans.create(
+            id="pro", display_name="Pro", product_id="app", pricing_type="CUSTOM", parent_plan_id="basic"
+        )
+
+        with pytest.raises(stigg.BadRequestError, match="Pro inherits from Basic, which is a draft") as refused:
+            client.v1.plans.publish("pro", migration_type="NEW_CUSTOMERS")
+        assert refused.value.body["code"] == "PlanCannotBePublishWhenBasePlanIsDraft"  # type: ignore[index]
+        client.v1.plans.publish("basic", migration_type="NEW_CUSTOMERS")
+        client.v1.plans.publish("pro", migration_type="NEW_CUSTOMERS")
+
+    def test_a_minimum_spend_is_kept_and_told(self, client: stigg.Stigg) -> None:
+        client.v1.plans.create(id="pro", display_name="Pro", product_id="app")
+        least: Any = [
+            {"billing_period": "MONTHLY", "minimum": {"amount": 100, "currency": "usd"}},
+            {"billing_period": "MONTHLY", "minimum": {"amount": 90.5, "currency": "eur"}},
+        ]
+        client.v1.plans.update(
+            "pro", charges={"pricing_type": "PAID", "pricing_models": [MONTHLY_FLAT], "minimum_spend": least}
+        )
+        client.v1.plans.publish("pro", migration_type="NEW_CUSTOMERS")
+
+        told = [plain(one) for one in client.v1.plans.list_charges("pro")]
+        assert [(one["billingPeriod"], one["price"]) for one in told if one["billingModel"] == "MINIMUM_SPEND"] == [
+            ("MONTHLY", {"amount": 100, "currency": "usd"}),
+            ("MONTHLY", {"amount": 90.5, "currency": "eur"}),
+        ]
+
 
 class TestAddons:
     def test_an_addon_goes_the_same_way(self, client: stigg.Stigg) -> None:
@@ -518,6 +677,19 @@ class TestAddons:
         assert len(list(client.v1.addons.list_charges("more"))) == 3
         assert [one.id for one in client.v1.addons.list()] == ["more"]
         assert client.v1.addons.archive("more").data.status == "ARCHIVED"
+
+    def test_what_it_needs_is_kept_as_a_whole(self, client: stigg.Stigg) -> None:
+        for name in ("phone", "support", "chat"):
+            AddonFactory.create(ref_id=name, display_name=name.title())
+
+        client.v1.addons.update("phone", dependencies=["support", "chat"])
+        assert client.v1.addons.update("phone", display_name="Telephone").data.dependencies == ["chat", "support"]
+        assert client.v1.addons.list().data[0].dependencies == ["chat", "support"]
+        with pytest.raises(stigg.BadRequestError, match="Telephone cannot need itself"):
+            client.v1.addons.update("phone", dependencies=["phone"])
+        with pytest.raises(stigg.NotFoundError, match="No add-on has the id 'none'"):
+            client.v1.addons.update("phone", dependencies=["none"])
+        assert client.v1.addons.update("phone", dependencies=[]).data.dependencies == []
 
     def test_its_status_is_changed_by_publishing_and_archiving(self, client: stigg.Stigg) -> None:
         AddonFactory.create(ref_id="more")

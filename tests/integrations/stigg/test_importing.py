@@ -104,7 +104,15 @@ def whole(cloud: Cloud) -> Cloud:
     cloud.add("coupons", "launch", type="FIXED", percentOff=None, amountsOff=[{"amount": 5.5, "currency": "eur"}])
     cloud.add("addons", "support", maxQuantity=3)
     cloud.charge("support", 10)
-    cloud.rows["plans"][0]["compatibleAddonIds"] = ["support"]
+    cloud.rows["plans"][0] |= {
+        "compatibleAddonIds": ["support"],
+        "defaultTrialConfig": {"duration": 14, "units": "DAY", "trialEndBehavior": "CANCEL_SUBSCRIPTION"},
+    }
+    cloud.rows["products"][0]["productSettings"] = {
+        "subscriptionCancellationTime": "END_OF_BILLING_PERIOD",
+        "subscriptionEndSetup": "CANCEL_SUBSCRIPTION",
+        "subscriptionStartSetup": "PLAN_SELECTION",
+    }
     cloud.charge("pro", 55, currency="usd")
     tiers = [
         {"upTo": 10, "unitPrice": {"amount": 4.99, "currency": "eur"}},
@@ -149,6 +157,8 @@ def test_everything_comes_with_all_that_is_billed(whole: Cloud) -> None:
     plan = Plan.objects.get()
     assert (plan.ref_id, plan.display_name, plan.status, plan.version_number) == ("pro", "Pro", "PUBLISHED", 1)
     assert [addon.ref_id for addon in plan.compatible_addons.all()] == ["support"]
+    assert (plan.trial_duration, plan.trial_units, plan.trial_end_behavior) == (14, "DAY", "CANCEL_SUBSCRIPTION")
+    assert plan.product.cancellation_time == "END_OF_BILLING_PERIOD"
     fee, seats = plan.prices.order_by("billing_model")
     assert [(one.currency, one.amount) for one in fee.amounts.all()] == [("EUR", Decimal(49)), ("USD", Decimal(55))]
     assert (seats.tiers_mode, seats.min_unit_quantity, seats.feature) == ("GRADUATED", 2, Feature.objects.get())
