@@ -1,6 +1,6 @@
 """Who had a subscription when, and what was sold in it then: its past, and its present."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -29,15 +29,17 @@ class Stretch:
     end: datetime | None
 
 
-def present_terms(subscription: Subscription) -> Terms:
-    """Return what it is now; reads `addons`, which a list prefetches."""
+def present_terms(subscription: Subscription, *, addons: Iterable[tuple[int, int]] | None = None) -> Terms:
+    """Return what it is now; reads `addons`, which a list prefetches, where they are not given as pairs."""
+    if addons is None:
+        addons = [(held.addon_id, held.addon_version_number) for held in subscription.addons.all()]
     return Terms(
         customer_id=subscription.customer_id,
         resource_id=subscription.resource_id,
         plan_id=subscription.plan_id,
         plan_version_number=subscription.plan_version_number,
         billing_period=subscription.billing_period,
-        addons=tuple((held.addon_id, held.addon_version_number) for held in subscription.addons.all()),
+        addons=tuple(addons),
     )
 
 

@@ -1,17 +1,35 @@
 """Slices never go below zero: what a SET takes back beyond that is taken from the slices that follow."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from heapq import merge
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from usage.models import Slice
+from usage.selling import Owner, Sold
+from usage.spans import exact, read, rows_of
 
 ZERO = Decimal(0)
 _CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """A charge of a subscription, in whichever version it was sold: its slices build on each other."""
+
+    subscription_id: int
+    owner: Owner
+    feature_id: int
+
+    @property
+    def slices(self) -> QuerySet[Slice]:
+        """All stored slices of the charge."""
+        plan_id, addon_id = self.owner
+        owner = Q(price__plan=plan_id) if plan_id is not None else Q(price__addon=addon_id)
+        return Slice.objects.filter(owner, subscription=self.subscription_id, price__feature=self.feature_id)
 
 
 @dataclass
@@ -46,21 +64,50 @@ class Draft:
         return one.quantity, one.change, one.carry, one.event_count, one.ends_at
 
 
-def carry_through(sequence: QuerySet[Slice], drafts: Sequence[Draft]) -> list[Draft]:
+#: What the slices before a moment left to a charge's next one.
+Carried = Mapping[tuple[Charge, datetime], Decimal]
+
+
+def carried_before(moments: Iterable[tuple[Charge, datetime]], *, sold: Sold) -> Carried:
+    """Return what the stored slices of charges carry into moments; one statement."""
+    given = [
+        (charge, moment, price_id)
+        for charge, moment in moments
+        for price_id in sold.versions[charge.owner, charge.feature_id]
+    ]
+    rows, texts = rows_of(_BEFORE, [(charge.subscription_id, price_id, at) for charge, at, price_id in given])
+    found: dict[tuple[Charge, datetime], Decimal] = {}
+    # Whichever version was sold last; the latest slice is the last one read.
+    for n, carry in read(_CARRIED.format(rows=rows), texts):
+        charge, moment, _ = given[n - 1]
+        found[charge, moment] = exact(carry)
+    return found
+
+
+_BEFORE = {"subscription_id": "bigint", "price_id": "bigint", "before": "timestamptz"}
+_CARRIED = """
+SELECT span.n, slice.carry FROM {rows} JOIN usage_slice slice ON slice.id = (
+  SELECT earlier.id FROM usage_slice earlier
+  WHERE earlier.subscription_id = span.subscription_id AND earlier.price_id = span.price_id
+  AND earlier.starts_at < span.before ORDER BY earlier.starts_at DESC LIMIT 1
+) ORDER BY slice.starts_at"""
+
+
+def carry_through(charge: Charge, drafts: Sequence[Draft], *, carried: Carried) -> list[Draft]:
     """Bring the slices of one charge to what they are once these drafts are in; return all that are to be stored.
 
-    `sequence` are all stored slices of the charge. Only those are read that the drafts' carry reaches.
+    Only those are read that the drafts' carry reaches. `carried` is known for each draft's beginning.
     """
     drafts = sorted(drafts, key=_starts_at)
     reached: list[Draft] = []
     while drafts:
         first, *drafts = drafts
-        before = _carry_before(sequence, first.slice)
+        before = carried.get((charge, first.slice.starts_at), ZERO)
         first.give(before)
         reached.append(first)
         known = before if first.stored_carry is None else first.stored_carry
         if first.slice.carry != known:
-            followers = _reach(sequence, first, drafts, known)
+            followers = _reach(charge.slices, first, drafts, known)
             reached += followers
             drafts = [one for one in drafts if not any(one is other for other in followers)]
     return [one for one in reached if one.has_changed]
@@ -81,11 +128,6 @@ def _reach(sequence: QuerySet[Slice], first: Draft, drafts: Sequence[Draft], kno
         if carry == known:
             break
     return reached
-
-
-def _carry_before(sequence: QuerySet[Slice], one: Slice) -> Decimal:
-    earlier = sequence.filter(starts_at__lt=one.starts_at).order_by("-starts_at")
-    return earlier.values_list("carry", flat=True).first() or ZERO
 
 
 def _starts_at(one: Draft) -> datetime:

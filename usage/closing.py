@@ -2,34 +2,33 @@
 
 Nothing is added up from run to run, so closing twice, in two workers at once, or after a week off ends in the same
 slices. What is to be closed stands in DirtyHour, written with the events; a row goes when its hour is counted.
+Hours are closed by the hundred: as many statements as for one.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
-from itertools import product, zip_longest
+from itertools import zip_longest
 
 import structlog
 from django.db import transaction
-from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
-from django.db.models.functions import Coalesce
+from django.db.models import Max
 
-from catalog.models import Price
 from customers.models import Customer
-from subscriptions.models import PastTerms, Subscription, SubscriptionStatus
-from subscriptions.tenure import Stretch, stretches
-from usage.carrying import Draft, carry_through
-from usage.counting import Source, Used, next_set, used
+from subscriptions.models import Subscription
+from usage.carrying import Charge, Draft, carried_before, carry_through
+from usage.counting import Source, Span, Used, next_sets, used_in
+from usage.cutting import Cut, cut_hour, drafts_of
 from usage.models import DirtyHour, Meter, Slice, UnattributedUsage
-from usage.selling import Owner, Sold, owner_of, sold_to
-from usage.windows import HOUR, Window, charged_windows, uncovered_windows
+from usage.reopening import had, reopen
+from usage.selling import Sold, sold_to
+from usage.spans import SOURCE, WINDOW, read, rows_of
+from usage.windows import HOUR
 
 log = structlog.get_logger(__name__)
 _CHUNK = 500
-#: An end that is set in hindsight is noticed for so long.
-_HINDSIGHT = timedelta(days=40)
 _LARGEST = Decimal(10) ** 13
 _STORED = ["ends_at", "change", "carry", "quantity", "event_count", "revision", "closed_at"]
 
@@ -46,10 +45,6 @@ class Closed:
         return Closed(self.hours + other.hours, self.slices + other.slices, self.stuck + other.stuck)
 
 
-class _TooMuchError(Exception):
-    """An hour's usage has more digits than a slice, or a bill, can hold."""
-
-
 def close(*, upto: datetime, now: datetime, zone: tzinfo = UTC, subscription: Subscription | None = None) -> Closed:
     """Count every hour with new events that began before `upto`, everybody's or one subscription's.
 
@@ -58,20 +53,27 @@ def close(*, upto: datetime, now: datetime, zone: tzinfo = UTC, subscription: Su
     UnattributedUsage; where there is one that does not sell the feature by usage, nobody is charged. What cannot be
     counted stays dirty, and the log says why; the rest goes on.
     """
-    _reopen(now=now, subscription=subscription)
+    return sum(close_by_chunks(upto=upto, now=now, zone=zone, subscription=subscription), Closed())
+
+
+def close_by_chunks(
+    *, upto: datetime, now: datetime, zone: tzinfo = UTC, subscription: Subscription | None = None
+) -> Iterator[Closed]:
+    """Do the same, and yield what was done each time that some hundred hours are closed for good."""
+    reopen(now=now, subscription=subscription)
     dirty = DirtyHour.objects.filter(hour__lt=upto)
     if subscription is not None:
-        dirty = dirty.filter(_had(subscription))
-    done, closed = 0, Closed()
+        dirty = dirty.filter(had(subscription))
+    done = 0
     most = dirty.aggregate(most=Max("pk"))["most"] or 0
     while done < most:
         with transaction.atomic():
             # A row that somebody is writing events to, or is closing, is left to them.
             rows = dirty.filter(pk__gt=done, pk__lte=most).select_for_update(skip_locked=True, of=("self",))
             chunk = list(rows.order_by("pk")[:_CHUNK])
-            closed += _close_chunk(chunk, now=now, zone=zone)
+            closed = _close_chunk(chunk, now=now, zone=zone)
+        yield closed
         done = chunk[-1].pk if chunk else most
-    return closed
 
 
 def _close_chunk(chunk: Sequence[DirtyHour], *, now: datetime, zone: tzinfo) -> Closed:
@@ -85,217 +87,132 @@ def _close_chunk(chunk: Sequence[DirtyHour], *, now: datetime, zone: tzinfo) -> 
     for row in chunk:
         source = Source(row.customer_id, row.feature_id, row.resource_id, metered.get(row.feature_id))
         by_source[source].append(row)
-    changed, counted = 0, list[DirtyHour]()
-    for source, rows in by_source.items():
-        try:
-            with transaction.atomic():
-                changed += _Closer(source, sold, zone=zone, now=now).close([row.hour for row in rows])
-        except _TooMuchError as problem:
-            log.warning("An hour cannot be closed", customer=source.customer_id, feature=source.feature_id, why=problem)
-            continue
-        counted += rows
+    by_usage = sold.by_usage()
+    hours = {
+        source: sorted(row.hour for row in rows) for source, rows in by_source.items() if source.feature_id in by_usage
+    }
+    cuts = list(_cut(hours, sold=sold, zone=zone))
+    counted = used_in(span for cut in cuts for span in cut.spans)
+    stuck = {source for (source, _), found in counted.items() if abs(found.change) >= _LARGEST}
+    drafts = [(charge, cut.source, draft) for cut in cuts for charge, draft in drafts_of(cut, counted)]
+    changed = _carry(drafts, stuck, sold=sold)
+    _store(changed, now=now)
+    _note_unattributed([cut for cut in cuts if cut.source not in stuck], counted, now=now)
+    for source in stuck:
+        log.warning("usage is too much to be closed", customer=source.customer_id, feature=source.feature_id)
     # The rows are locked since they were read, so no event has come to them meanwhile.
-    DirtyHour.objects.filter(pk__in=[row.pk for row in counted]).delete()
-    return Closed(hours=len(counted), slices=changed, stuck=len(chunk) - len(counted))
+    closed = [row.pk for source, rows in by_source.items() if source not in stuck for row in rows]
+    DirtyHour.objects.filter(pk__in=closed).delete()
+    slices = sum(one.quantity_has_changed for one in changed)
+    return Closed(hours=len(closed), slices=slices, stuck=len(chunk) - len(closed))
 
 
-class _Closer:
-    """Closes hours of one source."""
+def _cut(hours: Mapping[Source, Sequence[datetime]], *, sold: Sold, zone: tzinfo) -> Iterator[Cut]:
+    """Cut these hours, and those in between with a SET: what it adds rests on what was before it."""
+    gaps = [
+        (source, hour + HOUR, following)
+        for source, some in hours.items()
+        for hour, following in zip_longest(some, some[1:])
+    ]
+    wanted = {source: dict.fromkeys(some, True) for source, some in hours.items()}
+    for (source, _), moment in next_sets(gaps).items():
+        wanted[source].setdefault(moment.replace(minute=0, second=0, microsecond=0), False)
+    stored = _stored(wanted, sold)
+    for source, some in wanted.items():
+        held = {one.subscription.pk for one in sold.tenures.get((source.customer_id, source.resource_id), ())}
+        for hour, is_told in some.items():
+            own = [one for pk in held for one in stored.get((pk, source.feature_id, hour), ())]
+            if is_told or own:  # else it was not closed yet: it will be, by itself
+                yield cut_hour(source, hour, sold=sold, stored=own, zone=zone)
 
-    def __init__(self, source: Source, sold: Sold, *, zone: tzinfo, now: datetime) -> None:
-        self._source, self._sold, self._zone, self._now = source, sold, zone, now
-        self._tenures = sold.tenures.get((source.customer_id, source.resource_id), [])
-        self._subscriptions = {one.subscription.pk: one.subscription for one in self._tenures}
-        self._slices = Slice.objects.filter(
-            subscription__in=self._subscriptions, price__feature_id=source.feature_id
-        ).select_related("price")
 
-    def close(self, hours: Iterable[datetime]) -> int:
-        """Count these hours; return how many slices have another quantity now."""
-        if not self._sold.is_sold_by_usage(self._source.feature_id):
-            return 0
-        drafts: dict[tuple[int, Owner], list[Draft]] = defaultdict(list)
-        for hour, is_told in self._with_next_sets(sorted(hours)):
-            stored = list(self._slices.filter(starts_at__gte=hour, starts_at__lt=hour + HOUR))
-            if not (is_told or stored):
-                continue  # not closed yet: it will be, by itself
-            for draft in self._drafts(hour, stored):
-                drafts[draft.slice.subscription_id, owner_of(draft.slice.price)].append(draft)
-            self._note_unattributed(hour)
-        changed = [one for charge, some in drafts.items() for one in carry_through(self._of_charge(charge), some)]
-        return self._store(changed)
+def _stored(hours: Mapping[Source, Iterable[datetime]], sold: Sold) -> dict[tuple[int, int, datetime], list[Slice]]:
+    """Return the slices that there are of the sources' subscriptions in these hours, by subscription and feature."""
+    spans = {
+        (one.subscription.pk, hour, hour + HOUR)
+        for source, some in hours.items()
+        for one in sold.tenures.get((source.customer_id, source.resource_id), ())
+        for hour in some
+    }
+    rows, texts = rows_of({"subscription_id": "bigint", **WINDOW}, sorted(spans))
+    found = read(_SLICES.format(rows=rows), texts)
+    stored: dict[tuple[int, int, datetime], list[Slice]] = defaultdict(list)
+    slices = Slice.objects.filter(pk__in=[pk for (pk,) in found]).select_related("price").order_by("starts_at", "pk")
+    for one in slices:
+        hour = one.starts_at.replace(minute=0, second=0, microsecond=0)
+        stored[one.subscription_id, one.price.feature_id or 0, hour].append(one)
+    return stored
 
-    def _with_next_sets(self, hours: Sequence[datetime]) -> Iterable[tuple[datetime, bool]]:
-        """Yield the hours, and in between, as not told, those with a SET: what it adds rests on what was before it."""
-        for hour, following in zip_longest(hours, hours[1:]):
-            yield hour, True
-            moment = next_set(self._source, after=hour + HOUR, before=following)
-            if moment is not None:
-                yield moment.replace(minute=0, second=0, microsecond=0), False
 
-    def _drafts(self, hour: datetime, stored: Sequence[Slice]) -> Iterable[Draft]:
-        left = {
-            (one.subscription_id, owner_of(one.price), one.starts_at): one
-            for one in stored
-            if not self._is_another_holders(one)
-        }
-        counted: dict[Window, Used] = {}
-        for stretch in self._tenures:
-            subscription = stretch.subscription
-            for window, price in self._charged(stretch, hour, stored):
-                if window not in counted:
-                    counted[window] = self._count(window)
-                found = left.pop((subscription.pk, owner_of(price), window.start), None)
-                if found is not None or counted[window].events:
-                    yield self._draft(found or self._new(subscription, price, window), window, counted[window])
-        for one in left.values():  # its subscription no longer reaches here
-            yield self._draft(one, Window(one.starts_at, one.ends_at), Used())
+_SLICES = """
+SELECT slice.id FROM {rows} JOIN usage_slice slice ON slice.subscription_id = span.subscription_id
+AND slice.starts_at >= span.low AND slice.starts_at < span.high"""
+_UNATTRIBUTED = """
+SELECT noted.id FROM {rows} JOIN usage_unattributedusage noted ON noted.customer_id = span.customer_id
+AND noted.feature_id = span.feature_id AND noted.resource_id = span.resource_id
+AND noted.starts_at >= span.low AND noted.starts_at < span.high"""
 
-    def _charged(self, stretch: Stretch, hour: datetime, stored: Iterable[Slice]) -> Iterable[tuple[Window, Price]]:
-        """Yield the parts of the hour that are charged, each with every price that was sold then.
 
-        Where nothing is known of a change, an hour that was counted before keeps its charges.
-        """
-        prices = self._sold.of(stretch.terms, feature_id=self._source.feature_id)
-        if not stretch.subscription.past_terms.all():
-            before = {
-                owner_of(one.price): one.price for one in stored if one.subscription_id == stretch.subscription.pk
-            }
-            prices = list(before.values()) or prices
-        windows = charged_windows(stretch, hour=hour, zone=self._zone) if prices else []
-        return product(windows, prices)
+def _carry(drafts: Collection[tuple[Charge, Source, Draft]], stuck: set[Source], *, sold: Sold) -> list[Draft]:
+    """Let the slices of each charge carry what they cannot give; return those to store.
 
-    def _is_another_holders(self, one: Slice) -> bool:
-        """Whether another customer, or another resource, had the subscription at the time of the slice."""
-        at = one.starts_at
-        holders = [
-            (held.terms.customer_id, held.terms.resource_id)
-            for held in stretches(self._subscriptions[one.subscription_id])
-            if held.start <= at and (held.end is None or at < held.end)
-        ]
-        return bool(holders) and (self._source.customer_id, self._source.resource_id) not in holders
+    What would carry more than a slice can hold adds its sources to the stuck ones.
+    """
+    by_charge: dict[Charge, list[Draft]] = defaultdict(list)
+    sources: dict[Charge, set[Source]] = defaultdict(set)
+    for charge, source, draft in drafts:
+        if source not in stuck:
+            by_charge[charge].append(draft)
+            sources[charge].add(source)
+    moments = [(charge, one.slice.starts_at) for charge, some in by_charge.items() for one in some]
+    carried = carried_before(moments, sold=sold)
+    changed, too_much = list[Draft](), set[Source]()
+    for charge, some in by_charge.items():
+        reached = carry_through(charge, some, carried=carried)
+        changed += reached
+        if any(-one.slice.carry >= _LARGEST for one in reached):
+            too_much |= sources[charge]
+    if too_much:
+        stuck |= too_much
+        return _carry(drafts, stuck, sold=sold)
+    return changed
 
-    def _count(self, window: Window) -> Used:
-        counted = used(self._source, window)
-        if abs(counted.change) >= _LARGEST:
-            raise _TooMuchError(f"{counted.change} from {window.start} to {window.end} has more than 13 digits")
-        return counted
 
-    def _new(self, subscription: Subscription, price: Price, window: Window) -> Slice:
-        return Slice(subscription=subscription, price=price, starts_at=window.start, quantity=Decimal(0))
-
-    @staticmethod
-    def _draft(one: Slice, window: Window, counted: Used) -> Draft:
-        draft = Draft(one)
-        one.ends_at, one.change, one.event_count = window.end, counted.change, counted.events
-        return draft
-
-    def _of_charge(self, charge: tuple[int, Owner]) -> QuerySet[Slice]:
-        subscription_id, (plan_id, addon_id) = charge
-        owner = Q(price__plan=plan_id) if plan_id is not None else Q(price__addon=addon_id)
-        return self._slices.filter(owner, subscription=subscription_id)
-
-    def _note_unattributed(self, hour: datetime) -> None:
-        mine = UnattributedUsage.objects.filter(
-            customer_id=self._source.customer_id,
-            feature_id=self._source.feature_id,
-            resource_id=self._source.resource_id,
-        )
-        found = []
-        for window in uncovered_windows(self._tenures, hour=hour):
-            counted = self._count(window)
-            if counted.events:
-                found.append(
-                    UnattributedUsage(
-                        customer_id=self._source.customer_id,
-                        feature_id=self._source.feature_id,
-                        resource_id=self._source.resource_id,
-                        starts_at=window.start,
-                        ends_at=window.end,
-                        change=counted.change,
-                        event_count=counted.events,
-                        noted_at=self._now,
-                    )
-                )
-        mine.filter(starts_at__gte=hour, starts_at__lt=hour + HOUR).delete()
-        UnattributedUsage.objects.bulk_create(found)
-
-    def _store(self, drafts: Iterable[Draft]) -> int:
-        fresh, known, changed = [], [], 0
-        for draft in drafts:
-            one = draft.slice
-            one.closed_at = self._now
-            changed += draft.quantity_has_changed
-            if one._state.adding:  # noqa: SLF001 - Django's public name for it
-                fresh.append(one)
-                continue
+def _store(drafts: Iterable[Draft], *, now: datetime) -> None:
+    fresh, known = [], []
+    for draft in drafts:
+        one = draft.slice
+        one.closed_at = now
+        if one._state.adding:  # noqa: SLF001 - Django's public name for it
+            fresh.append(one)
+        else:
             one.revision += draft.quantity_has_changed
             known.append(one)
-        Slice.objects.bulk_create(fresh)
-        Slice.objects.bulk_update(known, _STORED, batch_size=_CHUNK)
-        return changed
+    Slice.objects.bulk_create(fresh)
+    # They are there: this is an UPDATE at a tenth of the cost of `bulk_update`.
+    Slice.objects.bulk_create(known, update_conflicts=True, unique_fields=["pk"], update_fields=_STORED)
 
 
-def _reopen(*, now: datetime, subscription: Subscription | None) -> None:
-    """Have hours counted again that another beginning or end of a subscription has made another's, or nobody's."""
-    beyond = (
-        Slice.objects.annotate(end=Coalesce("subscription__cancellation_date", "subscription__effective_end_date"))
-        .filter(_ended("subscription__"), end__gt=now - _HINDSIGHT, end__lt=now)
-        .filter(starts_at__gt=F("end") - HOUR, ends_at__gt=F("end"))
-        .exclude(change=0)
+def _note_unattributed(cuts: Sequence[Cut], counted: Mapping[Span, Used], *, now: datetime) -> None:
+    spans = [
+        (cut.source.customer_id, cut.source.feature_id, cut.source.resource_id, cut.hour, cut.hour + HOUR)
+        for cut in cuts
+    ]
+    rows, texts = rows_of(SOURCE | WINDOW, spans)
+    if before := read(_UNATTRIBUTED.format(rows=rows), texts):
+        UnattributedUsage.objects.filter(pk__in=[pk for (pk,) in before]).delete()
+    UnattributedUsage.objects.bulk_create(
+        UnattributedUsage(
+            customer_id=cut.source.customer_id,
+            feature_id=cut.source.feature_id,
+            resource_id=cut.source.resource_id,
+            starts_at=window.start,
+            ends_at=window.end,
+            change=found.change,
+            event_count=found.events,
+            noted_at=now,
+        )
+        for cut in cuts
+        for window in cut.nobodys
+        if (found := counted[cut.source, window]).events
     )
-    reached = UnattributedUsage.objects.filter(Exists(_reaching()))
-    # A change that was noticed when its hour had been counted: what was before it and after it are counted apart.
-    cut = PastTerms.objects.filter(ends_at__gt=now - _HINDSIGHT, ends_at__lt=now).filter(
-        subscription__slices__starts_at__lt=F("ends_at"), subscription__slices__ends_at__gt=F("ends_at")
-    )
-    if subscription is not None:
-        beyond, cut = beyond.filter(subscription=subscription), cut.filter(subscription=subscription)
-        reached = reached.filter(_had(subscription))
-    feature, start = "price__feature_id", "starts_at"
-    hours: set[tuple[int, str, int, datetime]] = set(reached.values_list(*_whose(""), "feature_id", start))
-    hours |= set(beyond.order_by().values_list(*_whose("subscription__"), feature, start))
-    for prefix in ("", "subscription__"):
-        slices = "subscription__slices__"
-        hours |= set(cut.order_by().values_list(*_whose(prefix), slices + feature, slices + start))
-    DirtyHour.objects.bulk_create(
-        [
-            DirtyHour(
-                customer_id=customer,
-                feature_id=feature_id,
-                resource_id=resource,
-                hour=begin.replace(minute=0, second=0, microsecond=0),
-                since=now,
-            )
-            for customer, resource, feature_id, begin in sorted(hours)
-        ],
-        ignore_conflicts=True,
-    )
-
-
-def _ended(prefix: str = "") -> Q:
-    """Whether an end is known, as `windows.ends_at` tells it."""
-    over = [SubscriptionStatus.CANCELED, SubscriptionStatus.EXPIRED]
-    return Q(**{f"{prefix}cancellation_date__isnull": False}) | Q(
-        **{f"{prefix}status__in": over, f"{prefix}effective_end_date__isnull": False}
-    )
-
-
-def _reaching() -> QuerySet[Subscription]:
-    """The subscriptions that reach into a row of UnattributedUsage."""
-    rows = Subscription.objects.annotate(end=Coalesce("cancellation_date", "effective_end_date")).filter(
-        customer_id=OuterRef("customer_id"), resource_id=OuterRef("resource_id"), start_date__lt=OuterRef("ends_at")
-    )
-    return rows.filter(~_ended() | Q(end__gt=OuterRef("starts_at")))
-
-
-def _had(subscription: Subscription) -> Q:
-    """Whoever has or had the subscription, for whichever resource."""
-    mine = Q()
-    for one in stretches(subscription):
-        mine |= Q(customer_id=one.terms.customer_id, resource_id=one.terms.resource_id)
-    return mine
-
-
-def _whose(prefix: str) -> tuple[str, str]:
-    return f"{prefix}customer_id", f"{prefix}resource_id"

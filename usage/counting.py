@@ -1,18 +1,24 @@
-"""How much was used in a window: always the absolute amount, from all events that are stored by now."""
+"""How much was used in a window: always the absolute amount, from all events that are stored by now.
 
+Many windows are counted by as few statements as one, each by the index, however many events there ever were.
+"""
+
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db import connection
 
 from usage import meters
-from usage.models import Meter, UpdateBehavior, UsageEvent
+from usage.models import Meter, UsageEvent
+from usage.spans import SOURCE, WINDOW, exact, moment_of, read, rows_of
 from usage.windows import Window
 
 ZERO = Decimal(0)
 _CHUNK = 5000
-_IN_ORDER = ("-occurred_at", "-pk")  # of two events of the same instant the one stored later counts
+_NEVER = datetime.max.replace(tzinfo=UTC)
+_EVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +33,13 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """`change` is negative where a SET took back more than was added; `has_set` tells that there was a SET."""
+    """`change` is negative where a SET took back more than was added."""
 
     change: Decimal = ZERO
     events: int = 0
-    has_set: bool = False
+
+
+Span = tuple[Source, Window]
 
 
 def used(source: Source, window: Window) -> Used:
@@ -39,44 +47,98 @@ def used(source: Source, window: Window) -> Used:
 
     A DELTA adds. A SET says what is in use from then on, so it adds its difference to what was in use before it.
     """
-    reported = _reported(source).filter(occurred_at__gte=window.start, occurred_at__lt=window.end)
-    sums = reported.order_by().aggregate(
-        change=Sum("value"), events=Count("pk"), sets=Count("pk", filter=Q(update_behavior=UpdateBehavior.SET))
-    )
-    change = sums["change"] or ZERO
-    if sums["sets"]:
-        change = in_use(source, before=window.end) - in_use(source, before=window.start)
-    metered = _metered(source, source.meter, window) if source.meter is not None else Used()
-    return Used(change + metered.change, sums["events"] + metered.events, bool(sums["sets"]))
+    return used_in([(source, window)])[source, window]
 
 
-def next_set(source: Source, *, after: datetime, before: datetime | None) -> datetime | None:
-    """Return when the next SET in that time was: its difference rests on everything that came before it."""
-    sets = _reported(source).filter(update_behavior=UpdateBehavior.SET, occurred_at__gte=after)
-    if before is not None:
-        sets = sets.filter(occurred_at__lt=before)
-    return sets.order_by("occurred_at").values_list("occurred_at", flat=True).first()
+def used_in(spans: Iterable[Span]) -> dict[Span, Used]:
+    """Return the same of many windows; two statements, and one more for each window of a meter."""
+    given = list(dict.fromkeys(spans))
+    found = dict.fromkeys(given, Used())
+    with_set = []
+    for n, change, events, has_set in _sums(given):
+        found[given[n - 1]] = Used(exact(change), events)
+        if has_set:
+            with_set.append(given[n - 1])
+    edges = [(source, edge) for source, window in with_set for edge in (window.start, window.end)]
+    held = in_use_at(edges)
+    for source, window in with_set:
+        change = held[source, window.end] - held[source, window.start]
+        found[source, window] = Used(change, found[source, window].events)
+    for source, window in given:
+        if source.meter is not None:
+            reported, metered = found[source, window], _metered(source, source.meter, window)
+            found[source, window] = Used(reported.change + metered.change, reported.events + metered.events)
+    return found
 
 
 def in_use(source: Source, *, before: datetime) -> Decimal:
     """Return what was in use just before a moment: the last SET, and what was added since."""
-    events = _reported(source).filter(occurred_at__lt=before)
-    last = events.filter(update_behavior=UpdateBehavior.SET).order_by(*_IN_ORDER).first()
-    if last is None:
-        return _sum(events)
-    later = Q(occurred_at__gt=last.occurred_at) | Q(occurred_at=last.occurred_at, pk__gt=last.pk)
-    return (last.value or ZERO) + _sum(events.filter(later, occurred_at__gte=last.occurred_at))
+    return in_use_at([(source, before)])[source, before]
 
 
-def _sum(events: QuerySet[UsageEvent]) -> Decimal:
-    total: Decimal | None = events.order_by().aggregate(total=Sum("value"))["total"]
-    return total or ZERO
+def in_use_at(moments: Iterable[tuple[Source, datetime]]) -> dict[tuple[Source, datetime], Decimal]:
+    """Return the same of many moments; one statement."""
+    given = list(dict.fromkeys(moments))
+    if not given:
+        return {}
+    rows, texts = rows_of(SOURCE | WINDOW, [(*_whose(source), _EVER, before) for source, before in given])
+    found = read(_IN_USE.format(rows=rows), texts)
+    return {given[n - 1]: exact(last) + exact(added) for n, last, added in found}
 
 
-def _reported(source: Source) -> QuerySet[UsageEvent]:
-    return UsageEvent.objects.filter(
-        customer_id=source.customer_id, feature_id=source.feature_id, resource_id=source.resource_id
+def next_sets(gaps: Iterable[tuple[Source, datetime, datetime | None]]) -> dict[tuple[Source, datetime], datetime]:
+    """Return when the first SET from a moment on was, before another: its difference rests on all that came before it.
+
+    Those without one are left out; one statement.
+    """
+    given = list(gaps)
+    rows, texts = rows_of(SOURCE | WINDOW, [(*_whose(source), low, high or _NEVER) for source, low, high in given])
+    found = read(_NEXT_SET.format(rows=rows), texts)
+    return {given[n - 1][:2]: moment_of(moment) for n, moment in found if moment is not None}
+
+
+_MATCHING = """event.customer_id = span.customer_id AND event.feature_id = span.feature_id
+  AND event.resource_id = span.resource_id"""
+_COUNTED = "sum(event.value), count(*), max(CASE WHEN event.update_behavior = 'SET' THEN 1 ELSE 0 END)"
+_WITHIN = f"{_MATCHING} AND event.occurred_at >= span.low AND event.occurred_at < span.high"
+#: LATERAL, because a join that is grouped may as well read the whole table; SQLite has no LATERAL, and joins in order.
+_SUMS = {
+    "postgresql": f"""
+SELECT span.n, counted.* FROM {{rows}}
+CROSS JOIN LATERAL (SELECT {_COUNTED} FROM usage_usageevent event WHERE {_WITHIN}) counted""",  # noqa: S608 - our own words
+    "sqlite": f"""
+SELECT span.n, {_COUNTED} FROM {{rows}} CROSS JOIN usage_usageevent event WHERE {_WITHIN} GROUP BY span.n""",  # noqa: S608 - our own words
+}
+#: Of two events of the same instant the one stored later counts.
+_IN_USE = f"""
+SELECT span.n, set_.value, (
+  SELECT sum(event.value) FROM usage_usageevent event
+  WHERE {_MATCHING} AND event.occurred_at < span.high AND event.occurred_at >= coalesce(set_.occurred_at, span.low)
+  AND (set_.id IS NULL OR event.occurred_at > set_.occurred_at OR event.id > set_.id)
+)
+FROM {{rows}} LEFT JOIN usage_usageevent set_ ON set_.id = (
+  SELECT event.id FROM usage_usageevent event
+  WHERE {_MATCHING} AND event.update_behavior = 'SET' AND event.occurred_at < span.high
+  ORDER BY event.occurred_at DESC, event.id DESC LIMIT 1
+)"""  # noqa: S608 - our own words
+_NEXT_SET = f"""
+SELECT span.n, (
+  SELECT event.occurred_at FROM usage_usageevent event
+  WHERE {_WITHIN} AND event.update_behavior = 'SET'
+  ORDER BY event.occurred_at LIMIT 1
+) FROM {{rows}}"""  # noqa: S608 - our own words
+
+
+def _sums(given: list[Span]) -> list[tuple[int, Decimal | float | None, int, int | None]]:
+    rows, texts = rows_of(SOURCE | WINDOW, [(*_whose(source), window.start, window.end) for source, window in given])
+    found: list[tuple[int, Decimal | float | None, int, int | None]] = read(
+        _SUMS[connection.vendor].format(rows=rows), texts
     )
+    return found
+
+
+def _whose(source: Source) -> tuple[int, int, str]:
+    return source.customer_id, source.feature_id, source.resource_id
 
 
 def _metered(source: Source, meter: Meter, window: Window) -> Used:

@@ -52,6 +52,7 @@ class World:
 
     def deliver_due(self) -> int:
         """Deliver what is due now, as a worker and its sweep would; return how many jobs that were."""
+        outbox.release_stuck(now=self.now)
         outbox.release_orphans(now=self.now)
         due = list(SyncJob.objects.due(now=self.now).order_by("priority", "not_before", "pk"))
         for job in due:

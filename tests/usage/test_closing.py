@@ -300,6 +300,24 @@ def test_one_customers_too_much_does_not_hold_up_the_others(acme: Metered) -> No
     assert DirtyHour.objects.get().resource_id == ""
 
 
+def test_more_taken_back_than_a_slice_can_carry_holds_up_nobody_else(acme: Metered) -> None:
+    other = SubscriptionFactory.create(
+        ref_id="s2", plan=acme.subscription.plan, customer=acme.subscription.customer, resource_id="ws-7"
+    )
+    acme.use(at(9), 1)
+    acme.use(at(10), -9_999_999_999_999)
+    acme.close()
+    acme.use(at(11), -9_999_999_999_999)
+    acme.use(at(11), 2, resource="ws-7")
+    assert acme.close() == Closed(hours=1, slices=1, stuck=1)
+    assert [int(one.quantity) for one in other.slices.all()] == [2]
+    assert acme.slices() == [("10 09:00", 1), ("10 10:00", 0)]
+    assert DirtyHour.objects.get().resource_id == ""
+    acme.use(at(11, 1), 9_999_999_999_999)
+    assert acme.close() == Closed(hours=1, slices=1)
+    assert acme.slices() == [("10 09:00", 1), ("10 10:00", 0), ("10 11:00", 0)]
+
+
 def test_one_subscription_can_be_closed_alone(acme: Metered) -> None:
     other = SubscriptionFactory.create(
         ref_id="s2", plan=acme.subscription.plan, customer=acme.subscription.customer, resource_id="ws-7"

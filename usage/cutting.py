@@ -1,0 +1,114 @@
+"""What an hour of a source is cut into: parts that are charged apart, and time that is nobody's; pure."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from decimal import Decimal
+from itertools import product
+
+from catalog.models import Price
+from subscriptions.models import Subscription
+from subscriptions.tenure import Stretch
+from usage.carrying import Charge, Draft
+from usage.counting import Source, Span, Used
+from usage.models import Slice
+from usage.selling import Sold, owner_of
+from usage.windows import Window, charged_windows, uncovered_windows
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of an hour as one price of a subscription charges it; `stored` is its slice, where there is one."""
+
+    subscription: Subscription
+    price: Price
+    window: Window
+    stored: Slice | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """An hour of a source: what is charged, the slices to which nothing reaches any more, and what is nobody's."""
+
+    source: Source
+    hour: datetime
+    parts: tuple[Part, ...]
+    beyond: tuple[Slice, ...]
+    nobodys: tuple[Window, ...]
+
+    @property
+    def spans(self) -> Iterator[Span]:
+        """What has to be counted."""
+        for window in {part.window for part in self.parts} | set(self.nobodys):
+            yield self.source, window
+
+
+def cut_hour(source: Source, hour: datetime, *, sold: Sold, stored: Sequence[Slice], zone: tzinfo) -> Cut:
+    """Cut an hour; `stored` are the slices that the source's subscriptions have in it."""
+    tenures = sold.tenures.get((source.customer_id, source.resource_id), [])
+    left = {
+        (one.subscription_id, owner_of(one.price), one.starts_at): one
+        for one in stored
+        if not _is_another_holders(one, source, sold.stretches[one.subscription_id])
+    }
+    parts = tuple(
+        Part(
+            subscription=stretch.subscription,
+            price=price,
+            window=window,
+            stored=left.pop((stretch.subscription.pk, owner_of(price), window.start), None),
+        )
+        for stretch in tenures
+        for window, price in _charged(source, stretch, hour, sold=sold, stored=stored, zone=zone)
+    )
+    nobodys = tuple(uncovered_windows(tenures, hour=hour))
+    return Cut(source=source, hour=hour, parts=parts, beyond=tuple(left.values()), nobodys=nobodys)
+
+
+def drafts_of(cut: Cut, counted: Mapping[Span, Used]) -> Iterator[tuple[Charge, Draft]]:
+    """Yield the slices of an hour as they are to be, before anything is carried; of no usage there is none."""
+    for part in cut.parts:
+        found = counted[cut.source, part.window]
+        if part.stored is not None or found.events:
+            one = part.stored or Slice(
+                subscription=part.subscription, price=part.price, starts_at=part.window.start, quantity=Decimal(0)
+            )
+            yield _charge(one, cut), _draft(one, part.window, found)
+    for one in cut.beyond:  # its subscription no longer reaches here
+        yield _charge(one, cut), _draft(one, Window(one.starts_at, one.ends_at), Used())
+
+
+def _charged(
+    source: Source, stretch: Stretch, hour: datetime, *, sold: Sold, stored: Iterable[Slice], zone: tzinfo
+) -> Iterable[tuple[Window, Price]]:
+    """Yield the parts of the hour that are charged, each with every price that was sold then.
+
+    Where nothing is known of a change, an hour that was counted before keeps its charges.
+    """
+    prices = sold.of(stretch.terms, feature_id=source.feature_id)
+    if len(sold.stretches[stretch.subscription.pk]) == 1:
+        before = {owner_of(one.price): one.price for one in stored if one.subscription_id == stretch.subscription.pk}
+        prices = list(before.values()) or prices
+    windows = charged_windows(stretch, hour=hour, zone=zone) if prices else []
+    return product(windows, prices)
+
+
+def _is_another_holders(one: Slice, source: Source, held: Iterable[Stretch]) -> bool:
+    """Whether another customer, or another resource, had the slice's subscription at its time."""
+    at = one.starts_at
+    holders = [
+        (some.terms.customer_id, some.terms.resource_id)
+        for some in held
+        if some.start <= at and (some.end is None or at < some.end)
+    ]
+    return bool(holders) and (source.customer_id, source.resource_id) not in holders
+
+
+def _charge(one: Slice, cut: Cut) -> Charge:
+    return Charge(one.subscription_id, owner_of(one.price), cut.source.feature_id)
+
+
+def _draft(one: Slice, window: Window, counted: Used) -> Draft:
+    draft = Draft(one)
+    one.ends_at, one.change, one.event_count = window.end, counted.change, counted.events
+    return draft

@@ -1,0 +1,69 @@
+"""Many stretches of time in one statement: rows that the database joins with what lies in them.
+
+A statement for each would cost more than what it reads. The rows are given as a few texts, which costs less than to
+give each value by itself; the databases differ in how they read them.
+"""
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Context, Decimal
+from typing import Any
+
+from django.db import connection
+
+#: The columns of what can be given, as PostgreSQL's types.
+SOURCE = {"customer_id": "bigint", "feature_id": "bigint", "resource_id": "text"}
+WINDOW = {"low": "timestamptz", "high": "timestamptz"}
+#: SQLite keeps decimals as floats: what it has added up is exact to so many digits.
+_FLOAT = Context(prec=sys.float_info.dig)
+
+
+def rows_of(columns: Mapping[str, str], given: Iterable[tuple[Any, ...]]) -> tuple[str, list[str]]:
+    """Return what stands in FROM for the rows given, and its parameters; `n` counts the rows from one."""
+    rows = list(given)
+    texts = [_texts(column, kind) for column, kind in zip(zip(*rows, strict=True), columns.values(), strict=False)]
+    if connection.vendor == "postgresql":
+        arrays = ", ".join(f"%s::{kind}[]" for kind in columns.values())
+        filled = [f"{{{','.join(column)}}}" for column in texts] or ["{}"] * len(columns)
+        return f"unnest({arrays}) WITH ORDINALITY AS span({', '.join(columns)}, n)", filled
+    members = ", ".join(f"json_extract(value, '$[{place}]') AS {name}" for place, name in enumerate(columns))
+    lists = ",".join(f"[{','.join(row)}]" for row in zip(*texts, strict=True))
+    return f"(SELECT key + 1 AS n, {members} FROM json_each(%s)) AS span", [f"[{lists}]"]  # noqa: S608 - our own words
+
+
+def read(statement: str, given: Sequence[str]) -> list[tuple[Any, ...]]:
+    """Return all that a statement finds among the rows given."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement.strip(), given)
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+        return found
+
+
+def moment_of(value: datetime | str) -> datetime:
+    """Return a time as a statement of ours gives it: SQLite tells no zone, it is UTC."""
+    moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def exact(value: Decimal | float | None) -> Decimal:
+    """Return a quantity, or a sum of them, as a statement of ours gives it; nothing is zero."""
+    if value is None:
+        return Decimal(0)
+    return value if isinstance(value, Decimal) else _FLOAT.create_decimal_from_float(value)
+
+
+def _texts(column: Sequence[Any], kind: str) -> list[str]:
+    """Write values as the database reads them in a list, each that comes again once."""
+    if kind == "bigint":
+        return [str(value) for value in column]
+    written = {value: _quoted(value) for value in set(column)}
+    return [written[value] for value in column]
+
+
+def _quoted(value: str | datetime) -> str:
+    text = value if isinstance(value, str) else str(connection.ops.adapt_datetimefield_value(value))
+    if connection.vendor == "postgresql":
+        return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return json.dumps(text)
