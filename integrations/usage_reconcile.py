@@ -30,6 +30,7 @@ from integrations.zuora.errors import ZuoraError
 from integrations.zuora.mapping import keys
 from subscriptions.models import Subscription
 from subscriptions.periods import Period, current_period
+from subscriptions.tenure import stretches
 from usage.counting import Source, used
 from usage.models import Aggregation, DirtyHour, Meter, Slice
 from usage.selling import Owner, owner_of, stretches_of
@@ -253,7 +254,7 @@ class _Comparison:
         end = min(period.end, self._upto, ends_at(self._subscription) or self._upto)
         meter = Meter.objects.filter(feature=price.feature_id).first()
         total = ZERO
-        for held in stretches_of(self._subscription, price):
+        for held in stretches_of(stretches(self._subscription), price):
             source = Source(held.terms.customer_id, price.feature_id or 0, held.terms.resource_id, meter)
             whole = Window(max(begin, held.start), min(end, held.end or end))
             if whole.start >= whole.end:
@@ -267,7 +268,7 @@ class _Comparison:
 
     def _unclosed(self, price: Price, period: Period) -> list[datetime]:
         whose = Q()
-        for held in stretches_of(self._subscription, price):
+        for held in stretches_of(stretches(self._subscription), price):
             whose |= Q(customer=held.terms.customer_id, resource_id=held.terms.resource_id)
         dirty = DirtyHour.objects.filter(
             whose,

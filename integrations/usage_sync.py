@@ -154,7 +154,7 @@ def retry(*, records: Collection[int], actor: User | None, now: datetime) -> int
         for one in rows:
             one.attempts, one.not_before, one.reason, one.cure = 0, now, "", ""
             one.settle()
-        UsageRecord.objects.bulk_update(rows, ["attempts", "not_before", "reason", "cure", "state"])
+        UsageRecord.objects.change(rows, ["attempts", "not_before", "reason", "cure", "state"])
         operating.note(actor=actor, action="retry usage", subject=f"{len(rows)} usage records", now=now)
     return len(rows)
 

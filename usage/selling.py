@@ -1,7 +1,7 @@
 """To whom usage is sold, and when: what some customers had in which subscriptions, and their prices by usage."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -47,44 +47,44 @@ def sold_to(*, customers: Collection[int], features: Collection[int]) -> Sold:
         sold.versions[owner_of(price), price.feature_id].append(price.pk)
         if price.billing_model == BillingModel.USAGE_BASED:
             sold.prices[owner_of(price), price.version_number, price.billing_period, price.feature_id] = price
-    for one in _stretches(customers):
+    # Two queries: with one inside the other PostgreSQL reads all subscriptions.
+    had = set(PastTerms.objects.filter(customer__in=customers).order_by().values_list("subscription_id", flat=True))
+    rows = Subscription.objects.filter(Q(customer__in=customers) | Q(pk__in=had)).order_by("pk")
+    for one in stretches_of_all(list(rows)):
         sold.tenures[one.terms.customer_id, one.terms.resource_id].append(one)
         sold.stretches[one.subscription.pk].append(one)
     return sold
 
 
-def _stretches(customers: Collection[int]) -> Iterator[Stretch]:
-    """Yield the stretches of all subscriptions that these customers have or had; those that never changed cheaply."""
-    # Two queries: with one inside the other PostgreSQL reads all subscriptions.
-    had = set(PastTerms.objects.filter(customer__in=customers).order_by().values_list("subscription_id", flat=True))
-    rows = list(Subscription.objects.filter(Q(customer__in=customers) | Q(pk__in=had)).order_by("pk"))
-    ids = [row.pk for row in rows]
+def stretches_of_all(subscriptions: Sequence[Subscription]) -> Iterator[Stretch]:
+    """Yield the stretches of these subscriptions; four queries at the most, and little for those that never changed."""
+    ids = [row.pk for row in subscriptions]
     changed = set(PastTerms.objects.filter(subscription__in=ids).order_by().values_list("subscription_id", flat=True))
-    prefetch_related_objects([row for row in rows if row.pk in changed], "addons", "past_terms")
+    prefetch_related_objects([row for row in subscriptions if row.pk in changed], "addons", "past_terms")
     addons: dict[int, list[tuple[int, int]]] = defaultdict(list)
     held = SubscriptionAddon.objects.filter(subscription__in=ids)
-    for subscription_id, *addon in held.values_list("subscription_id", "addon_id", "addon_version_number"):
-        addons[subscription_id].append((addon[0], addon[1]))
-    for row in rows:
+    for subscription_id, addon_id, version in held.values_list("subscription_id", "addon_id", "addon_version_number"):
+        addons[subscription_id].append((addon_id, version))
+    for row in subscriptions:
         if row.pk in changed:
             yield from stretches(row)
         else:
             yield Stretch(row, present_terms(row, addons=addons.get(row.pk, ())), row.start_date, None)
 
 
-def stretches_of(subscription: Subscription, price: Price) -> list[Stretch]:
-    """Return when the charge was sold in the subscription, in whichever version."""
+def stretches_of(held: Iterable[Stretch], price: Price) -> list[Stretch]:
+    """Return those of a subscription's stretches in which the charge was sold, in whichever version."""
     return [
         one
-        for one in stretches(subscription)
+        for one in held
         if one.terms.billing_period == price.billing_period and owner_of(price) in dict(_held(one.terms))
     ]
 
 
-def ended_at(subscription: Subscription, price: Price) -> datetime | None:
+def ended_at(held: Iterable[Stretch], price: Price) -> datetime | None:
     """Return the moment from which this price was sold no longer; None while it is, or when it never was."""
     end = None
-    for one in stretches_of(subscription, price):
+    for one in stretches_of(held, price):
         if dict(_held(one.terms))[owner_of(price)] == price.version_number:
             if one.end is None:
                 return None

@@ -48,7 +48,7 @@ def _store(far: Far, seen: list[UsageRecord], shown: dict[int, list[Row]]) -> in
         for record in records:
             record.charge = charges[record.charge_id]
             _compare(far, record, shown[record.pk])
-        UsageRecord.objects.bulk_update(records, OUTCOME)
+        UsageRecord.objects.change(records, OUTCOME)
         to_plan = [pk for pk, charge in charges.items() if charge.must_plan]
         UsageCharge.objects.filter(pk__in=to_plan).update(must_plan=True)
     return sum(one.state == UsageState.CONFIRMED for one in records)

@@ -4,21 +4,23 @@ Nothing leaves here. What is planned is a function of the slices and of what is 
 same, whoever does it.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
 
 from django.db import transaction
-from django.db.models import Q, Sum
+from django.db.models import F, Q, Sum
 
 from integrations.models import Connection, UsageCharge, UsageRecord, UsageState
 from integrations.zuora.mapping.tenant import Tenant
 from integrations.zuora.mapping.usage import Open, Shares, correction_key, moment_that_is_billed, share_out, slice_key
 from integrations.zuora.push.usage.charges import keys_of_prices
 from subscriptions.models import Subscription
+from subscriptions.tenure import Stretch
 from usage.models import Slice
-from usage.selling import ended_at
+from usage.selling import ended_at, stretches_of_all
 from usage.windows import ends_at
 
 ZERO = Decimal(0)
@@ -34,14 +36,16 @@ def plan(*, connection: Connection, tenant: Tenant, subscription_ids: Collection
 
     Short transactions; a slice that is being closed at the moment is left for the next time.
     """
-    desk = _Desk(connection, tenant, now)
     done = 0
     while True:
         with transaction.atomic():
             rows = UsageCharge.objects.filter(connection=connection, subscription__in=subscription_ids)
             charges = {one.pk: one for one in rows.select_for_update(of=("self",)).order_by("pk")}
-            held = Subscription.objects.prefetch_related("addons", "past_terms")
-            subscriptions = held.in_bulk({one.subscription_id for one in charges.values()})
+            subscriptions = Subscription.objects.in_bulk({one.subscription_id for one in charges.values()})
+            held: dict[int, list[Stretch]] = defaultdict(list)
+            for stretch in stretches_of_all(list(subscriptions.values())):
+                held[stretch.subscription.pk].append(stretch)
+            desk = _Desk(connection, tenant, now, held)
             slices = list(
                 Slice.objects.untaken()
                 .filter(subscription__in=subscription_ids, pk__gt=done)
@@ -67,6 +71,7 @@ class _Desk:
     connection: Connection
     tenant: Tenant
     now: datetime
+    held: Mapping[int, Sequence[Stretch]]
 
     def take_over(
         self,
@@ -84,8 +89,7 @@ class _Desk:
             charge = charges[record.charge_id] if record else by_key.get((one.subscription_id, named[one.price_id]))
             if charge is None and one.quantity:
                 continue  # its number is not known yet
-            one.taken_revision = one.revision
-            taken.append(one)
+            taken.append(one.pk)
             if charge is None:
                 continue
             if charge.unabsorbed or (record is not None and (record.is_billed or record.taken)):
@@ -95,8 +99,9 @@ class _Desk:
             elif one.quantity:
                 fresh.append(self._new(charge, subscriptions[one.subscription_id], one))
         UsageRecord.objects.bulk_create(fresh)
-        UsageRecord.objects.bulk_update(known, _PLANNED_FIELDS, batch_size=_CHUNK)
-        Slice.objects.bulk_update(taken, ["taken_revision"], batch_size=_CHUNK)
+        UsageRecord.objects.change(known, _PLANNED_FIELDS)
+        # They are locked, so this is the revision that was taken over.
+        Slice.objects.filter(pk__in=taken).update(taken_revision=F("revision"))
 
     def _changed(self, record: UsageRecord, charge: UsageCharge, subscription: Subscription, one: Slice) -> UsageRecord:
         if record.is_billed:
@@ -127,7 +132,7 @@ class _Desk:
     ) -> None:
         """Give the record a time that Zuora bills, at the price that was sold then: its slice's, or that moment."""
         moment = what if isinstance(what, datetime) else what.starts_at
-        changed = None if isinstance(what, datetime) else ended_at(subscription, what.price)
+        changed = None if isinstance(what, datetime) else ended_at(self.held[subscription.pk], what.price)
         first = charge.starts_on or self.tenant.day(subscription.billing_anchor)
         end = self._end(charge, subscription, changed)
         placed = moment_that_is_billed(moment, first=first, end=end, tenant=self.tenant)
@@ -160,9 +165,10 @@ class _Desk:
         end, late = self._end(charge, subscription), Q()
         if end is not None:
             late |= Q(starts_at__gte=self._midnight(end))
-        for past in subscription.past_terms.all():
-            day = self.tenant.day(past.ends_at)
-            late |= Q(starts_at__gte=self._midnight(day), slice__starts_at__lt=past.ends_at)
+        for past in self.held[subscription.pk]:
+            if past.end is not None:
+                day = self.tenant.day(past.end)
+                late |= Q(starts_at__gte=self._midnight(day), slice__starts_at__lt=past.end)
         if not late:
             return
         rows = charge.records.filter(late, is_billed=False, wanted__gt=0, charge_number=charge.number)
@@ -172,7 +178,7 @@ class _Desk:
             self._place(one, charge, subscription, one.slice or one.starts_at)
             if one.starts_at != before or one.state == UsageState.FAILED:
                 moved.append(one)
-        UsageRecord.objects.bulk_update(moved, _PLANNED_FIELDS, batch_size=_CHUNK)
+        UsageRecord.objects.change(moved, _PLANNED_FIELDS)
 
     def _midnight(self, day: date) -> datetime:
         return datetime.combine(day, time(), tzinfo=self.tenant.time_zone)
@@ -186,7 +192,7 @@ class _Desk:
         for one in changed:
             one.wanted, one.taken = one.wanted + one.taken - shares.taken[one.pk], shares.taken[one.pk]
             self._settle(one)
-        UsageRecord.objects.bulk_update(changed, _PLANNED_FIELDS, batch_size=_CHUNK)
+        UsageRecord.objects.change(changed, _PLANNED_FIELDS)
         self._correct(charge, subscription, shares)
         charge.unabsorbed, charge.must_plan = shares.left, False
         charge.save(update_fields=["unabsorbed", "must_plan"])

@@ -71,7 +71,7 @@ def settle_some(batch: UsageBatch, record_ids: Collection[int], settle: Callable
             record.charge = charges[record.charge_id]
             record.state = UsageState.ACCEPTED if record.zuora_id else UsageState.PLANNED
             settle(record)
-        UsageRecord.objects.bulk_update(records, OUTCOME)
+        UsageRecord.objects.change(records, OUTCOME)
         to_plan = [pk for pk, charge in charges.items() if charge.must_plan]
         UsageCharge.objects.filter(pk__in=to_plan).update(must_plan=True)
 
