@@ -168,10 +168,15 @@ def purge() -> None:
 @shared_task(name="integrations.usage_hourly")
 def usage_hourly() -> None:
     """Close the full hours, and let the usage of all subscriptions go, some to a task."""
-    usage_delivery.close_hours(now=timezone.now())
-    connection = Connection.objects.active().first()
-    for subscription_ids in usage_delivery.to_push(connection=connection) if connection else ():
+    usage_delivery.run_hour(now=timezone.now(), ring=ring_usage)
+
+
+def ring_usage(subscription_ids: list[int]) -> None:
+    """Wake a worker for the usage of these subscriptions; where nobody hears it, it goes with the next hour."""
+    try:
         usage_push.apply_async((subscription_ids,), queue=Priority.USAGE.queue)
+    except (OperationalError, KombuError, OSError):
+        log.warning("The broker is away: usage is counted, and goes with the next hour.")
 
 
 @shared_task(name="integrations.usage_push")

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import structlog
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from integrations import request_log
 from integrations.breaker import give_back, may_send, note_error, note_success
@@ -19,6 +19,7 @@ from integrations.models import Connection, EntityKind, SyncRecord, SyncStatus, 
 from integrations.words import in_words
 from integrations.zuora import budget
 from integrations.zuora.client import Client, Exchange
+from integrations.zuora.client.actions import MOST_OBJECTS
 from integrations.zuora.errors import Scope, ZuoraError
 from integrations.zuora.push import usage as push
 from integrations.zuora.push.far import Far
@@ -31,37 +32,70 @@ from usage.models import Slice
 log = structlog.get_logger(__name__)
 Clock = Callable[[], datetime]
 Open = Callable[[Connection], Client]
-#: So many subscriptions to a task: five calls where each has one new record.
-CHUNK = 250
+#: So many subscriptions to a task: one call where each has one new record. As many calls are under way at once as
+#: there are threads, as far as the tenant grants them.
+CHUNK = MOST_OBJECTS
+#: So many are planned together.
+_PLANNED = 250
 #: What is found to be billed is made up for in another round; more wait for the next sweep.
 _ROUNDS = 5
 
 
-def close_hours(*, now: datetime) -> Closed:
+def run_hour(*, now: datetime, ring: Callable[[list[int]], None]) -> None:
+    """Close every full hour, and ring for all whose usage is to be pushed, some subscriptions to a ring.
+
+    Those whose hours are closed are rung for while others' are still being closed. What goes in a file goes in one
+    task, so where files are allowed all is closed first.
+    """
+    connection = Connection.objects.active().first()
+    rung, waiting = set[int](), list[int]()
+
+    def ring_for(changed: set[int]) -> None:
+        linked = _linked(connection).filter(root_id__in=changed.difference(waiting))
+        waiting.extend(linked.order_by("root_id").values_list("root_id", flat=True))
+        rung.difference_update(waiting)
+        while len(waiting) >= CHUNK:
+            ring(waiting[:CHUNK])
+            rung.update(waiting[:CHUNK])
+            del waiting[:CHUNK]
+
+    if connection is None or file_road_of(connection) is not None:
+        close_hours(now=now)
+    else:
+        close_hours(now=now, on_closed=ring_for)
+    for subscription_ids in to_push(connection=connection, but=rung) if connection else ():
+        ring(subscription_ids)
+
+
+def close_hours(*, now: datetime, on_closed: Callable[[set[int]], None] = lambda _: None) -> Closed:
     """Turn every full hour with new events into slices, also when no tenant is connected.
 
-    What was to change in that time changes first, as of its own moment.
+    What was to change in that time changes first, as of its own moment. `on_closed` as in `usage.closing.close`.
     """
     take_effect(now=now)
     connection = Connection.objects.active().first()
     zone = tenant_of(connection).time_zone if connection else UTC
-    return close(upto=now.replace(minute=0, second=0, microsecond=0), now=now, zone=zone)
+    return close(upto=now.replace(minute=0, second=0, microsecond=0), now=now, zone=zone, on_closed=on_closed)
 
 
-def to_push(*, connection: Connection) -> Iterator[list[int]]:
+def to_push(*, connection: Connection, but: Collection[int] = ()) -> Iterator[list[int]]:
     """Yield, in chunks, the ids of the subscriptions in Zuora whose usage differs from what is planned.
 
     What goes in a file goes in one task.
     """
-    linked = SyncRecord.objects.filter(
-        connection=connection, kind=EntityKind.SUBSCRIPTION, root_id=OuterRef("subscription_id")
-    ).exclude(Q(zuora_id="") | Q(status=SyncStatus.NO_SYNC_REQUIRED))
-    slices = Slice.objects.untaken().filter(Exists(linked)).order_by()
-    ids = set(slices.values_list("subscription_id", flat=True).distinct())
+    slices = Slice.objects.untaken().filter(Exists(_linked(connection).filter(root_id=OuterRef("subscription_id"))))
+    ids = set(slices.order_by().values_list("subscription_id", flat=True).distinct())
     charges = UsageCharge.objects.filter(connection=connection, must_plan=True).order_by()
     ids |= set(charges.values_list("subscription_id", flat=True))
+    ids.difference_update(but)
     in_files = push.road_of(len(ids), file_road_of(connection)) is push.Road.FILE
     yield from push.in_parts(sorted(ids), push.MOST_ROWS if in_files else CHUNK)
+
+
+def _linked(connection: Connection | None) -> QuerySet[SyncRecord]:
+    """The subscriptions that Zuora has, and whose sync no rule has stopped."""
+    rows = SyncRecord.objects.filter(connection=connection, kind=EntityKind.SUBSCRIPTION)
+    return rows.exclude(Q(zuora_id="") | Q(status=SyncStatus.NO_SYNC_REQUIRED))
 
 
 def push_usage(
@@ -82,15 +116,17 @@ def push_usage(
         return
     probe_until = connection.paused_until
     with _far(connection, clock, open_client) as far, _noting(connection, clock):
-        for chunk in push.in_parts(subscription_ids, CHUNK):
+        for chunk in push.in_parts(subscription_ids, _PLANNED):
             push.read_missing_numbers(far, chunk)
         for _ in range(_ROUNDS):
-            for chunk in push.in_parts(subscription_ids, CHUNK):
+            for chunk in push.in_parts(subscription_ids, _PLANNED):
                 push.plan(connection=connection, tenant=far.tenant, subscription_ids=chunk, now=clock())
             batches = _formed(far, files, subscription_ids)
             if not batches:
                 break
             _send_all(far, batches, worker)
+            if not push.has_more(connection=connection, subscription_ids=subscription_ids, now=clock()):
+                break
     # While the tenant is down, who asked it nothing makes room for another probe.
     give_back(connection, probe_until=probe_until, now=clock())
 

@@ -6,7 +6,7 @@ Hours are closed by the hundred: as many statements as for one.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
@@ -45,38 +45,42 @@ class Closed:
         return Closed(self.hours + other.hours, self.slices + other.slices, self.stuck + other.stuck)
 
 
-def close(*, upto: datetime, now: datetime, zone: tzinfo = UTC, subscription: Subscription | None = None) -> Closed:
+def close(
+    *,
+    upto: datetime,
+    now: datetime,
+    zone: tzinfo = UTC,
+    subscription: Subscription | None = None,
+    on_closed: Callable[[set[int]], None] = lambda _: None,
+) -> Closed:
     """Count every hour with new events that began before `upto`, everybody's or one subscription's.
 
     For whole hours give the last full hour; `now` closes the running one as far as it has come, and what comes later
     is counted when it is closed again. `zone` is that of the bills. Usage at a time without a subscription is kept as
     UnattributedUsage; where there is one that does not sell the feature by usage, nobody is charged. What cannot be
-    counted stays dirty, and the log says why; the rest goes on.
+    counted stays dirty, and the log says why; the rest goes on. `on_closed` is told each time that some hundred hours
+    are closed for good: the ids of the subscriptions with slices whose quantity is new or another.
     """
-    return sum(close_by_chunks(upto=upto, now=now, zone=zone, subscription=subscription), Closed())
-
-
-def close_by_chunks(
-    *, upto: datetime, now: datetime, zone: tzinfo = UTC, subscription: Subscription | None = None
-) -> Iterator[Closed]:
-    """Do the same, and yield what was done each time that some hundred hours are closed for good."""
     reopen(now=now, subscription=subscription)
     dirty = DirtyHour.objects.filter(hour__lt=upto)
     if subscription is not None:
         dirty = dirty.filter(had(subscription))
-    done = 0
+    done, closed = 0, Closed()
     most = dirty.aggregate(most=Max("pk"))["most"] or 0
     while done < most:
         with transaction.atomic():
             # A row that somebody is writing events to, or is closing, is left to them.
             rows = dirty.filter(pk__gt=done, pk__lte=most).select_for_update(skip_locked=True, of=("self",))
             chunk = list(rows.order_by("pk")[:_CHUNK])
-            closed = _close_chunk(chunk, now=now, zone=zone)
-        yield closed
+            counted, changed = _close_chunk(chunk, now=now, zone=zone)
+        closed += Closed(hours=counted, slices=len(changed), stuck=len(chunk) - counted)
+        on_closed({one.subscription_id for one in changed})
         done = chunk[-1].pk if chunk else most
+    return closed
 
 
-def _close_chunk(chunk: Sequence[DirtyHour], *, now: datetime, zone: tzinfo) -> Closed:
+def _close_chunk(chunk: Sequence[DirtyHour], *, now: datetime, zone: tzinfo) -> tuple[int, list[Slice]]:
+    """Close these hours; return how many could be, and the slices whose quantity is new or another."""
     customers = {row.customer_id for row in chunk}
     # One closes a customer's hours at a time: the slices of a charge build on each other. Events are stored meanwhile.
     list(Customer.objects.select_for_update(no_key=True).filter(pk__in=customers).order_by("pk").values_list("pk"))
@@ -103,8 +107,7 @@ def _close_chunk(chunk: Sequence[DirtyHour], *, now: datetime, zone: tzinfo) -> 
     # The rows are locked since they were read, so no event has come to them meanwhile.
     closed = [row.pk for source, rows in by_source.items() if source not in stuck for row in rows]
     DirtyHour.objects.filter(pk__in=closed).delete()
-    slices = sum(one.quantity_has_changed for one in changed)
-    return Closed(hours=len(closed), slices=slices, stuck=len(chunk) - len(closed))
+    return len(closed), [one.slice for one in changed if one.quantity_has_changed]
 
 
 def _cut(hours: Mapping[Source, Sequence[datetime]], *, sold: Sold, zone: tzinfo) -> Iterator[Cut]:

@@ -4,9 +4,12 @@ from datetime import timedelta
 
 import pytest
 
+from integrations import usage_delivery
 from integrations.models import UsageCharge
 from subscriptions.models import Subscription
 from tests.integrations.usage_world import START, UsageWorld, tenant
+from usage import closing
+from usage.models import DirtyHour
 
 __all__ = ["tenant"]
 pytestmark = [pytest.mark.engine, pytest.mark.django_db]
@@ -15,6 +18,8 @@ READ = "GET /object-query/{object}"
 ONE_BY_ONE = "GET /v1/subscriptions/{key}"
 SENT = "POST /v1/action/create"
 READ_BACK = "POST /v1/action/query"
+#: Who is rung for, and how many hours are left to be closed then, where each of five has two: again, for the second.
+TWICE = [((0, 1), 7), ((2, 0), 4), ((3, 4), 4), ((1, 2), 1), ((3, 4), 0)]
 
 
 def sell(tenant: UsageWorld, count: int) -> list[Subscription]:
@@ -44,6 +49,22 @@ def test_an_hour_of_sixty_subscriptions_takes_two_calls(tenant: UsageWorld) -> N
     tenant.push()
     assert tenant.world.calls() == {SENT: 2}
     assert sum(tenant.quantities()) == 180
+
+
+@pytest.mark.parametrize(("hours", "rings"), [(1, [((0, 1), 2), ((2, 3), 0), ((4,), 0)]), (2, TWICE)])
+def test_what_is_closed_is_rung_for_while_the_rest_is_being_closed(
+    tenant: UsageWorld, monkeypatch: pytest.MonkeyPatch, hours: int, rings: list[tuple[tuple[int, ...], int]]
+) -> None:
+    sold = sell(tenant, 5)
+    for hour in range(hours):
+        for one in sold:
+            tenant.use(one, 1, at=START - timedelta(hours=hours - hour))
+    monkeypatch.setattr(closing, "_CHUNK", 3)
+    monkeypatch.setattr(usage_delivery, "CHUNK", 2)
+    rung = []
+    usage_delivery.run_hour(now=tenant.now, ring=lambda ids: rung.append((ids, DirtyHour.objects.count())))
+    ids = [one.pk for one in sold]
+    assert [(tuple(map(ids.index, some)), left) for some, left in rung] == rings
 
 
 def test_what_a_list_shows_is_what_the_subscription_shows(tenant: UsageWorld) -> None:

@@ -92,17 +92,19 @@ class UsageWorld:
 
     def push(self, worker: str = "worker") -> None:
         """What the hourly task and its tasks do."""
-        self.close()
         connection = self.world.connection
         connection.refresh_from_db()
-        for ids in usage_delivery.to_push(connection=connection):
+
+        def ring(subscription_ids: list[int]) -> None:
             usage_delivery.push_usage(
                 connection=connection,
-                subscription_ids=ids,
+                subscription_ids=subscription_ids,
                 worker=worker,
                 clock=self.world.clock,
                 open_client=lambda _: self.world.client,
             )
+
+        usage_delivery.run_hour(now=self.now, ring=ring)
 
     def sweep(self, worker: str = "worker") -> None:
         connection = self.world.connection

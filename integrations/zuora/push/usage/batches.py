@@ -14,6 +14,7 @@ from integrations.models import (
     SyncRecord,
     UsageAction,
     UsageBatch,
+    UsageCharge,
     UsageRecord,
     UsageState,
 )
@@ -46,6 +47,13 @@ def form(*, connection: Connection, now: datetime, subscription_ids: Collection[
                 break
             done = chunk[-1].pk
     return batches
+
+
+def has_more(*, connection: Connection, subscription_ids: Collection[int], now: datetime) -> bool:
+    """Whether what became of these subscriptions' last calls has made something due at once."""
+    to_plan = UsageCharge.objects.filter(connection=connection, subscription__in=subscription_ids, must_plan=True)
+    records = UsageRecord.objects.due(now=now).filter(connection=connection, charge__subscription__in=subscription_ids)
+    return to_plan.exists() or records.exists()
 
 
 def due(*, connection: Connection, now: datetime) -> list[int]:
