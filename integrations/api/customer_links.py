@@ -5,14 +5,8 @@ from http import HTTPStatus
 from customers import provisioning
 from customers.models import Customer
 from customers.provisioning import Details
-from integrations.api.customers_schema import (
-    INTEGRATION_ID,
-    FullLinkOut,
-    LinkChange,
-    LinkQuery,
-    NewLinkIn,
-    full_link,
-)
+from integrations.api.customer_out import FullLinkOut, full_link
+from integrations.api.customers_schema import INTEGRATION_ID, LinkChange, LinkQuery, NewLinkIn
 from integrations.api.errors import conflict, not_found
 from integrations.api.finding import find
 from integrations.api.operation import Call, operation

@@ -12,17 +12,8 @@ from catalog.models import Coupon
 from customers import archiving, provisioning
 from customers.models import Customer
 from customers.provisioning import Details, Imported
-from integrations.api.customers_schema import (
-    AttachIn,
-    CustomerChange,
-    CustomerIn,
-    CustomerOut,
-    CustomerQuery,
-    ImportedCustomersIn,
-    NewCustomersOut,
-    ResourceOut,
-    customer_out,
-)
+from integrations.api.customer_out import CustomerOut, NewCustomersOut, ResourceOut, customer_out
+from integrations.api.customers_schema import AttachIn, CustomerChange, CustomerIn, CustomerQuery, ImportedCustomersIn
 from integrations.api.errors import batch_refusal
 from integrations.api.finding import find
 from integrations.api.operation import Call, operation

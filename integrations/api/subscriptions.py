@@ -16,13 +16,12 @@ from integrations.api.operation import Call, operation
 from integrations.api.paging import page
 from integrations.api.schema import Data, Output, Page
 from integrations.api.subscription_out import SubscriptionOut, told, with_content
+from integrations.api.subscription_parts import AppliedCouponIn, by_id
 from integrations.api.subscriptions_schema import (
-    AppliedCouponIn,
     ImportedSubscriptionIn,
     ImportedSubscriptionsIn,
     SubscriptionIn,
     SubscriptionQuery,
-    by_id,
 )
 from integrations.api.usage_schema import Triggered
 from integrations.collecting import collecting
