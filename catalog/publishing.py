@@ -39,7 +39,9 @@ def start_draft(*, package: Plan | Addon) -> int:
     if package.status == PackageStatus.ARCHIVED:
         raise ValidationError(f"{package} is archived: unarchive it first.")
     if drafted_version(package=package) is not None:
-        raise ValidationError(f"{package} has a draft already: change that one, then publish it.")
+        raise ValidationError(
+            f"{package} has a draft already: change that one, then publish it.", code="DraftAlreadyExists"
+        )
     if package.pricing_type != PricingType.PAID:
         raise ValidationError(f"{package} is {package.pricing_type} and has no prices to draft: change it as it is.")
     draft = package.version_number + 1
@@ -73,7 +75,10 @@ def publish(*, package: Plan | Addon) -> None:
         raise ValidationError(f"{package.product} is archived: unarchive the product first.")
     draft = drafted_version(package=package)
     if draft is None:
-        raise ValidationError(f"{package} has no draft: what it is, is on sale. Start a draft to change its prices.")
+        raise ValidationError(
+            f"{package} has no draft: what it is, is on sale. Start a draft to change its prices.",
+            code="PackageAlreadyPublished",
+        )
     if problems := version_problems(package=package, version_number=draft):
         raise ValidationError(problems)
     if isinstance(package, Plan) and package.parent and not package.parent.is_published:

@@ -102,9 +102,11 @@ def end_at(*, subscription: Subscription, moment: datetime, reason: CancelReason
 
 def _refuse_the_impossible(subscription: Subscription, time: CancellationTime, date: datetime | None) -> None:
     if subscription.is_ended:
-        raise ValidationError(f"{subscription} has ended already.")
+        raise ValidationError(f"{subscription} has ended already.", code="SubscriptionAlreadyCanceledOrExpired")
     if subscription.is_trial and time != CancellationTime.IMMEDIATE:
-        raise ValidationError(f"{subscription} is in trial: cancel it now, or let the trial end.")
+        raise ValidationError(
+            f"{subscription} is in trial: cancel it now, or let the trial end.", code="TrialMustBeCancelledImmediately"
+        )
     if date is not None and time != CancellationTime.SPECIFIC_DATE:
         raise ValidationError("A date goes only with a cancellation at a specific date: leave it out.")
 
@@ -130,7 +132,7 @@ def _end_of_period(subscription: Subscription, now: datetime) -> datetime:
 
 def _checked_date(subscription: Subscription, date: datetime | None, now: datetime) -> datetime:
     if date is None:
-        raise ValidationError("Cancelling at a specific date needs the date: give it.")
+        raise ValidationError("Cancelling at a specific date needs the date: give it.", code="InvalidCancellationDate")
     if date < now:
         raise ValidationError(f"{date:%Y-%m-%d %H:%M} UTC has passed: give a later date, or cancel {subscription} now.")
     if date < subscription.start_date:

@@ -65,7 +65,9 @@ def update(
     """
     lock(subscription)
     if subscription.is_ended:
-        raise ValidationError(f"{subscription} has ended: provision a new subscription.")
+        raise ValidationError(
+            f"{subscription} has ended: provision a new subscription.", code="SubscriptionAlreadyCanceledOrExpired"
+        )
     _call_off(_open(subscription).filter(change_type__in=[kind for kind, _ in content.by_type()]), now=now)
     moment = moment_of(subscription=subscription, strategy=strategy, now=now)
     if moment <= now and not awaits_payment:

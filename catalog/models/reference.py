@@ -9,8 +9,10 @@ from django.core.validators import RegexValidator
 from django.db import models
 
 #: Stigg's reference ids are slugs of the caller's own: e-mail addresses and piped ids are met in practice.
+REF_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.:@|+-]*$"
+
 validate_ref_id = RegexValidator(
-    r"^[A-Za-z0-9][A-Za-z0-9_.:@|+-]*$",
+    REF_ID_PATTERN,
     "Use letters, digits and . _ - : @ | + only, and begin with a letter or a digit.",
 )
 

@@ -4,11 +4,13 @@ The SDK chooses its exception by the status and shows the body (`_make_status_er
 `traceId`, which is in our log too, and for a batch `errors`: each with its index, its code and its reason.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from pydantic.alias_generators import to_camel
 
 from usage.checking import Problem, Reason
 
@@ -67,13 +69,14 @@ def invalid(error: ValidationError) -> ApiError:
     code = _stiggs_code(error)
     if code.endswith("NotFound"):
         return not_found(code, " ".join(error.messages))
-    if code.endswith("AlreadyExists"):
+    if code == "SubscriptionAlreadyExists":
         return conflict(Reason.DUPLICATE, " ".join(error.messages))
     status, code = HTTPStatus.BAD_REQUEST, code or Reason.BAD_INPUT
     if not hasattr(error, "error_dict"):
         return ApiError(status, code, " ".join(error.messages))
     named = {name: messages for name, messages in error.message_dict.items() if name != NON_FIELD_ERRORS}
-    sentences = [*error.message_dict.get(NON_FIELD_ERRORS, []), *(f"{n}: {' '.join(m)}" for n, m in named.items())]
+    told = (f"{to_camel(name)}: {' '.join(messages)}" for name, messages in named.items())
+    sentences = [*error.message_dict.get(NON_FIELD_ERRORS, []), *told]
     return ApiError(status, code, " ".join(sentences))
 
 
@@ -106,7 +109,12 @@ def unreadable(problems: Sequence[Mapping[str, Any]]) -> ApiError:
 
 def _sentence(problem: Mapping[str, Any]) -> str:
     known = {"missing": "it is missing", "extra_forbidden": "this name is not known here"}
-    return f"{known.get(problem['type'], problem['msg'].removeprefix('Value error, '))}."
+    said = problem["msg"].removeprefix("Value error, ").replace(" after validation", "")
+    return f"{known.get(problem['type']) or _SUBJECT.sub('it should', said)}."
+
+
+#: How pydantic begins: the path before its sentence has said already what is meant.
+_SUBJECT = re.compile(r"^(Input|String|List|Dictionary) should")
 
 
 def refusal(problems: Sequence[Problem]) -> ApiError:

@@ -5,6 +5,7 @@ because what an application believes to have set must not be dropped. Numbers wi
 byte on (`shapes.load`), and never pass through a float.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -23,6 +24,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
+from catalog.models.reference import REF_ID_PATTERN
 from integrations.api.errors import bad_input, not_built
 from integrations.models import SyncStatus
 from usage.checking import is_storable
@@ -77,6 +79,12 @@ def _storable(text: str) -> str:
     return text
 
 
+def _ref_id(text: str) -> str:
+    if not re.fullmatch(REF_ID_PATTERN, text):
+        raise ValueError("it begins with a letter or a digit, and holds only letters, digits and . _ - : @ | +")
+    return text
+
+
 def _decimal(value: Any) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise ValueError("it is no number")  # noqa: TRY004 - pydantic tells a ValueError to whoever asked
@@ -120,7 +128,12 @@ def _moment(value: Any) -> datetime:
 Text = Annotated[str, StringConstraints(max_length=255), AfterValidator(_storable)]
 LongText = Annotated[str, StringConstraints(max_length=10_000), AfterValidator(_storable)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255), AfterValidator(_storable)]
-RefId = Annotated[str, StringConstraints(max_length=255, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:@|+-]*$")]
+RefId = Annotated[
+    str,
+    StringConstraints(max_length=255),
+    AfterValidator(_ref_id),
+    WithJsonSchema({"type": "string", "maxLength": 255, "pattern": REF_ID_PATTERN}),
+]
 Metadata = Annotated[dict[Name, LongText], Field(max_length=200)]
 Flag = StrictBool
 Moment = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
@@ -165,6 +178,12 @@ def _limit(text: str) -> int:
     return int(text)
 
 
+def _cursor(text: str) -> str:
+    if not (text.isascii() and text.isdigit() and len(text) <= 19):  # noqa: PLR2004 - the digits of a row's number
+        raise ValueError("it is no cursor: send the next or prev of a page's pagination")
+    return text
+
+
 def _truth(text: str) -> bool:
     if text not in {"true", "false"}:
         raise ValueError("it is true or false")
@@ -181,7 +200,11 @@ QueryCount = Annotated[int, _of_text(_count), WithJsonSchema({"type": "integer",
 CommaList = Annotated[list[T], _of_text(lambda text: text.split(",")), Field(min_length=1)]
 QueryFlag = Annotated[bool, _of_text(_truth)]
 Limit = Annotated[int, _of_text(_limit), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 100})]
-Cursor = Annotated[str, StringConstraints(min_length=1, max_length=19, pattern=r"^[0-9]+$")]
+Cursor = Annotated[
+    str,
+    AfterValidator(_cursor),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 19, "pattern": "^[0-9]+$"}),
+]
 
 
 class Paging(Input):

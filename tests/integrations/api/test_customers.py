@@ -215,11 +215,11 @@ class TestLinks:
 @pytest.mark.parametrize(
     ("sent", "status", "code", "sentence"),
     [
-        ({"id": "no good"}, 400, "BadUserInput", "id: String should match pattern"),
+        ({"id": "no good"}, 400, "BadUserInput", "id: it begins with a letter or a digit"),
         ({"id": "acme", "email": "nobody"}, 400, "BadUserInput", "email: Enter a valid email address."),
         ({"id": "acme", "billing_currency": "EUR"}, 400, "BadUserInput", "billingCurrency: it is no currency"),
         ({"id": "acme", "coupon_id": "none"}, 404, "CouponNotFound", "No coupon has the id 'none'."),
-        ({"id": "acme", "metadata": {"a": 1}}, 400, "BadUserInput", "metadata.a: Input should be a valid string."),
+        ({"id": "acme", "metadata": {"a": 1}}, 400, "BadUserInput", "metadata.a: it should be a valid string."),
         (
             {"id": "acme", "passthrough": {"stripe": {"customer_name": "A"}}},
             501,
@@ -236,7 +236,7 @@ class TestLinks:
             {"id": "acme", "passthrough": {"zuora": {"billing_address": {"country": "Germany"}}}},
             400,
             "BadUserInput",
-            "passthrough.zuora.billingAddress.country: String should match pattern",
+            "passthrough.zuora.billingAddress.country: give the ISO 3166 code",
         ),
         (
             {

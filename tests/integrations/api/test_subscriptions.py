@@ -34,7 +34,7 @@ def plan() -> Plan:
         price(made, billing_period=period, amounts={"EUR": 20})
         price(made, billing_period=period, billing_model=BillingModel.PER_UNIT, feature=seats, amounts={"EUR": 8})
     for ref_id in ("support", "backup"):
-        addon_with_prices(ref_id=ref_id, periods=BillingPeriod, amounts={"EUR": 5})
+        addon_with_prices(ref_id=ref_id, periods=BillingPeriod, amounts={"EUR": 5}, max_quantity=9)
     return made
 
 
@@ -358,6 +358,7 @@ def test_a_page_costs_the_same_for_one_and_for_three(
         ({"plan_id": "none"}, 404, "PlanNotFound", "No plan has the id 'none'."),
         ({"paying_customer_id": "nobody"}, 404, "CustomerNotFound", "No customer has the id 'nobody'."),
         ({"addons": [{"id": "none", "quantity": 1}]}, 404, "AddonNotFound", "No add-on has the id 'none'."),
+        ({"addons": [{"id": "support", "quantity": 10}]}, 400, "AddonQuantityExceedsLimitError", "quantity: "),
         ({"addons": [{"id": "support", "quantity": 0}]}, 400, "BadUserInput", "addons.0.quantity: "),
         ({"addons": [{"id": "support", "quantity": 1}] * 2}, 400, "BadUserInput", "addons: an id comes twice"),
         (
@@ -436,6 +437,27 @@ def test_a_bad_change_is_told_and_changes_nothing(
     assert answer[2].startswith(sentence)
     assert client.v1.subscriptions.retrieve("s1").data == before
     assert not ScheduledChange.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("override", "trial"),
+    [
+        ({}, ("IN_TRIAL", NOON + timedelta(days=14), "CANCEL_SUBSCRIPTION")),
+        ({"trial_override_configuration": {"is_trial": False}}, ("ACTIVE", None, None)),
+        (
+            {"trial_override_configuration": {"is_trial": True, "trial_end_behavior": "CONVERT_TO_PAID"}},
+            ("IN_TRIAL", NOON + timedelta(days=14), "CONVERT_TO_PAID"),
+        ),
+    ],
+)
+def test_a_plans_default_trial_is_begun_unless_the_order_says_otherwise(
+    client: stigg.Stigg, override: Any, trial: tuple[Any, ...]
+) -> None:
+    default: Any = {"duration": 14, "units": "DAY", "trial_end_behavior": "CANCEL_SUBSCRIPTION"}
+    client.v1.plans.update("pro", default_trial_config=default)
+    made = sell(client, **override)
+    behavior = made.trial.trial_end_behavior if made.trial else None
+    assert (made.status, made.trial_end_date, behavior) == trial
 
 
 @pytest.mark.parametrize(
