@@ -150,21 +150,40 @@ class Send(Protocol):
     def __call__(self, request: requests.PreparedRequest, judge: Callable[[Answer], Token], /) -> Token: ...
 
 
+class _Locker:
+    """Where credentials have their token: its sealed place in the store, and what this process had of it last."""
+
+    def __init__(self, credentials: Credentials) -> None:
+        secret = credentials.client_secret.encode()
+        # Keyed by the secret, so that a wrong one never meets the token that the right one got.
+        name = f"{credentials.base_url} {credentials.client_id}".encode()
+        self.key = hmac.new(secret, b"name " + name, hashlib.sha256).hexdigest()
+        self.seal = Fernet(base64.urlsafe_b64encode(hmac.new(secret, b"seal " + name, hashlib.sha256).digest()))
+        #: The store need not be asked, and its value unsealed, for every call.
+        self.token: Token | None = None
+
+
 class OAuth(requests.auth.AuthBase):
     """Signs requests with the connection's token, and gets one when there is none, or none that lasts."""
 
     def __init__(
-        self, credentials: Credentials, *, store: TokenStore, send: Send, clock: Callable[[], datetime]
+        self,
+        credentials: Credentials,
+        *,
+        store: TokenStore,
+        send: Send,
+        clock: Callable[[], datetime],
+        locker: "_Locker | None" = None,
     ) -> None:
         self._credentials = credentials
         self._store = store
         self._send = send
         self._clock = clock
-        secret = credentials.client_secret.encode()
-        # Keyed by the secret, so that a wrong one never meets the token that the right one got.
-        name = f"{credentials.base_url} {credentials.client_id}".encode()
-        self._key = hmac.new(secret, b"name " + name, hashlib.sha256).hexdigest()
-        self._seal = Fernet(base64.urlsafe_b64encode(hmac.new(secret, b"seal " + name, hashlib.sha256).digest()))
+        self._locker = locker or _Locker(credentials)
+
+    def over(self, send: Send) -> "OAuth":
+        """Return the same login over another wire: what one of them knows the other knows."""
+        return OAuth(self._credentials, store=self._store, send=send, clock=self._clock, locker=self._locker)
 
     def __repr__(self) -> str:
         return f"OAuth({self._credentials.client_id!r} at {self._credentials.base_url})"
@@ -180,6 +199,9 @@ class OAuth(requests.auth.AuthBase):
 
     def token(self) -> Token:
         """Return a token that is good for a while, from the store or from Zuora."""
+        kept = self._locker.token
+        if kept is not None and self._now() < kept.renew_at:
+            return kept
         return self._stored() or self._obtain(reuse=lambda stored: True)  # noqa: ARG005
 
     def renew(self, refused: str) -> Token:
@@ -192,13 +214,13 @@ class OAuth(requests.auth.AuthBase):
 
     def _obtain(self, *, reuse: Callable[[Token], bool]) -> Token:
         try:
-            with self._store.renewing(self._key):
+            with self._store.renewing(self._locker.key):
                 stored = self._stored()
                 if stored and reuse(stored):
                     return stored
-                token = self._send(self._request(), self._judge)
-                sealed = self._seal.encrypt(json.dumps(asdict(token)).encode())
-                self._store.put(self._key, sealed, seconds=token.expires_at - self._now())
+                token = self._locker.token = self._send(self._request(), self._judge)
+                sealed = self._locker.seal.encrypt(json.dumps(asdict(token)).encode())
+                self._store.put(self._locker.key, sealed, seconds=token.expires_at - self._now())
                 return token
         except ZuoraError as error:
             # Without a token nothing else was sent, and nothing can be, for any entity.
@@ -206,14 +228,17 @@ class OAuth(requests.auth.AuthBase):
             raise
 
     def _stored(self) -> Token | None:
-        sealed = self._store.get(self._key)
+        sealed = self._store.get(self._locker.key)
         if sealed is None:
             return None
         try:
-            token = Token(**json.loads(self._seal.decrypt(sealed)))
+            token = Token(**json.loads(self._locker.seal.decrypt(sealed)))
         except (InvalidToken, ValueError, TypeError):
             return None  # written by another release, or not by us
-        return token if self._now() < token.renew_at else None
+        if self._now() >= token.renew_at:
+            return None
+        self._locker.token = token
+        return token
 
     def _now(self) -> float:
         return self._clock().timestamp()

@@ -47,8 +47,11 @@ class Transport:
         clock: Callable[[], datetime] = utc_now,
         timer: Callable[[], float] = time.monotonic,
         ends_at: float | None = None,
+        auth: OAuth | None = None,
     ) -> None:
         """Open nothing yet. Tokens and budget are this process's own unless shared ones are given.
+
+        `auth` is that of another client with the same credentials: what it knows is known here.
 
         From `ends_at` on, by the timer, nothing is sent any more.
 
@@ -66,7 +69,11 @@ class Transport:
         self._wire = Wire(
             session or new_session(), timeouts=timeouts, on_exchange=on_exchange, clock=clock, timer=timer
         )
-        self._auth = OAuth(credentials, store=self._tokens, send=self._wire.send, clock=clock)
+        self._auth = (
+            auth.over(self._wire.send)
+            if auth
+            else OAuth(credentials, store=self._tokens, send=self._wire.send, clock=clock)
+        )
 
     @property
     def base_url(self) -> str:
@@ -89,6 +96,7 @@ class Transport:
             clock=wire.clock,
             timer=wire.timer,
             ends_at=self._ends_at,
+            auth=self._auth,
         )
 
     def in_a_hurry(self, *, seconds: float, call_seconds: float) -> Self:

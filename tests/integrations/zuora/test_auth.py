@@ -189,12 +189,26 @@ def test_a_client_that_decodes_answers_shares_the_same_token(redis_client: redis
 
 
 def test_what_another_release_left_in_the_store_is_ignored(redis_client: redis.Redis, clock: Clock) -> None:
-    auth = oauth(RedisTokenStore(redis_client), TokenEndpoint(), clock)
-    auth.token()
+    endpoint = TokenEndpoint()
+    oauth(RedisTokenStore(redis_client), endpoint, clock).token()
     [key] = list(redis_client.scan_iter("*"))
     redis_client.set(key, b"something else")
 
-    assert auth.token().access_token == "T2"
+    assert oauth(RedisTokenStore(redis_client), endpoint, clock).token().access_token == "T2"
+
+
+def test_token_is_kept_by_the_process_and_shared_by_the_clients_of_its_deliveries(
+    redis_client: redis.Redis, clock: Clock
+) -> None:
+    endpoint, another = TokenEndpoint(), TokenEndpoint()
+    auth = oauth(RedisTokenStore(redis_client), endpoint, clock)
+    assert authorization(auth.over(another)) == "Bearer T1"
+    redis_client.flushall()
+    assert [authorization(auth), authorization(auth.over(endpoint))] == ["Bearer T1"] * 2
+    assert (len(endpoint.requests), len(another.requests)) == (0, 1)
+    clock.pass_by(3599 - 300)
+    assert authorization(auth) == "Bearer T1"  # of the other endpoint, which knows nothing of the first
+    assert len(endpoint.requests) == 1
 
 
 def test_without_redis_each_process_asks_for_itself(dead_redis: redis.Redis, clock: Clock) -> None:
