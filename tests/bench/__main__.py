@@ -19,7 +19,15 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench import importing, pages, rest, standin, usage_in
-from tests.bench.report import hourly_table, import_table, pages_table, standin_table, sync_table, usage_table
+from tests.bench.report import (
+    budgets_table,
+    hourly_table,
+    import_table,
+    pages_table,
+    standin_table,
+    sync_table,
+    usage_table,
+)
 from tests.servers import postgres, redis_server
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,6 +58,12 @@ def options_from(arguments: list[str] | None = None) -> argparse.Namespace:
         default=10,
         help="calls at once that the tenant grants us, of either class: ZUORA_CONCURRENCY; a backfill may use 60 %% of "
         "them (%(default)s; Zuora's own limits are 40 and 200)",
+    )
+    parser.add_argument(
+        "--budgets",
+        default="5,20",
+        help="other budgets with which a fifth of the plans and customers is pushed, separated by commas; empty for "
+        "none (%(default)s)",
     )
     parser.add_argument("--idle", type=int, default=100, help="saves, one at a time (%(default)s)")
     parser.add_argument("--rate", type=int, default=50, help="saves a second (%(default)s)")
@@ -83,6 +97,10 @@ def options_from(arguments: list[str] | None = None) -> argparse.Namespace:
         "--imported", type=int, default=2_000, help="customers that are imported from Stigg; 0: none (%(default)s)"
     )
     return parser.parse_args(arguments)
+
+
+def with_changes(options: argparse.Namespace, **changes: Any) -> argparse.Namespace:
+    return argparse.Namespace(**vars(options) | changes)
 
 
 @contextmanager
@@ -122,15 +140,24 @@ def measure(module: str, kind: str, options: argparse.Namespace) -> dict[str, An
 def main() -> None:
     options = options_from()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("Stopped."))  # and end what was started
-    results: dict[str, Any] = {"options": vars(options), "sync": [], "hourly": []}
+    results: dict[str, Any] = {"options": vars(options), "sync": [], "budgets": [], "hourly": []}
     if not options.no_standin:
         results["standin"] = [asdict(one) for one in standin.run()]
         print(standin_table(results["standin"]), flush=True)
     for kind in ("postgresql", "sqlite") if options.database == "both" else (options.database,):
         if options.plans:
-            found = measure("tests.bench.sync", kind, options)
+            found = measure("tests.bench.sync", kind, with_changes(options, pushes_only=False))
             results["sync"].append(found)
             print(sync_table(found), flush=True)
+            fewer = {"plans": max(1, options.plans // 5), "customers": max(1, options.customers // 5)}
+            others = [
+                measure("tests.bench.sync", kind, with_changes(options, pushes_only=True, budget=int(budget), **fewer))
+                for budget in options.budgets.split(",")
+                if budget
+            ]
+            results["budgets"] += others
+            if others:
+                print(budgets_table(others), flush=True)
         if options.metered:
             found = measure("tests.bench.usage_hourly", kind, options)
             results["hourly"].append(found)

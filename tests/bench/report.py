@@ -73,7 +73,8 @@ def sync_table(found: Mapping[str, Any]) -> str:
         f"Each save waits {idle['settle_window_ms']} ms for others that would be sent with it; that is in the figures.",
         *(
             f"{name}: at most {one['allowed_concurrency']['calls']} calls at once, "
-            f"by {one['allowed_concurrency']['by']}; {_processor(one, found['cores'])} The sequential script made "
+            f"by {one['allowed_concurrency']['by']}, which would be {one['calls'] / one['ideal_seconds']:.0f} calls/s; "
+            f"{_processor(one, found['cores'])} The sequential script made "
             f"{one['peer']['sample_calls']} calls ({one['peer']['calls_per_second']}/s) and is extrapolated. "
             f"Deliveries by outcome: {', '.join(f'{count} {name}' for name, count in one['deliveries'].items())}."
             for name in _PUSHES
@@ -87,12 +88,36 @@ def sync_table(found: Mapping[str, Any]) -> str:
 _PUSHES = {"plans": "plans (1 period, 1 charge)", "customers": "customers with a subscription"}
 
 
+def budgets_table(found: Sequence[Mapping[str, Any]]) -> str:
+    """Return the same pushes, smaller, with other numbers of calls at once."""
+    names = ("calls", "seconds", "calls/s", "at once", "ideal s", "of ideal", "bound/s")
+    rows = [
+        [
+            f"{one[name]['entities']} {what}",
+            *(one[name]["calls"], one[name]["seconds"], one[name]["calls_per_second"]),
+            *(one[name]["allowed_concurrency"]["calls"], one[name]["ideal_seconds"]),
+            *(f"{one[name]['share_of_ideal']:.0%}", f"{_bound(one[name], one['cores']):.0f}"),
+        ]
+        for one in found
+        for name, what in _PUSHES.items()
+    ]
+    note = "bound/s: so many calls a second the machine's cores can carry at what one costs, however many are allowed."
+    return f"{table(['Initial push with other budgets', *names], rows)}\n\n{note}\n"
+
+
+def _bound(one: Mapping[str, Any], cores: int) -> float:
+    """Return how many calls a second the cores can carry at most."""
+    return float(cores * 1000 / sum(one["cpu_ms_per_call"].values()))
+
+
 def _processor(one: Mapping[str, Any], cores: int) -> str:
     """Return what a call costs, and how many of such calls the cores can carry at most."""
     cost = one["cpu_ms_per_call"]
     parts = ", ".join(f"{who} {milliseconds} ms" for who, milliseconds in cost.items())
-    most = cores * 1000 / sum(cost.values())
-    return f"processor time a call: {parts}, with which {cores} cores carry at most {most:.0f} calls/s."
+    return (
+        f"processor time a call: {parts}, {sum(cost.values()):.1f} ms in all, with which this machine's {cores} cores "
+        f"carry at most {_bound(one, cores):.0f} calls/s."
+    )
 
 
 def _push(name: str, one: Mapping[str, Any]) -> list[object]:

@@ -204,19 +204,20 @@ def measure(bench: Bench) -> dict[str, Any]:
     bench.deployment.fault("delay", path="^/v1/", seconds=options.latency_ms / 1000)
     plans = bench.push(make_plans, options.plans, paths=PLAN_PATHS, call_class=CallClass.DEFAULT)
     customers = bench.push(make_customers, options.customers, paths=CUSTOMER_PATHS, call_class=CallClass.HIGH_VOLUME)
-    memory = memory_mb(bench.workers)
-    bench.deployment.control("DELETE", "faults")
-    return {
+    found = {
         "database": database.vendor,
         "workers": options.workers,
         "threads": options.threads,
         "cores": os.cpu_count(),
-        "latency_idle": bench.latency_idle(min(options.idle, options.plans)),
-        "latency_busy": bench.latency_busy(options.rate, min(options.seconds, options.plans // options.rate)),
         "plans": plans,
         "customers": customers,
-        "worker_mb": memory,
+        "worker_mb": memory_mb(bench.workers),
     }
+    if not options.pushes_only:
+        bench.deployment.control("DELETE", "faults")
+        found["latency_idle"] = bench.latency_idle(min(options.idle, options.plans))
+        found["latency_busy"] = bench.latency_busy(options.rate, min(options.seconds, options.plans // options.rate))
+    return found
 
 
 def main() -> None:
