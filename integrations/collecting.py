@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db.models import Model
 
-from integrations import outbox, timeline
+from integrations import timeline, wishing
 from integrations.behind import behind
 from integrations.entities import Wish, entity_of
 from integrations.models import Connection, Happening, Priority
@@ -32,7 +32,7 @@ def collecting(*, now: datetime, keeps: bool = True) -> Iterator[None]:
         timeline.note(what=Happening.SAVED, entities=entities, now=now, subject="in bulk")
     connection = Connection.objects.active().first() if keeps and wishes else None
     if connection is not None:
-        outbox.wish(connection=connection, wishes=list(wishes.values()), now=now, priority=Priority.BACKFILL)
+        wishing.wish(connection=connection, wishes=list(wishes.values()), now=now, priority=Priority.BACKFILL)
 
 
 @contextmanager

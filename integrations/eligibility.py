@@ -6,7 +6,7 @@ Source: https://docs.stigg.io/documentation/native-integrations/billing/zuora/ov
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 FORCING_PREFIX = "ZUORA__"
@@ -56,10 +56,9 @@ class Verdict:
     @property
     def trace(self) -> list[dict[str, Any]]:
         """The rules as the record keeps them."""
-        forced = (
-            [asdict(Rule("forced", passed=True, saw=self.forced, text="The sync is forced."))] if self.forced else []
-        )
-        return [*forced, *(asdict(rule) for rule in self.rules)]
+        forced = Rule("forced", passed=True, saw=self.forced, text="The sync is forced.")
+        # Not `asdict`, which copies what cannot change.
+        return [{**vars(rule)} for rule in ([forced, *self.rules] if self.forced else self.rules)]
 
     @property
     def reason(self) -> str:

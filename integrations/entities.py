@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Prefetch, Q
 
-from catalog.models import Addon, Coupon, PackageStatus, Plan
+from catalog.models import Addon, Coupon, PackageStatus, Plan, Price
 from customers.models import Customer
 from integrations.models import EntityKind
 from subscriptions.models import Subscription
@@ -33,12 +33,16 @@ class Entity:
     pushed: Q = field(default_factory=Q)
     accounts: Callable[[Any], tuple[str, str]] = lambda _: ("", "")
     related: tuple[str, ...] = ()
-    prefetched: tuple[str, ...] = ()
+    prefetched: tuple[str | Prefetch[Any], ...] = ()
 
     def load(self, entity_id: int) -> Any:
         """Return the row with all that the mapping reads, or None when it is gone."""
-        rows = self._all.select_related(*self.related)
-        return next(iter(rows.prefetch_related(*self.prefetched).filter(pk=entity_id).order_by()), None)
+        return self.load_all([entity_id]).get(entity_id)
+
+    def load_all(self, entity_ids: Collection[int]) -> dict[int, Any]:
+        """Return the rows by id with all that the mapping reads, without those that are gone."""
+        rows = self._all.select_related(*self.related).prefetch_related(*self.prefetched)
+        return {row.pk: row for row in rows.filter(pk__in=entity_ids).order_by()}
 
     def wish(self, row: Any) -> Wish:
         """Return the wish to push this row."""
@@ -71,14 +75,19 @@ def _payer_and_owner(subscription: Subscription) -> tuple[str, str]:
     return f"customer:{payer}", f"customer:{owner}" if owner != payer else ""
 
 
+def _prices_on_sale(package: str) -> Prefetch[Any]:
+    version = F(f"{package}__version_number")
+    return Prefetch("prices", Price.objects.of_version(version))
+
+
 _ON_SALE = ~Q(status=PackageStatus.DRAFT)
 
 #: In the order in which parents come before children.
 ENTITIES: dict[EntityKind, Entity] = {
     entity.kind: entity
     for entity in (
-        Entity(EntityKind.PLAN, Plan, _ON_SALE),
-        Entity(EntityKind.ADDON, Addon, _ON_SALE),
+        Entity(EntityKind.PLAN, Plan, _ON_SALE, prefetched=(_prices_on_sale("plan"),)),
+        Entity(EntityKind.ADDON, Addon, _ON_SALE, prefetched=(_prices_on_sale("addon"),)),
         Entity(EntityKind.COUPON, Coupon, prefetched=("amounts",)),
         Entity(EntityKind.CUSTOMER, Customer, accounts=lambda customer: (f"customer:{customer.pk}", "")),
         Entity(

@@ -1,5 +1,8 @@
 """Reads what the eligibility rules ask: the only queries they need."""
 
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
 from django.db.models import Model, Q
 
 from customers.models import Customer
@@ -10,12 +13,21 @@ from subscriptions.models import PaymentCollectionMethod, Subscription
 
 def verdict_on(entity: Model, *, connection: Connection, record: SyncRecord) -> Verdict | None:
     """Judge an entity, of which this is the record, by its rules; None for one that has no rules, like a plan."""
-    match entity:
-        case Customer():
-            return verdict_on_customer(entity, connection=connection)
-        case Subscription():
+    return verdicts_on([(entity, record)], connection=connection)[0]
+
+
+def verdicts_on(entities: Iterable[tuple[Model, SyncRecord]], *, connection: Connection) -> list[Verdict | None]:
+    """Judge several entities, of which these are the records, with as many queries as one needs."""
+    pairs = list(entities)
+    customers = [entity for entity, _ in pairs if isinstance(entity, Customer)]
+    of_customers = _verdicts_on_customers(customers, connection=connection) if customers else {}
+
+    def judge(entity: Model, record: SyncRecord) -> Verdict | None:
+        if isinstance(entity, Subscription):
             return judge_subscription(_facts(entity, connection=connection, in_zuora=record.is_linked))
-    return None
+        return of_customers[entity.pk] if isinstance(entity, Customer) else None
+
+    return [judge(entity, record) for entity, record in pairs]
 
 
 def verdict_on_subscription(subscription: Subscription, *, connection: Connection) -> Verdict:
@@ -26,24 +38,37 @@ def verdict_on_subscription(subscription: Subscription, *, connection: Connectio
 
 def verdict_on_customer(customer: Customer, *, connection: Connection) -> Verdict:
     """Judge a customer as it stands in the database; what others pay for it counts, and what it pays for others."""
+    return _verdicts_on_customers([customer], connection=connection)[customer.pk]
+
+
+def _verdicts_on_customers(customers: Sequence[Customer], *, connection: Connection) -> dict[int, Verdict]:
+    pks = {customer.pk for customer in customers}
     rows = list(
-        Subscription.objects.filter(Q(customer=customer) | Q(paying_customer=customer))
+        Subscription.objects.filter(Q(customer__in=pks) | Q(paying_customer__in=pks))
         .select_related("plan")
         .order_by("pk")
     )
     linked = _linked(connection, [row.pk for row in rows if row.is_ended])  # of the others it makes no difference
-    facts = [_facts(row, connection=connection, in_zuora=row.pk in linked) for row in rows]
-    return judge_customer(
-        CustomerFacts(
-            subscriptions=tuple(one for one in facts if not one.is_ended or one.in_zuora),
-            billing_currency=customer.billing_currency,
-            billing_country=customer.billing_country,
-            has_payment_method=customer.has_payment_method,
-            sync_on=connection.sync_customers,
-            billing_id=customer.billing_id,
-            metadata=customer.metadata,
+    held = defaultdict(list)
+    for row in rows:
+        facts = _facts(row, connection=connection, in_zuora=row.pk in linked)
+        if not facts.is_ended or facts.in_zuora:
+            for pk in {row.customer_id, row.paying_customer_id}:
+                held[pk].append(facts)
+    return {
+        customer.pk: judge_customer(
+            CustomerFacts(
+                subscriptions=tuple(held[customer.pk]),
+                billing_currency=customer.billing_currency,
+                billing_country=customer.billing_country,
+                has_payment_method=customer.has_payment_method,
+                sync_on=connection.sync_customers,
+                billing_id=customer.billing_id,
+                metadata=customer.metadata,
+            )
         )
-    )
+        for customer in customers
+    }
 
 
 def _facts(row: Subscription, *, connection: Connection, in_zuora: bool) -> SubscriptionFacts:

@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from integrations import operations, outbox, timeline
+from integrations import operations, timeline, wishing
 from integrations.bulk import backfill, retrying
 from integrations.entities import ENTITIES
 from integrations.models import (
@@ -48,7 +48,7 @@ def sync_now(*, kind: EntityKind, entity_ids: Sequence[int], actor: User | None,
     entity = ENTITIES[kind]
     rows = entity.model._default_manager.filter(entity.pushed, pk__in=entity_ids)  # noqa: SLF001 - Django's public name
     wishes = [entity.wish(row) for row in rows]
-    jobs = outbox.wish(connection=connection, wishes=wishes, now=now, priority=Priority.CLICK, settle=timedelta())
+    jobs = wishing.wish(connection=connection, wishes=wishes, now=now, priority=Priority.CLICK, settle=timedelta())
     note(actor=actor, action="sync", subject=f"{len(wishes)} x {kind.label}", now=now, keys=[w.key for w in wishes])
     _happened(Happening.ASKED, [(kind, w.entity_id) for w in wishes], actor=actor, now=now)
     transaction.on_commit(partial(ring, jobs, priority=Priority.CLICK), robust=True)

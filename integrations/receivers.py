@@ -16,7 +16,7 @@ from django.db.models import ProtectedError, Q
 from django.db.models.signals import post_delete, post_save, pre_delete
 from django.utils import timezone
 
-from integrations import operating, outbox, timeline
+from integrations import operating, timeline, wishing
 from integrations.behind import ENTITIES_BEHIND, behind
 from integrations.collecting import collect
 from integrations.entities import ENTITIES, entity_of
@@ -79,7 +79,7 @@ def _wish(rows: Iterable[models.Model], *, cause: models.Model, what: Happening,
     connection = Connection.objects.active().first() if wishes else None
     if connection is None:
         return
-    jobs = outbox.wish(connection=connection, wishes=wishes, now=now, priority=Priority.CHANGE)
+    jobs = wishing.wish(connection=connection, wishes=wishes, now=now, priority=Priority.CHANGE)
     bell = partial(ring, jobs, priority=Priority.CHANGE, delay=settings.SYNC_SETTLE_SECONDS)
     transaction.on_commit(bell, robust=True)
 

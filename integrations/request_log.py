@@ -6,8 +6,13 @@ from integrations.models import Connection, Delivery, Request
 from integrations.zuora.client import Exchange
 
 
-def keep(exchanges: Iterable[Exchange], *, connection: Connection, delivery: Delivery | None = None) -> None:
-    """Store exchanges, those of a delivery or of a push of usage."""
+def keep(exchanges: Iterable[Exchange], *, connection: Connection) -> None:
+    """Store exchanges that belong to no delivery."""
+    keep_all([(None, exchanges)], connection=connection)
+
+
+def keep_all(deliveries: Iterable[tuple[Delivery | None, Iterable[Exchange]]], *, connection: Connection) -> None:
+    """Store the exchanges of deliveries."""
     Request.objects.bulk_create(
         Request(
             connection=connection,
@@ -24,5 +29,6 @@ def keep(exchanges: Iterable[Exchange], *, connection: Connection, delivery: Del
             zuora_request_id=exchange.request_id[:64],
             started_at=exchange.started_at,
         )
+        for delivery, exchanges in deliveries
         for exchange in exchanges
     )

@@ -33,7 +33,7 @@ class TiersMode(models.TextChoices):
 
 
 class PriceQuerySet(models.QuerySet["Price"]):
-    def of_version(self, version_number: int) -> Self:
+    def of_version(self, version_number: int | models.F) -> Self:
         """Return the prices of one version, with all that a reader of prices needs."""
         return self.filter(version_number=version_number).select_related("feature").prefetch_related("amounts__tiers")
 

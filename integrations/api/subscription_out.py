@@ -154,7 +154,7 @@ def with_content(rows: QuerySet[Subscription]) -> QuerySet[Subscription]:
     scheduled = ScheduledChange.objects.filter(status__in=OPEN).select_related("successor__plan")
     coupons = ("coupon__amounts", "customer__customer_coupon__coupon__amounts")
     read: QuerySet[Subscription] = rows.select_related(*entity.related)
-    names: Sequence[str] = (*entity.prefetched, *coupons)
+    names: Sequence[str | Prefetch[Any]] = (*entity.prefetched, *coupons)
     return read.prefetch_related(*names).prefetch_related(Prefetch("scheduled_changes", scheduled))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db.models import Q
 
-from integrations import outbox
+from integrations import wishing
 from integrations.entities import Wish
 from integrations.models import Connection, JobState, Operation, Priority, SyncJob, SyncRecord, SyncStatus
 from integrations.operations import Line, Step, Stop
@@ -66,7 +66,7 @@ def follow(
     ids: list[int] = []
     if not ended and len(still) <= WINDOW - CHUNK:
         found = source(operation, place, CHUNK)
-        ids = outbox.wish(connection=connection, wishes=found.wishes, now=now, priority=priority, settle=timedelta())
+        ids = wishing.wish(connection=connection, wishes=found.wishes, now=now, priority=priority, settle=timedelta())
         still, place, ended = list(dict.fromkeys([*still, *ids])), found.place, found.place is None
         lines += found.lines
     tally = Counter(line.outcome for line in lines)

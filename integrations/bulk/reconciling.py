@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 
-from integrations import outbox
+from integrations import wishing
 from integrations.bulk.backfill import count, next_wishes
 from integrations.bulk.following import connection_of
 from integrations.entities import Wish
@@ -31,7 +31,7 @@ def _step(
     operation: Operation, _checkpoint: Mapping[str, Any], fetched: tuple[list[Wish], int, Any], now: datetime
 ) -> Step:
     found, looked_at, place = fetched
-    outbox.wish(
+    wishing.wish(
         connection=connection_of(operation), wishes=found, now=now, priority=Priority.BACKFILL, settle=timedelta()
     )
     return Step(

@@ -1,15 +1,20 @@
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any, Self
 
-from django.db import models
+from django.db import DatabaseError, models
 from django.db.models import Case, Q, Value, When
 from django.utils import timezone
 
 from integrations.models.connection import Connection
 from integrations.models.kinds import EntityKind, Standing, SyncStatus
+from integrations.models.storing import store
 
 _PENDING = ["pending_key", "pending_body", "pending_sent", "pending_number", "pending_since"]
 _STATUS = ["status", "status_since", "error", "cure", "zuora_says", "zuora_request_id", "trace"]
+#: What `mark_status` changes, and what `mark_held` does.
+STATUS_FIELDS = frozenset(_STATUS)
+HELD_FIELDS = frozenset({"zuora_id", "zuora_number", "sent", "digest", "synced_at", *_PENDING, *_STATUS})
 
 
 class SyncRecordQuerySet(models.QuerySet["SyncRecord"]):
@@ -75,8 +80,6 @@ class SyncRecord(models.Model):
     pending_since = models.DateTimeField(null=True, blank=True)
 
     objects = SyncRecordQuerySet.as_manager()
-    #: Judged otherwise than before and not stored yet: the next outcome stores it, or `keep_trace`.
-    trace_is_new = False
 
     class Meta:
         verbose_name = "record"
@@ -121,14 +124,26 @@ class SyncRecord(models.Model):
         """Whether a create left of which the outcome is unknown."""
         return bool(self.pending_key)
 
-    def mark_leaving(self, *, key: str, body: bytes, sent: dict[str, Any], number: str, now: datetime) -> None:
-        """Store "outcome unknown" before the request leaves; a record that is new becomes a row with it."""
+    def mark_leaving(
+        self,
+        *,
+        key: str,
+        body: bytes,
+        sent: dict[str, Any],
+        number: str,
+        now: datetime,
+        more: Collection[str] = (),
+    ) -> None:
+        """Store "outcome unknown" before the request leaves, and `more` fields that have changed before.
+
+        A record that is new becomes a row with it.
+        """
         self.pending_key = key
         self.pending_body = body.decode()
         self.pending_sent = sent
         self.pending_number = number
         self.pending_since = now
-        self._store([*_PENDING, "sequence"])
+        self.store({*_PENDING, "sequence", *more})
 
     def mark_refused(self) -> None:
         """Forget the key: an answer came, and it was no."""
@@ -141,47 +156,42 @@ class SyncRecord(models.Model):
         self.save(update_fields=["pending_key"])
 
     def mark_held(self, *, zuora_id: str, number: str, sent: dict[str, Any], digest: str, now: datetime) -> None:
-        """Zuora holds what was sent; with parts it is synced only when they are, which its push says at its end."""
+        """Zuora holds what was sent; with parts it is synced only when they are, which its push says at its end.
+
+        The caller stores HELD_FIELDS: not the whole row, for a person may decide something about it meanwhile.
+        """
         self.zuora_id = zuora_id
         self.zuora_number = number
         self.sent = sent
         self.digest = digest
         self.clear_pending()
         if not self.has_parts:
-            self.mark_status(SyncStatus.SUCCESS, now=now, save=False)
+            self.mark_status(SyncStatus.SUCCESS, now=now)
         self.synced_at = now
-        # Not the whole row: a person may decide something about it meanwhile.
-        self._store(["zuora_id", "zuora_number", "sent", "digest", "synced_at", *_PENDING, *_STATUS])
-        self.trace_is_new = False
 
-    def mark_trace(self, trace: list[dict[str, Any]]) -> None:
-        """Note how the rules judged; it is stored with the outcome, for which there is a statement anyway."""
-        if trace != self.trace:
-            self.trace, self.trace_is_new = trace, True
-
-    def keep_trace(self) -> None:
-        """Store how the rules judged, where no outcome has."""
-        if self.trace_is_new:
-            self.save(update_fields=["trace"])
-            self.trace_is_new = False
-
-    def mark_status(self, status: SyncStatus, *, now: datetime, save: bool = True) -> None:
-        """Set the public status; `status_since` moves only when it changes."""
+    def mark_status(self, status: SyncStatus, *, now: datetime) -> None:
+        """Set the public status; `status_since` moves only when it changes. The caller stores STATUS_FIELDS."""
         if self.status != status:
             self.status = status
             self.status_since = now
         if status != SyncStatus.ERROR:
             self.error = self.cure = self.zuora_says = self.zuora_request_id = ""
-        if save:
-            self.save(update_fields=_STATUS)
-            self.trace_is_new = False
 
-    def _store(self, fields: list[str]) -> None:
-        """Save these fields of a row; a record that is new becomes one, whole."""
-        if self._state.adding:
+    @property
+    def is_new(self) -> bool:
+        """Whether it is no row yet."""
+        return self._state.adding
+
+    def store(self, fields: Collection[str]) -> None:
+        """Store these fields of a row; a record that is new becomes one, whole.
+
+        Raises:
+            DatabaseError: the row is gone: its entity was deleted meanwhile.
+        """
+        if self.is_new:
             self.save(force_insert=True)
-        else:
-            self.save(update_fields=fields)
+        elif not store([self], fields):
+            raise DatabaseError(f"The record {self.key} is gone.")
 
     def clear_pending(self) -> None:
         """Drop "outcome unknown" from the row; the caller saves."""

@@ -11,7 +11,7 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from integrations import delivery, operations, outbox
+from integrations import delivery, operations, sweeping
 from integrations.bulk import KINDS
 from integrations.models import Connection, EntityKind, Operation, SyncJob, SyncRecord
 from integrations.zuora.auth import Credentials, MemoryTokenStore
@@ -47,13 +47,13 @@ class World:
     def advance(self, **span: float) -> None:
         self.now += timedelta(**span)
 
-    def deliver(self, job_id: int, worker: str = "worker") -> delivery.Woken:
-        return delivery.deliver(job_id=job_id, worker=worker, clock=self.clock, open_client=lambda _: self.client)
+    def deliver(self, *job_ids: int, worker: str = "worker") -> delivery.Woken:
+        return delivery.deliver(job_ids=job_ids, worker=worker, clock=self.clock, open_client=lambda _: self.client)
 
     def deliver_due(self) -> int:
         """Deliver what is due now, as a worker and its sweep would; return how many jobs that were."""
-        outbox.release_stuck(now=self.now)
-        outbox.release_orphans(now=self.now)
+        sweeping.release_stuck(now=self.now)
+        sweeping.release_orphans(now=self.now)
         due = list(SyncJob.objects.due(now=self.now).order_by("priority", "not_before", "pk"))
         for job in due:
             self.deliver(job.pk)
@@ -63,7 +63,7 @@ class World:
         """Deliver until nothing waits but for a parent; time passes as far as the next job wants it to."""
         for _ in range(rounds):
             waiting = SyncJob.objects.waiting().filter(waiting_for="").order_by("not_before").first()
-            if waiting is None and not outbox.release_orphans(now=self.now):
+            if waiting is None and not sweeping.release_orphans(now=self.now):
                 return
             self.connection.refresh_from_db()
             moments = [self.now, self.connection.paused_until, waiting.not_before if waiting else None]

@@ -18,7 +18,7 @@ from django.db import transaction
 
 from catalog.models import BillingModel, Coupon, Plan
 from catalog.publishing import publish, start_draft
-from integrations import outbox
+from integrations import sweeping
 from integrations.models import Connection, SyncStatus
 from subscriptions import coupons
 from subscriptions.models import Subscription
@@ -29,7 +29,7 @@ from subscriptions.wanted import Content, Override
 from tests.factories.catalog import CouponFactory, FeatureFactory, addon_with_prices, plan_with_prices, price
 from tests.factories.customers import CustomerFactory
 from tests.integrations.conftest import World, open_client
-from tests.integrations.usage_deaths import dying
+from tests.integrations.deaths import dying
 
 #: Divides by the days of every month, and then by ten: no part of a period has to be rounded.
 UNIT = Decimal(37758)
@@ -231,7 +231,7 @@ class Life:
         with dying(at=self.chance.randint(1, self.chance.choice([4, 30])), with_answer=self.chance.random() < 0.4):
             self._settle()
         self.pass_time(hours=1)
-        outbox.release_stuck(now=self.now)
+        sweeping.release_stuck(now=self.now)
 
     def _today(self) -> date:
         return self.now.astimezone(ZoneInfo(self.zone)).date()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from catalog.models import PricingType
-from integrations import outbox, usage_delivery
+from integrations import sweeping, usage_delivery
 from integrations.breaker import PROBE, may_send
 from integrations.models import AccountLock, Connection, Delivery, DeliveryOutcome, JobState, SyncJob, SyncStatus
 from tests.factories.catalog import PlanFactory, plan_with_prices
@@ -167,12 +167,12 @@ def test_who_was_rung_while_it_was_down_is_rung_again_when_it_is_back(world: Wor
     _down(world)
     sent_away, probe = SyncJob.objects.order_by("pk")
     world.advance(seconds=5)
-    assert [pk for pk, _ in outbox.ring_due(now=world.now, most=1)] == [sent_away.pk]
+    assert [pk for pk, _ in sweeping.ring_due(now=world.now, most=1)] == [sent_away.pk]
     Connection.objects.update(paused_until=world.now + PROBE)
     world.deliver(sent_away.pk)
     Connection.objects.update(paused_until=world.now)
     assert world.deliver(probe.pk).sweep
-    assert [pk for pk, _ in outbox.ring_due(now=world.now, most=9)] == [sent_away.pk]
+    assert [pk for pk, _ in sweeping.ring_due(now=world.now, most=9)] == [sent_away.pk]
 
 
 def test_usage_that_has_nothing_to_ask_leaves_the_probe_to_others(world: World) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from integrations import delivery
-from integrations.models import SyncJob, SyncStatus
+from integrations.models import AccountLock, Delivery, DeliveryOutcome, JobState, SyncJob, SyncStatus
 from tests.factories.catalog import plan_with_prices
 from tests.factories.subscriptions import SubscriptionFactory
 from tests.integrations.conftest import World
@@ -46,8 +46,37 @@ def test_what_is_not_begun_in_time_is_handed_back(world: World) -> None:
     jobs = dict(SyncJob.objects.waiting().values_list("key", "pk"))
     world.calls()
     woken = deliver_in_turn(world, "customer:acme", "customer:hooli", step=timedelta(seconds=1))
-    assert woken.jobs == (jobs["subscription:acme-1"], jobs["customer:hooli"])
+    assert set(woken.jobs) == {jobs["subscription:acme-1"], jobs["customer:hooli"]}
     assert world.calls() == {"POST /v1/accounts": 1}
+    handed_back = SyncJob.objects.get(pk=jobs["customer:hooli"])
+    assert (handed_back.state, handed_back.attempts, handed_back.rung_at) == (JobState.WAITING, 0, None)
+    assert Delivery.objects.filter(job=handed_back).count() == 0
+    assert AccountLock.objects.count() == 0
+
+
+def test_one_that_fails_keeps_none_of_the_others_from_arriving(world: World) -> None:
+    plans = [plan_with_prices(ref_id=f"plan-{number}", per_unit=1) for number in range(3)]
+    plans[1].display_name = "x" * 101  # more than Zuora holds
+    plans[1].save()
+    plans[2].delete()
+    deliver_in_turn(world, *(f"plan:{plan.ref_id}" for plan in plans))
+    assert world.statuses() == {"plan:plan-0": SyncStatus.SUCCESS, "plan:plan-1": SyncStatus.ERROR}
+    assert dict(Delivery.objects.values_list("job__key", "outcome")) == {
+        "plan:plan-0": DeliveryOutcome.SENT,
+        "plan:plan-1": DeliveryOutcome.FAILED,
+        "plan:plan-2": DeliveryOutcome.UNCHANGED,
+    }
+
+
+def test_when_the_tenant_turns_out_to_be_down_the_rest_is_handed_back(world: World) -> None:
+    for number in range(3):
+        plan_with_prices(ref_id=f"plan-{number}", per_unit=1)
+    world.app.control.add_fault("html", path="/v1/", status=503, times=1)
+    deliver_in_turn(world, *(f"plan:plan-{number}" for number in range(3)))
+    assert list(Delivery.objects.values_list("job__key", "outcome")) == [("plan:plan-0", DeliveryOutcome.RETRY)]
+    assert set(SyncJob.objects.values_list("state", "attempts")) == {(JobState.WAITING, 0)}
+    world.settle()
+    assert set(world.statuses().values()) == {SyncStatus.SUCCESS}
 
 
 def test_of_many_woken_children_one_is_gone_on_with_and_the_others_are_for_others(world: World) -> None:

@@ -11,8 +11,8 @@ from integrations.models import BatchState, UsageAction, UsageBatch, UsageCharge
 from integrations.zuora.limits import Sightings
 from subscriptions.models import Subscription
 from tests.integrations.conftest import REST_URL
+from tests.integrations.deaths import dying
 from tests.integrations.test_unknown_outcomes import LOST
-from tests.integrations.usage_deaths import dying
 from tests.integrations.usage_world import START, UsageWorld, tenant
 
 __all__ = ["tenant"]

@@ -13,7 +13,7 @@ from integrations.models import AuditEntry, UsageRecord, UsageState
 from integrations.usage_sync import Amount, Preview, Sight
 from subscriptions.cancelling import cancel
 from tests.factories.catalog import addon_with_prices, price
-from tests.integrations.usage_deaths import dying
+from tests.integrations.deaths import dying
 from tests.integrations.usage_world import START, UsageWorld, from_the_beginning, tenant
 from usage.models import DirtyHour, Slice
 

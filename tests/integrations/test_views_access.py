@@ -179,7 +179,7 @@ def test_a_viewer_is_shown_nothing_that_a_viewer_may_not_do(as_role: dict[str, C
     plan = PLANS.get("pro")
     record = SyncRecord.objects.get(key="plan:pro")
     record.zuora_id = "a" * 32
-    record.mark_status(SyncStatus.NO_SYNC_REQUIRED, now=datetime(2026, 1, 1, tzinfo=UTC), save=False)
+    record.mark_status(SyncStatus.NO_SYNC_REQUIRED, now=datetime(2026, 1, 1, tzinfo=UTC))
     record.save()
     SyncJob.objects.create(
         connection=connection, kind=EntityKind.PLAN, entity_id=plan.pk, key="plan:pro", state="FAILED",

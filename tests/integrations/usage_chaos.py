@@ -21,7 +21,7 @@ from subscriptions.cancelling import cancel
 from subscriptions.scheduling import update
 from subscriptions.wanted import Content
 from tests.factories.catalog import price
-from tests.integrations.usage_deaths import dying
+from tests.integrations.deaths import dying
 from tests.integrations.usage_replay import Told
 from tests.integrations.usage_world import HOUR, START, UsageWorld
 from usage.models import UpdateBehavior

@@ -13,7 +13,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -124,9 +124,10 @@ def make_mortal(directory: Path) -> None:
     """Count the steps of every delivery of this process, and die where a file says so."""
     deliver, send = delivery.deliver, Wire.send
 
-    def watched_deliver(*, job_id: int, **more: Any) -> delivery.Woken:
-        with _living(directory, SyncJob.objects.values_list("key", flat=True).get(pk=job_id)):
-            return deliver(job_id=job_id, **more)
+    def watched_deliver(*, job_ids: Sequence[int], **more: Any) -> delivery.Woken:
+        keys = dict(SyncJob.objects.filter(pk__in=job_ids).values_list("pk", "key"))
+        with _living(directory, "+".join(keys[job_id] for job_id in job_ids)):
+            return deliver(job_ids=job_ids, **more)
 
     def watched_send(wire: Wire, request: Any, judge: Any) -> Any:
         if not request.url.endswith("/oauth/token"):

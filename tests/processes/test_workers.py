@@ -105,7 +105,7 @@ def test_sweep_puts_no_more_jobs_into_the_queues_than_a_few(
         tasks.ring_sweep()
         assert (broker.llen("changes"), broker.llen("backfill")) == (1, 0)  # one bell, for a sweep
         tasks.sweep()
-        assert (rung(), broker.llen("backfill")) == (9, 2)  # up to five jobs in a message
+        assert (rung(), broker.llen("backfill")) == (9, 2)  # several jobs in a message
         tasks.sweep()
         assert (rung(), broker.llen("backfill")) == (9, 2)
     worker = deployment.start_worker()

@@ -7,9 +7,12 @@ from integrations.models import EntityKind, SyncRecord
 from integrations.zuora.push.catalog import push_coupon, push_package
 from integrations.zuora.push.customer import push_customer
 from integrations.zuora.push.far import Difference, Far, Mismatch, Waits
-from integrations.zuora.push.subscription import cancel_in_zuora, push_subscription
+from integrations.zuora.push.notes import Known, Notes, Root
+from integrations.zuora.push.subscription import cancel_in_zuora, parents_of, push_subscription
+from subscriptions.models import Subscription
+from subscriptions.past import coupon_of
 
-__all__ = ["PUSH", "Difference", "Far", "Mismatch", "Waits", "carry_out"]
+__all__ = ["PUSH", "Difference", "Far", "Known", "Mismatch", "Notes", "Waits", "carry_out", "needed_by"]
 
 PUSH: dict[EntityKind, Callable[[Far, Any, SyncRecord], None]] = {
     EntityKind.PLAN: push_package,
@@ -32,3 +35,10 @@ def carry_out(far: Far, entity: Any, record: SyncRecord, *, syncs: bool) -> None
         PUSH[EntityKind(record.kind)](far, entity, record)
     elif record.is_linked and record.cancel_wanted_at:
         cancel_in_zuora(far, entity, record)
+
+
+def needed_by(entity: Any, record: SyncRecord) -> list[Root]:
+    """Return the entities whose records the push of this one reads beside its own: they are best read for many."""
+    if isinstance(entity, Subscription):
+        return parents_of(entity, coupon_of(entity))
+    return [(record.root_kind, record.root_id)] if record.has_parts else []

@@ -32,7 +32,7 @@ _LEAST = {
 
 def push_package(far: Far, package: Plan | Addon, record: SyncRecord) -> None:
     """Bring the product of a plan or add-on, its rate plans and charges to what is on sale."""
-    prices = list(package.prices.of_version(package.version_number))
+    prices = [price for price in package.prices.all() if price.version_number == package.version_number]
 
     def tree(generations: Mapping[str, int]) -> ProductNode:
         return DEFAULT_POLICY.package_tree(
@@ -67,7 +67,7 @@ def push_coupon(far: Far, coupon: Coupon, record: SyncRecord) -> None:
 def _push(
     far: Far, record: SyncRecord, tree: Callable[[Mapping[str, int]], ProductNode], *, billing_id: str, expires: bool
 ) -> None:
-    parts = parts_of(record)
+    parts = parts_of(far, record)
     generations = {one.key: one.generation for one in _in_use(parts) if one.kind == EntityKind.BILLING_PERIOD}
     node = tree(generations)
     link_by_billing_id(far, record, billing_id)
@@ -134,7 +134,7 @@ def _place_charge(far: Far, record: SyncRecord, rate_plan: SyncRecord, node: Cha
         number = str(field(theirs, "productRatePlanChargeNumber") or node.number)
         adopt(far, record, Held(str(field(theirs, "id")), number), sent={})
         record.linked_by_hand = True
-        record.save(update_fields=["linked_by_hand"])
+        far.note(record, {"linked_by_hand"})
     # Of a charge that somebody else made, and sells, nothing but the price is ours to change.
     update = {name: value for name, value in node.update.items() if name in _LEAST or not record.linked_by_hand}
     endpoints = Endpoints(

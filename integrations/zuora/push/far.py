@@ -1,12 +1,13 @@
 """What a push works with, and the ways in which it ends early."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from integrations.models import Connection
+from integrations.models import Connection, SyncRecord
 from integrations.zuora.client import Client
 from integrations.zuora.mapping.tenant import Tenant
+from integrations.zuora.push.notes import Known, Notes
 
 
 class Difference(Exception):  # noqa: N818 - a finding, not a fault
@@ -38,9 +39,23 @@ class Far:
     clock: Callable[[], datetime]
     dry: bool = False
     writes: int = 0
+    known: Known = field(default_factory=Known)
+    #: What was learned and is stored with the outcome; None: everything is stored at once.
+    notes: Notes | None = None
 
     def before_write(self) -> None:
         """Call this before anything is sent or noted."""
         if self.dry:
             raise Difference
         self.writes += 1
+
+    def note(self, record: SyncRecord, fields: Collection[str]) -> None:
+        """Keep these fields of a record, of what is known anyway or could be found out again after a crash."""
+        if self.notes is None or record.is_new:
+            record.store(fields)
+        else:
+            self.notes.add(record, fields)
+
+    def noted(self, record: SyncRecord) -> frozenset[str]:
+        """Return the fields of a record that are to be stored; the caller does it."""
+        return self.notes.take(record) if self.notes else frozenset()

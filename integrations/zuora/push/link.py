@@ -31,7 +31,7 @@ def link_by_billing_id(far: Far, record: SyncRecord, billing_id: str, *, sent: M
     far.before_write()
     adopt(far, record, held, sent=sent or {})
     record.linked_by_hand = True
-    record.save(update_fields=["linked_by_hand"])
+    far.note(record, {"linked_by_hand"})
 
 
 def _look(far: Far, kind: str, billing_id: str) -> Held | None:

@@ -1,7 +1,8 @@
 """Brings one object of Zuora's to what is wanted, exactly once: the heart of the sync.
 
 Before a create leaves, its key and bytes are stored as "outcome unknown". Whoever comes next - the same worker or the
-next after a crash - finds out what became of it before anything else is sent.
+next after a crash - finds out what became of it before anything else is sent. What was answered is noted, and stored
+with the outcome of the delivery: what dies with the worker in between is found out as well.
 Sources: https://developer.zuora.com/v1-api-reference/idempotent-requests/
 https://developer.zuora.com/v1-api-reference/error-handling/
 """
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from integrations.models import SyncRecord, SyncStatus
+from integrations.models.record import HELD_FIELDS, STATUS_FIELDS
 from integrations.retry import Key, key_after, key_is_alive
 from integrations.zuora.body import encode
 from integrations.zuora.digest import digest, plain
@@ -69,6 +71,7 @@ def place(far: Far, record: SyncRecord, wanted: Wanted, endpoints: Endpoints) ->
         record.mark_held(
             zuora_id=record.zuora_id, number=record.zuora_number, sent=sent, digest=fingerprint, now=far.clock()
         )
+        far.note(record, HELD_FIELDS)
     elif not record.has_parts:
         confirm(far, record)
     return record
@@ -78,6 +81,7 @@ def confirm(far: Far, record: SyncRecord) -> None:
     """Say that it is synced where there was nothing to send."""
     if record.status != SyncStatus.SUCCESS and not far.dry:
         record.mark_status(SyncStatus.SUCCESS, now=far.clock())
+        far.note(record, STATUS_FIELDS)
 
 
 def find_out(far: Far, record: SyncRecord, endpoints: Endpoints) -> None:
@@ -110,7 +114,14 @@ def leave(far: Far, record: SyncRecord, wanted: Wanted, endpoints: Endpoints) ->
     """Send a POST under a new key, with its outcome noted as unknown before it leaves."""
     far.before_write()
     body = encode(wanted.body)
-    record.mark_leaving(key=uuid.uuid4().hex, body=body, sent=wanted.sent, number=wanted.number, now=far.clock())
+    record.mark_leaving(
+        key=uuid.uuid4().hex,
+        body=body,
+        sent=wanted.sent,
+        number=wanted.number,
+        now=far.clock(),
+        more=far.noted(record),
+    )
     _send(far, record, endpoints, body=body, repeated=False)
 
 
@@ -123,6 +134,7 @@ def adopt(far: Far, record: SyncRecord, held: Held, *, sent: Mapping[str, Any]) 
         digest=digest(sent) if sent else "",
         now=far.clock(),
     )
+    far.note(record, HELD_FIELDS)
 
 
 def _send(far: Far, record: SyncRecord, endpoints: Endpoints, *, body: bytes, repeated: bool) -> None:

@@ -9,13 +9,10 @@ RETIRED = "#"
 Parts = dict[str, SyncRecord]
 
 
-def parts_of(root: SyncRecord) -> Parts:
-    """Return all that rides along with this record, in one query; what is retired is among them."""
-    rows = SyncRecord.objects.filter(connection=root.connection).of(kind=root.root_kind, entity_id=root.root_id)
-    parts = {one.key: one for one in rows.order_by() if one.pk != root.pk}
-    for one in parts.values():
-        one.connection = root.connection
-    return parts
+def parts_of(far: Far, root: SyncRecord) -> Parts:
+    """Return all that rides along with this record; what is retired is among them."""
+    rows = far.known.of(far.connection, [(root.root_kind, root.root_id)])
+    return {one.key: one for one in rows if one.pk != root.pk}
 
 
 def part(far: Far, parts: Parts, *, key: str, kind: EntityKind, root: SyncRecord) -> SyncRecord:

@@ -4,8 +4,6 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, cast
 
-from django.db.models import Q
-
 from catalog.models import Coupon, Package, Price
 from customers.models import Customer
 from integrations.models import EntityKind, SyncRecord, SyncStatus
@@ -18,6 +16,7 @@ from integrations.zuora.mapping.policy import DEFAULT_POLICY
 from integrations.zuora.push import usage
 from integrations.zuora.push.far import Far, Mismatch, Waits
 from integrations.zuora.push.link import link_by_billing_id
+from integrations.zuora.push.notes import Root
 from integrations.zuora.push.place import Endpoints, Held, Wanted, adopt, confirm, create, find_out, leave
 from integrations.zuora.push.records import RETIRED, Parts
 from subscriptions.models import Subscription
@@ -185,18 +184,21 @@ def _contract(far: Far, subscription: Subscription, record: SyncRecord, coupon: 
 
 
 def _parents(far: Far, subscription: Subscription, coupon: Coupon | None) -> Parts:
-    """Return the records of its accounts and of all that is sold with it, parts included, in one query."""
-    entities: dict[EntityKind, set[int]] = {
-        EntityKind.CUSTOMER: {subscription.customer.pk, subscription.payer.pk},
-        EntityKind.PLAN: {subscription.plan.pk},
-        EntityKind.ADDON: {row.addon.pk for row in subscription.addons.all()},
-        EntityKind.COUPON: {coupon.pk} if coupon else set(),
-    }
-    wanted = Q()
-    for kind, entity_ids in entities.items():
-        wanted |= Q(root_kind=kind, root_id__in=entity_ids) if entity_ids else Q()
-    rows = SyncRecord.objects.filter(wanted, connection=far.connection).order_by()
+    """Return the records of its accounts and of all that is sold with it, parts included."""
+    rows = far.known.of(far.connection, parents_of(subscription, coupon))
     return {one.key: one for one in rows if RETIRED not in one.key}
+
+
+def parents_of(subscription: Subscription, coupon: Coupon | None) -> list[Root]:
+    """Return the entities that must be in Zuora before it."""
+    parents: list[Root] = [
+        (EntityKind.CUSTOMER, subscription.customer.pk),
+        (EntityKind.CUSTOMER, subscription.payer.pk),
+        (EntityKind.PLAN, subscription.plan.pk),
+        *((EntityKind.ADDON, row.addon.pk) for row in subscription.addons.all()),
+        *((EntityKind.COUPON, one.pk) for one in [coupon] if one),
+    ]
+    return list(dict.fromkeys(parents))
 
 
 def _needed(

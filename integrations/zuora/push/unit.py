@@ -32,6 +32,8 @@ def place_unit(far: Far, unit: UnitNode) -> None:
     )
     try:
         place(far, record, Wanted(unit.body, unit.name), endpoints)
+        if fields := far.noted(record):
+            record.store(fields)  # at once: other plans need it
     except (Forbidden, Rejected) as error:
         if not _is_closed(error):
             raise
