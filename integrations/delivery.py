@@ -40,7 +40,7 @@ from integrations.zuora.tenant import tenant_of
 log = structlog.get_logger(__name__)
 #: So often a parent that is there already is looked at again at once.
 _LOOKS_AT_ONCE = 2
-#: So long one message may keep a thread, but for the delivery under way: a click must find one soon.
+#: So long one message may keep a thread with sending, but for the delivery under way: a click must find one soon.
 _TURN = timedelta(seconds=1)
 
 _ARRIVED = frozenset({DeliveryOutcome.SENT, DeliveryOutcome.UNCHANGED})
@@ -70,6 +70,13 @@ class _Group:
     probe_until: datetime | None  # set when this is the probe of a tenant that is down
     known: Known
     notes: Notes
+    began: datetime
+
+    @property
+    def ends(self) -> datetime:
+        """When no other is begun: how long a first call had to wait until the tenant could take it is not counted."""
+        sent = [one.started_at for attempt in self.attempts[:1] for one in attempt.exchanges[:1]]
+        return max([self.began, *sent]) + _TURN
 
 
 def deliver_in_turn(
@@ -83,7 +90,7 @@ def deliver_in_turn(
     ends = clock() + _TURN
     turn, others, sweep = tuple(job_ids), list[int](), False
     while turn:
-        woken = deliver(job_ids=turn, worker=worker, clock=clock, open_client=open_client, ends=ends)
+        woken = deliver(job_ids=turn, worker=worker, clock=clock, open_client=open_client)
         turn, others = woken.jobs[: len(turn)], [*others, *woken.jobs[len(turn) :]]
         sweep = sweep or woken.sweep
         if clock() >= ends:
@@ -97,23 +104,23 @@ def deliver(
     worker: str,
     clock: Callable[[], datetime],
     open_client: Callable[[Connection], Client],
-    ends: datetime | None = None,
 ) -> Woken:
     """Push the entities of these jobs as they are now, and return the jobs that can go next.
 
     Does nothing for a job that is not due, that somebody else has, or while the tenant is known to be down. But for
-    the first, what is not begun when it `ends`, or when the tenant turns out to be down, goes back to waiting.
+    the first, what is not begun within a second, or when the tenant turns out to be down, goes back to waiting.
     """
     connection = Connection.objects.active().first()
     group = _claim(job_ids, connection=connection, worker=worker, clock=clock) if connection else None
     if group is None:
         return Woken()
     _read(group)
-    tenant, client = tenant_of(group.connection), open_client(group.connection)
-    for attempt in group.attempts:
-        if attempt is not group.attempts[0] and (group.connection.is_down or (ends and clock() >= ends)):
-            break
-        _send(attempt, group, tenant=tenant, client=client)
+    tenant = tenant_of(group.connection)
+    with open_client(group.connection).in_a_row() as client:
+        for attempt in group.attempts:
+            if attempt is not group.attempts[0] and (group.connection.is_down or clock() >= group.ends):
+                break
+            _send(attempt, group, tenant=tenant, client=client)
     return _keep(group)
 
 
@@ -138,7 +145,7 @@ def _claim(
         begin=begin,
     )
     attempts = [Attempt(job, deliveries[job.pk]) for job in jobs]
-    return _Group(connection, attempts, clock, connection.paused_until, Known(), Notes()) if attempts else None
+    return _Group(connection, attempts, clock, connection.paused_until, Known(), Notes(), clock()) if attempts else None
 
 
 def _read(group: _Group) -> None:
@@ -186,7 +193,7 @@ def _keep(group: _Group) -> Woken:
     ended, ends = [], {}
     for one in group.attempts:
         if one.ending is None:
-            ends[one.job] = End(JobState.WAITING, not_before=one.job.not_before, counts=False)
+            ends[one.job] = End(JobState.WAITING, counts=False)
         else:
             ended.append((one, one.ending))
             ends[one.job] = one.ending.job

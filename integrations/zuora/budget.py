@@ -13,7 +13,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -68,11 +68,22 @@ class Limits:
         return max(1, limit * _SHARES[priority] // 100)
 
 
+@dataclass(slots=True)
+class Seat:
+    """Where several calls in a row are made from; of which class the slot is that it keeps, if it has one."""
+
+    lease: str
+    call_class: CallClass | None = None
+
+
 class Leases(Protocol):
     """The slots in use and the pause of one tenant. Times are seconds since the epoch, given by the caller."""
 
     def take(self, call_class: CallClass, lease: str, *, ceiling: int, now: float, until: float) -> float | None:
-        """Take a slot and return None, or return the seconds left of a pause, 0.0 when only the slots are full."""
+        """Take a slot, or keep it longer, and return None; else return the seconds left of a pause.
+
+        0.0: only the slots are full.
+        """
         ...
 
     def give(self, call_class: CallClass, lease: str) -> None: ...
@@ -95,7 +106,7 @@ class MemoryLeases:
             if self._not_before > now:
                 return self._not_before - now
             ends = {held: end for held, end in self._ends[call_class].items() if end > now}
-            full = len(ends) >= ceiling
+            full = len(ends) >= ceiling and lease not in ends
             self._ends[call_class] = ends if full else ends | {lease: until}
             return 0.0 if full else None
 
@@ -112,7 +123,8 @@ _TAKE = """
 local paused = tonumber(redis.call('GET', KEYS[2]) or '0') - tonumber(ARGV[1])
 if paused > 0 then return tostring(paused) end
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])
-if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[3]) then return '0' end
+local mine = redis.call('ZSCORE', KEYS[1], ARGV[4])
+if not mine and redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[3]) then return '0' end
 redis.call('ZADD', KEYS[1], ARGV[2], ARGV[4])
 redis.call('PEXPIRE', KEYS[1], ARGV[5])
 return false
@@ -173,16 +185,38 @@ class Budget:
         self._sleep = sleep
 
     @contextmanager
-    def slot(self, call_class: CallClass, priority: Priority) -> Iterator[None]:
-        """Hold a slot while a call is under way.
+    def seat(self) -> Iterator[Seat]:
+        """Keep the slot of one call for the next, until the end: nobody need look for one in between."""
+        seat = Seat(uuid4().hex)
+        try:
+            yield seat
+        finally:
+            self._leave(seat)
+
+    def _leave(self, seat: Seat) -> None:
+        # Its calls are over and their answers count; a slot that cannot be given back runs out by itself.
+        if seat.call_class is not None:
+            with suppress(redis.exceptions.RedisError):
+                self._leases.give(seat.call_class, seat.lease)
+        seat.call_class = None
+
+    @contextmanager
+    def slot(self, call_class: CallClass, priority: Priority, seat: Seat | None = None) -> Iterator[None]:
+        """Hold a slot while a call is under way; that of the seat, if somebody sits.
 
         Raises:
             LimitExceeded: there was none within the patience, or the tenant wants a longer pause; nothing was sent.
             Unavailable: Redis, which holds the budget, is out of reach; nothing was sent.
         """
-        lease = uuid4().hex
+        with self.seat() if seat is None else nullcontext(seat) as sits:
+            self._take(call_class, priority, sits)
+            yield
+
+    def _take(self, call_class: CallClass, priority: Priority, seat: Seat) -> None:
+        if seat.call_class is not call_class:
+            self._leave(seat)
         try:
-            self._wait(call_class, lease, self._limits.ceiling(call_class, priority))
+            self._wait(call_class, seat.lease, self._limits.ceiling(call_class, priority))
         except redis.exceptions.RedisError as error:
             raise Unavailable(
                 f"The budget of calls cannot be read, because Redis does not answer: {error}",
@@ -190,12 +224,7 @@ class Budget:
                 scope=Scope.CONNECTION,
                 retry_after=_PAUSE_WITHOUT_ADVICE,
             ) from error
-        try:
-            yield
-        finally:
-            # The call is over and its answer counts; a slot that cannot be given back runs out by itself.
-            with suppress(redis.exceptions.RedisError):
-                self._leases.give(call_class, lease)
+        seat.call_class = call_class
 
     def heed(self, status: int, headers: Mapping[str, str]) -> None:
         """Take the advice of an answer's status and headers, for all workers."""

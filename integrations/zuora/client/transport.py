@@ -2,7 +2,8 @@
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Self, TypeVar
 from urllib.parse import quote
@@ -12,7 +13,7 @@ import requests
 from integrations.zuora.answers import Answer, classify, classify_rows
 from integrations.zuora.auth import USER_AGENT, Credentials, MemoryTokenStore, OAuth, TokenStore
 from integrations.zuora.body import encode
-from integrations.zuora.budget import Budget, CallClass, MemoryLeases, Priority
+from integrations.zuora.budget import Budget, CallClass, MemoryLeases, Priority, Seat
 from integrations.zuora.client.wire import Exchange, Timeouts, Wire, new_session, utc_now
 from integrations.zuora.errors import Kind, LimitExceeded, Outcome, Rejected, Unauthorized, ZuoraError
 
@@ -48,10 +49,12 @@ class Transport:
         timer: Callable[[], float] = time.monotonic,
         ends_at: float | None = None,
         auth: OAuth | None = None,
+        seat: Seat | None = None,
     ) -> None:
         """Open nothing yet. Tokens and budget are this process's own unless shared ones are given.
 
-        `auth` is that of another client with the same credentials: what it knows is known here.
+        `auth` is that of another client with the same credentials: what it knows is known here. Calls from a `seat`
+        share its slot, so they are made one after the other.
 
         From `ends_at` on, by the timer, nothing is sent any more.
 
@@ -66,6 +69,7 @@ class Transport:
         self._priority = priority
         self._track_id = track_id
         self._ends_at = ends_at
+        self._seat = seat
         self._wire = Wire(
             session or new_session(), timeouts=timeouts, on_exchange=on_exchange, clock=clock, timer=timer
         )
@@ -83,21 +87,13 @@ class Transport:
         self, *, track_id: str, priority: Priority, on_exchange: Callable[[Exchange], None] | None = None
     ) -> Self:
         """Return a client for one delivery, over the same connections, tokens and budget."""
-        wire = self._wire
-        return type(self)(
-            self._credentials,
-            tokens=self._tokens,
-            budget=self._budget,
-            session=wire.session,
-            timeouts=wire.timeouts,
-            priority=priority,
-            track_id=track_id,
-            on_exchange=on_exchange or wire.on_exchange,
-            clock=wire.clock,
-            timer=wire.timer,
-            ends_at=self._ends_at,
-            auth=self._auth,
-        )
+        return self._twin(priority=priority, track_id=track_id, on_exchange=on_exchange or self._wire.on_exchange)
+
+    @contextmanager
+    def in_a_row(self) -> Iterator[Self]:
+        """Give a client for calls one after the other: it keeps its place among those that call at once."""
+        with self._budget.seat() as seat:
+            yield self._twin(seat=seat)
 
     def in_a_hurry(self, *, seconds: float, call_seconds: float) -> Self:
         """Return a client for somebody who waits: a call gives up after its seconds, and none begins after all of them.
@@ -105,19 +101,29 @@ class Transport:
         What a call that gave up was about has an unknown outcome, as ever.
         """
         wire = self._wire
-        return type(self)(
-            self._credentials,
-            tokens=self._tokens,
-            budget=self._budget,
-            session=wire.session,
+        return self._twin(
             timeouts=Timeouts(connect=min(wire.timeouts.connect, call_seconds), read=call_seconds, whole=call_seconds),
-            priority=self._priority,
-            track_id=self._track_id,
-            on_exchange=wire.on_exchange,
-            clock=wire.clock,
-            timer=wire.timer,
             ends_at=wire.timer() + seconds,
         )
+
+    def _twin(self, **changes: Any) -> Self:
+        """Return a client over the same connections, tokens and budget, but for these changes."""
+        wire = self._wire
+        same: dict[str, Any] = {
+            "tokens": self._tokens,
+            "budget": self._budget,
+            "session": wire.session,
+            "timeouts": wire.timeouts,
+            "priority": self._priority,
+            "track_id": self._track_id,
+            "on_exchange": wire.on_exchange,
+            "clock": wire.clock,
+            "timer": wire.timer,
+            "ends_at": self._ends_at,
+            "auth": self._auth,
+            "seat": self._seat,
+        }
+        return type(self)(self._credentials, **(same | changes))
 
     def _get(
         self,
@@ -217,7 +223,7 @@ class Transport:
             raise LimitExceeded(
                 "Zuora takes longer than this page waits, so the rest was not sent yet.", outcome=Outcome.NOT_SENT
             )
-        with self._budget.slot(call_class, self._priority):
+        with self._budget.slot(call_class, self._priority, self._seat):
             return self._wire.send(request, heed_and_judge)
 
 

@@ -11,7 +11,7 @@ import requests
 import responses
 
 from integrations.zuora.auth import Credentials
-from integrations.zuora.budget import Budget, CallClass, MemoryLeases, Priority
+from integrations.zuora.budget import Budget, CallClass, MemoryLeases, Priority, Seat
 from integrations.zuora.client import Client
 
 BASE = "https://rest.test.zuora.com"
@@ -48,9 +48,9 @@ class SpyBudget(Budget):
         super().__init__(MemoryLeases())
         self.asked: list[tuple[CallClass, Priority]] = []
 
-    def slot(self, call_class: CallClass, priority: Priority) -> Any:
+    def slot(self, call_class: CallClass, priority: Priority, seat: Seat | None = None) -> Any:
         self.asked.append((call_class, priority))
-        return super().slot(call_class, priority)
+        return super().slot(call_class, priority, seat)
 
 
 def make_client(**options: Any) -> Client:

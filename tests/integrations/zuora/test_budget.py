@@ -108,6 +108,27 @@ def test_a_slot_comes_back_when_the_call_is_over_even_with_an_error(leases: Leas
     assert clock.slept == []
 
 
+def test_a_seat_keeps_its_slot_from_call_to_call_and_changes_it_with_the_class(leases: Leases, clock: Clock) -> None:
+    full = budget(leases, clock)
+    with full.seat() as seat:
+        for _ in range(2):
+            with full.slot(DEFAULT, CHANGES, seat):
+                pass
+            with ExitStack() as others:
+                assert fill(others, full, DEFAULT, CHANGES) == 7
+                with full.slot(DEFAULT, CHANGES, seat):  # though all are taken, one of them is its own
+                    pass
+        leases.pause(now=clock.now, until=clock.now + 60)
+        with pytest.raises(LimitExceeded), full.slot(DEFAULT, CHANGES, seat):
+            pass
+        clock.now += 60
+        with full.slot(CallClass.OBJECT_QUERY, CHANGES, seat), ExitStack() as others:
+            assert fill(others, full, DEFAULT, CHANGES) == 8
+            assert fill(others, full, CallClass.OBJECT_QUERY, CHANGES) == 3
+    with ExitStack() as others:
+        assert fill(others, full, CallClass.OBJECT_QUERY, CHANGES) == 4
+
+
 def test_a_full_class_is_waited_for_only_so_long(leases: Leases, clock: Clock) -> None:
     it = budget(leases, clock, limits=Limits(1, 1, 1))
     start = clock.now
