@@ -7,9 +7,11 @@ from typing import Any
 from django import forms
 from django.db.models import Q
 
-from integrations.models import UsageState
+from integrations.models import UsageCharge, UsageRecord, UsageState, one_of
 
 _TEXT = {"class": "form-control", "autocomplete": "off", "spellcheck": "false"}
+#: So many charges are named one by one.
+_NAMED = 2000
 #: Slices that have no record yet: they are no state of a record, and are listed by themselves.
 WAITING = "waiting"
 #: What a record can be asked for, in the order of the choice.
@@ -69,7 +71,7 @@ class UsageFilter(forms.Form):
         """Return the condition for records."""
         found = self._between() & self._of_subscription("charge__subscription__")
         if charge := self.wanted.get("charge"):
-            found &= Q(charge_number=charge) | Q(charge__key__endswith=f"/{charge}") | Q(charge__key=charge)
+            found &= _of_charge(charge)
         if state := STATES.get(self.wanted.get("state", "")):
             found &= state[1]
         return found
@@ -97,6 +99,20 @@ class UsageFilter(forms.Form):
         if until := self.wanted.get("until"):
             found &= Q(starts_at__lt=_midnight(until) + timedelta(days=1))
         return found
+
+
+def _of_charge(text: str) -> Q:
+    """Return the condition for records of a charge by its number; what is no charge's number is a key, or its feature.
+
+    The charges are named where they are not too many: PostgreSQL cannot tell how many end in a text.
+    """
+    if UsageRecord.objects.filter(charge_number=text).exists():
+        return Q(charge_number=text)
+    charges = UsageCharge.objects.filter(Q(key__endswith=f"/{text}") | Q(key=text)).order_by()
+    ids = list(charges.values_list("pk", flat=True)[: _NAMED + 1])
+    if len(ids) <= _NAMED:
+        return one_of("charge_id", ids)
+    return Q(charge__key__endswith=f"/{text}") | Q(charge__key=text)
 
 
 def _midnight(day: date) -> datetime:

@@ -10,6 +10,7 @@ from django.shortcuts import redirect
 from django.utils import timezone
 
 from integrations import operating
+from integrations.bulk import previews
 from integrations.models import Connection, SyncJob, SyncRecord
 from integrations.sections import Section
 from integrations.views.access import actor, operators, viewers
@@ -45,6 +46,7 @@ def entity_list(request: HttpRequest, section: Section) -> HttpResponse:
         "slice": page,
         "columns": [Column.of(listing, name) for name in SORTS if section.name_field or name != "name"],
         "filters": FILTERS.items(),
+        "preview_most": previews.MOST,
     }
     return page_or_part(
         request, page="integrations/entity_list.html", part="integrations/entity_rows.html", context=context

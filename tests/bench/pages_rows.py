@@ -192,7 +192,8 @@ def _logs(count: int, tenant: Connection, now: datetime) -> None:
     exchange = Request.objects.create(
         connection=tenant, delivery=delivery, method="POST", status=200, duration_ms=80, started_at=now
     )
-    multiply(exchange, _numbers(count), _EXCHANGES)
+    spread = Delivery.objects.count() - 1
+    multiply(exchange, _numbers(count), {**_EXCHANGES, "delivery_id": f"{delivery.pk} + 1 + i % {spread}"})
     entry = AuditEntry.objects.create(at=now, action="sync", actor_name="operator", subject="customer:first")
     multiply(entry, _numbers(count), _AUDIT)
     operation = Operation.objects.create(
