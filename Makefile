@@ -15,7 +15,7 @@ help:
 	@echo "make lint         ruff, mypy, import contracts, migrations, deployment check"
 	@echo "make bench        benchmarks"
 	@echo "make chaos        random usage and faults by seed, and the bill must be right: SEEDS=2000 of them"
-	@echo "make pictures     a picture of every page, into static/readme/ (needs a Chromium)"
+	@echo "make pictures     a picture of every page, into tests/browser/pictures/ (needs a Chromium)"
 	@echo "make lock         writes the lock files anew from pyproject.toml"
 	@echo "make clean        removes the virtual environment, the demo's data and every cache"
 
