@@ -130,37 +130,35 @@ def _push(name: str, one: Mapping[str, Any]) -> list[object]:
 
 
 def hourly_table(found: Mapping[str, Any]) -> str:
-    """Return the hourly runs of usage, with as many records as subscriptions and with twice as many."""
+    """Return the hourly runs of usage, of a tenth of the subscriptions and of all."""
     where = f"{found['workers']} x {found['threads']} threads, {found['database']}, {found['cores']} cores"
-    single, double = found["runs"]
-    peer, allowed = found["peer"], single["allowed_concurrency"]
+    some, whole = found["runs"]
+    peer, allowed = found["peer"], whole["allowed_concurrency"]
     rows = table(
         [
             f"The hourly run of usage ({where})",
-            *("calls", "seconds", "sending s", "at once", "ideal s", "of ideal", "worker's peak MB"),
+            *("calls", "seconds", "to 1st call", "at once", "ideal s", "of ideal", "worker's peak MB"),
         ],
         [
             [
                 f"{one['records']:,} records",
-                *(sum(one["calls"].values()), one["seconds"], one["sending_seconds"]),
+                *(sum(one["calls"].values()), one["seconds"], one["seconds_to_first_call"]),
                 *(one["allowed_concurrency"]["calls"], one["ideal_seconds"], f"{one['share_of_ideal']:.0%}"),
                 one["worker_mb"]["peak"],
             ]
-            for one in (single, double)
+            for one in (some, whole)
         ],
     )
-    calls = ", ".join(f"{count} {name}" for name, count in single["calls"].items())
-    alone = single["ideal_seconds"] / single["sending_seconds"]
+    calls = ", ".join(f"{count} {name}" for name, count in whole["calls"].items())
     about_us = (
         f"Calls: {calls}; the charges' numbers are known. At most {allowed['calls']} at once, by {allowed['by']}; "
-        f"{single['most_in_flight']} were. {_processor(single, found['cores'])} The seconds begin with the task: "
-        f"{single['seconds'] - single['sending_seconds']:.2f} of them pass before the first call, while the hours are "
-        f"closed; sending alone takes {single['sending_seconds']}, {alone:.0%} of ideal."
+        f"{whole['most_in_flight']} were. {_processor(whole, found['cores'])} The seconds begin with the beat's task; "
+        f"closing, planning and sending overlap."
     )
     about_peer = (
         f"A script over zuora-sdk with one record to a call made {peer['sample_calls']} calls "
-        f"({peer['calls_per_second']}/s): extrapolated {peer['extrapolated_seconds']} s for {single['records']:,} "
-        f"records, {peer['extrapolated_seconds'] / single['seconds']:.1f} times as long."
+        f"({peer['calls_per_second']}/s): extrapolated {peer['extrapolated_seconds']} s for {whole['records']:,} "
+        f"records, {peer['extrapolated_seconds'] / whole['seconds']:.1f} times as long."
     )
     return f"{rows}\n\n{about_us}\n{about_peer}\n"
 

@@ -130,6 +130,9 @@ def run(
                     found = json.loads(run_program(environment, "-m", _TABLE, "read", size))
                     case = f"reading one hour, {size:,} stored"
                     results.append(result(case, found["events"], None, found["seconds"]))
+                    closing = found["closing"]
+                    case = f"closing one hour of {CUSTOMERS * FEATURES} charges, {size:,} stored"
+                    results.append(result(case, closing["events"], None, closing["seconds"]))
                     plans[size] = found["plan"]
                     results.append(load.thousands("usages", f"/api/v1/usage in thousands, {size:,} stored"))
     return results, plans

@@ -6,21 +6,27 @@ Started by `tests.bench.usage_in` with the database to use in its environment; p
 import json
 import sys
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import product
 
 import django
 
 django.setup()
 
-from django.db import connection  # noqa: E402 - models can be imported only now
+from django.db import connection, transaction  # noqa: E402 - models can be imported only now
+from django.db.models import Sum  # noqa: E402
 
-from catalog.models import Feature  # noqa: E402
+from catalog.models import BillingModel, Feature  # noqa: E402
 from customers.models import Customer  # noqa: E402
 from tests.bench.usage_in import CUSTOMERS, FEATURES, START, usage  # noqa: E402
+from tests.factories.catalog import PlanFactory, price  # noqa: E402
 from tests.factories.customers import CustomerFactory  # noqa: E402
+from tests.factories.subscriptions import SubscriptionFactory  # noqa: E402
 from tests.factories.usage import MeteredFeatureFactory  # noqa: E402
+from usage.closing import close  # noqa: E402
 from usage.counting import Source, used  # noqa: E402
-from usage.models import UsageEvent  # noqa: E402
+from usage.models import DirtyHour, Slice, UsageEvent  # noqa: E402
+from usage.storing import Hour, note_hours  # noqa: E402
 from usage.windows import Window  # noqa: E402
 
 _COLUMNS = (
@@ -29,14 +35,18 @@ _COLUMNS = (
 )
 _CHUNK = 500_000
 _READINGS = 200
+_CLOSINGS = 20
 
 
 def prepare() -> None:
-    """Make what usage is reported of."""
-    for number in range(CUSTOMERS):
-        CustomerFactory.create(ref_id=f"customer-{number}")
+    """Make what usage is reported of, and subscriptions that are charged for all of it."""
+    plan = PlanFactory.create(ref_id="metered")
     for number in range(FEATURES):
-        MeteredFeatureFactory.create(ref_id=f"feature-{number}")
+        feature = MeteredFeatureFactory.create(ref_id=f"feature-{number}")
+        price(plan, billing_model=BillingModel.USAGE_BASED, feature=feature, amounts={"EUR": 1})
+    for number in range(CUSTOMERS):
+        customer = CustomerFactory.create(ref_id=f"customer-{number}")
+        SubscriptionFactory.create(ref_id=customer.ref_id, customer=customer, plan=plan, start_date=START)
 
 
 def copy(count: int) -> tuple[float, list[float]]:
@@ -91,7 +101,25 @@ def read(size: int) -> dict[str, object]:
         occurred_at__gte=window.start,
         occurred_at__lt=window.end,
     )
-    return {"events": events, "seconds": seconds, "plan": rows.values("value").explain(analyze=True, buffers=True)}
+    plan = rows.values("value").explain(analyze=True, buffers=True)
+    return {"events": events, "seconds": seconds, "plan": plan, "closing": close_hour(window.start)}
+
+
+def close_hour(start: datetime) -> dict[str, object]:
+    """Close an hour in which every customer used every feature; return how long it takes, and undo it."""
+    sources = product(Customer.objects.values_list("pk", flat=True), Feature.objects.values_list("pk", flat=True))
+    hours = [Hour(customer, feature, "", start) for customer, feature in sources]
+    end, seconds = start + timedelta(hours=1), []
+    for _ in range(_CLOSINGS):
+        with transaction.atomic():
+            DirtyHour.objects.all().delete()
+            note_hours(hours=hours, now=end)
+            started = time.perf_counter()
+            close(upto=end, now=end)
+            seconds.append(time.perf_counter() - started)
+            events = Slice.objects.aggregate(events=Sum("event_count"))["events"]
+            transaction.set_rollback(True)
+    return {"events": events, "seconds": seconds}
 
 
 def main() -> None:
