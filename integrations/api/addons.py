@@ -5,10 +5,8 @@ from http import HTTPStatus
 
 from pydantic import Field
 
-from catalog import publishing
 from catalog.dependencies import set_dependencies
 from catalog.models import Addon, PackageStatus
-from integrations.api.charges import ChargeOut, ChargeQuery
 from integrations.api.errors import bad_input
 from integrations.api.finding import find
 from integrations.api.operation import Call, operation
@@ -18,18 +16,15 @@ from integrations.api.packages import (
     PackageIn,
     PackageOut,
     PackageQuery,
-    Published,
-    PublishIn,
-    Removed,
     asked,
     change,
-    charges_page,
     drafts,
     find_addons,
     make,
     told,
 )
 from integrations.api.paging import page
+from integrations.api.sale import sale_operations
 from integrations.api.schema import Count, Data, Page, Text
 from integrations.api.sync_states import standings
 from integrations.api.writing import values
@@ -94,45 +89,6 @@ def update_addon(_call: Call, *, body: AddonChange, addon_id: str) -> Data[Addon
     return _data(addon, drafted=body.charges is not None)
 
 
-@operation("POST", "/api/v1/addons/{addon_id}/draft", tag=_TAG, status=HTTPStatus.CREATED)
-def create_addon_draft(_call: Call, *, addon_id: str) -> Data[AddonOut]:
-    """Begin a draft with the charges on sale."""
-    addon = find(Addon.objects.all(), addon_id)
-    publishing.start_draft(package=addon)
-    return _data(addon, drafted=True)
-
-
-@operation("DELETE", "/api/v1/addons/{addon_id}/draft", tag=_TAG)
-def remove_addon_draft(_call: Call, *, addon_id: str) -> Data[Removed]:
-    """Forget the draft of an add-on; one that was never on sale goes with it."""
-    publishing.remove_draft(package=find(Addon.objects.all(), addon_id))
-    return Data(data=Removed(id=addon_id))
-
-
-@operation("GET", "/api/v1/addons/{addon_id}/charges", tag=_TAG)
-def list_addon_charges(_call: Call, *, query: ChargeQuery, addon_id: str) -> Page[ChargeOut]:
-    """List what an add-on costs."""
-    return charges_page(find(Addon.objects.all(), addon_id), query=query)
-
-
-@operation("POST", "/api/v1/addons/{addon_id}/publish", tag=_TAG)
-def publish_addon(_call: Call, *, body: PublishIn, addon_id: str) -> Data[Published]:  # noqa: ARG001 - the same for all
-    """Put the draft of an add-on on sale.
-
-    Running subscriptions keep the prices of the version that they were sold, for whomever it is published.
-    """
-    publishing.publish(package=find(Addon.objects.all(), addon_id))
-    return Data(data=Published())
-
-
-@operation("POST", "/api/v1/addons/{addon_id}/archive", tag=_TAG)
-def archive_addon(_call: Call, *, addon_id: str) -> Data[AddonOut]:
-    """Take an add-on off sale; who has it keeps it."""
-    addon = find(Addon.objects.all(), addon_id)
-    publishing.archive(package=addon)
-    return _data(addon)
-
-
 def _data(addon: Addon, *, drafted: bool = False) -> Data[AddonOut]:
     return Data(data=_out([addon], drafted=drafted)[0])
 
@@ -148,3 +104,8 @@ def _out(addons: Sequence[Addon], *, drafted: bool = False) -> list[AddonOut]:
         )
         for addon in addons
     ]
+
+
+create_addon_draft, remove_addon_draft, list_addon_charges, publish_addon, archive_addon = sale_operations(
+    Addon, one="addon", tag=_TAG, tell=_data, answers=Data[AddonOut]
+)

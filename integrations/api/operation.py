@@ -74,6 +74,7 @@ def operation(
     path: str,
     *,
     tag: str,
+    name: str = "",
     status: HTTPStatus = HTTPStatus.OK,
     rate: RateClass | None = None,
     also: Scope | None = None,
@@ -83,7 +84,8 @@ def operation(
 ) -> Callable[[Callable[..., Any]], Operation]:
     """Make an operation of `action(call, *, body, query, <names in the path>) -> a schema`.
 
-    What the action does not ask for it does not get. The first line of its docstring is the summary in the document.
+    What the action does not ask for it does not get. In the document it has the action's name, unless it is given one,
+    and the first line of the action's docstring as its summary.
     A key that may write may do everything, one that may read all that is GET; `also` lets another scope in.
     `reads` and `answers` describe a body that the action reads by itself, from bytes, and a plain dict that it returns.
     """
@@ -99,7 +101,7 @@ def operation(
             tag=tag,
             rate=rate or usual,
             scopes=scopes_of(method) | ({also} if also else set()),
-            name=action.__name__,
+            name=name or action.__name__,
             summary=summary.rstrip("."),
             description=description.strip(),
             status=status,

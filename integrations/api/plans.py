@@ -6,9 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from catalog import publishing
 from catalog.models import LONGEST_TRIAL, Plan, TrialEndBehavior, TrialUnits
-from integrations.api.charges import ChargeOut, ChargeQuery
 from integrations.api.finding import find
 from integrations.api.operation import Call, operation
 from integrations.api.packages import (
@@ -17,18 +15,15 @@ from integrations.api.packages import (
     PackageIn,
     PackageOut,
     PackageQuery,
-    Published,
-    PublishIn,
-    Removed,
     asked,
     change,
-    charges_page,
     drafts,
     find_addons,
     make,
     told,
 )
 from integrations.api.paging import page
+from integrations.api.sale import sale_operations
 from integrations.api.schema import Count, Data, Input, Output, Page, Text
 from integrations.api.sync_states import standings
 from integrations.api.writing import values
@@ -110,45 +105,6 @@ def update_plan(_call: Call, *, body: PlanChange, plan_id: str) -> Data[PlanOut]
     return _data(plan, drafted=body.charges is not None)
 
 
-@operation("POST", "/api/v1/plans/{plan_id}/draft", tag=_TAG, status=HTTPStatus.CREATED)
-def create_plan_draft(_call: Call, *, plan_id: str) -> Data[PlanOut]:
-    """Begin a draft with the charges on sale."""
-    plan = find(Plan.objects.all(), plan_id)
-    publishing.start_draft(package=plan)
-    return _data(plan, drafted=True)
-
-
-@operation("DELETE", "/api/v1/plans/{plan_id}/draft", tag=_TAG)
-def remove_plan_draft(_call: Call, *, plan_id: str) -> Data[Removed]:
-    """Forget the draft of a plan; one that was never on sale goes with it."""
-    publishing.remove_draft(package=find(Plan.objects.all(), plan_id))
-    return Data(data=Removed(id=plan_id))
-
-
-@operation("GET", "/api/v1/plans/{plan_id}/charges", tag=_TAG)
-def list_plan_charges(_call: Call, *, query: ChargeQuery, plan_id: str) -> Page[ChargeOut]:
-    """List what a plan costs."""
-    return charges_page(find(Plan.objects.all(), plan_id), query=query)
-
-
-@operation("POST", "/api/v1/plans/{plan_id}/publish", tag=_TAG)
-def publish_plan(_call: Call, *, body: PublishIn, plan_id: str) -> Data[Published]:  # noqa: ARG001 - the same for all
-    """Put the draft of a plan on sale.
-
-    Running subscriptions keep the prices of the version that they were sold, for whomever it is published.
-    """
-    publishing.publish(package=find(Plan.objects.all(), plan_id))
-    return Data(data=Published())
-
-
-@operation("POST", "/api/v1/plans/{plan_id}/archive", tag=_TAG)
-def archive_plan(_call: Call, *, plan_id: str) -> Data[PlanOut]:
-    """Take a plan off sale; who has it keeps it."""
-    plan = find(Plan.objects.all(), plan_id)
-    publishing.archive(package=plan)
-    return _data(plan)
-
-
 def _values(body: PlanIn | PlanChange, *, without: Collection[str]) -> dict[str, Any]:
     """Return what was sent as fields of a plan; a default trial is replaced as a whole, and null takes it away."""
     own = ("default_trial_config", "parent_plan_id")
@@ -189,3 +145,8 @@ def _trial(plan: Plan) -> TrialConfigOut | None:
         units=TrialUnits(plan.trial_units),
         trial_end_behavior=TrialEndBehavior(plan.trial_end_behavior),
     )
+
+
+create_plan_draft, remove_plan_draft, list_plan_charges, publish_plan, archive_plan = sale_operations(
+    Plan, one="plan", tag=_TAG, tell=_data, answers=Data[PlanOut]
+)
