@@ -75,7 +75,7 @@ def _facts(row: Subscription, *, connection: Connection, in_zuora: bool) -> Subs
     return SubscriptionFacts(
         pricing_type=row.plan.pricing_type,
         is_trial=row.is_trial,
-        is_ended=row.is_ended,
+        is_ended=row.is_ended and row.billed_until is None,  # else its last period is owed
         in_zuora=in_zuora,
         sync_on=connection.sync_subscriptions,
         billing_id=row.billing_id,

@@ -16,11 +16,17 @@ from subscriptions.places import lock
 
 @transaction.atomic
 def cancel(
-    *, subscription: Subscription, time: CancellationTime | None = None, date: datetime | None = None, now: datetime
+    *,
+    subscription: Subscription,
+    time: CancellationTime | None = None,
+    date: datetime | None = None,
+    prorate: bool = True,
+    now: datetime,
 ) -> None:
     """Cancel now, at the end of the current billing period, or at a date; a later cancellation replaces an earlier one.
 
-    Without a time it is the product's: but now, where that waits for the end of a period and there is none.
+    Without a time it is the product's: but now, where that waits for the end of a period and there is none. Without
+    `prorate` the billing period in which it ends is billed whole.
 
     One that ends now is CANCELED at once; one that ends later keeps its status, and its `cancellation_date` says when.
     One that has not started ends at its start, not before. Raises ValidationError, with a sentence that says what to do
@@ -32,7 +38,8 @@ def cancel(
     _refuse_the_impossible(subscription, time, date)
     if time == CancellationTime.IMMEDIATE:
         was_running = subscription.is_running
-        end_at(subscription=subscription, moment=now, reason=CancelReason.IMMEDIATE, now=now)
+        until = None if prorate else _end_of_billed(subscription, now)
+        end_at(subscription=subscription, moment=now, reason=CancelReason.IMMEDIATE, billed_until=until, now=now)
         if was_running:
             fall_back(subscription=subscription, at=now)
         return
@@ -42,7 +49,8 @@ def cancel(
         end = _checked_date(subscription, date, now)
     subscription.cancellation_time = time
     subscription.cancellation_date = end
-    subscription.save(update_fields=["cancellation_time", "cancellation_date", "updated_at"])
+    subscription.billed_until = None if prorate else _end_of_billed(subscription, end)
+    subscription.save(update_fields=["cancellation_time", "cancellation_date", "billed_until", "updated_at"])
 
 
 @transaction.atomic
@@ -53,8 +61,8 @@ def keep(*, subscription: Subscription) -> None:
         raise ValidationError(f"{subscription} has ended already.")
     if subscription.cancellation_date is None and not subscription.cancellation_time:
         return
-    subscription.cancellation_date, subscription.cancellation_time = None, ""
-    subscription.save(update_fields=["cancellation_time", "cancellation_date", "updated_at"])
+    subscription.cancellation_date, subscription.cancellation_time, subscription.billed_until = None, "", None
+    subscription.save(update_fields=["cancellation_time", "cancellation_date", "billed_until", "updated_at"])
 
 
 @transaction.atomic
@@ -74,7 +82,14 @@ def move_trial_end(*, subscription: Subscription, to: datetime, now: datetime) -
 
 
 @transaction.atomic
-def end_at(*, subscription: Subscription, moment: datetime, reason: CancelReason, now: datetime) -> None:
+def end_at(
+    *,
+    subscription: Subscription,
+    moment: datetime,
+    reason: CancelReason,
+    billed_until: datetime | None = None,
+    now: datetime,
+) -> None:
     """End the subscription, which the caller has locked, as of a moment, and not before it began.
 
     What was to change in it will not; whose plan it was to replace keeps its own.
@@ -83,6 +98,7 @@ def end_at(*, subscription: Subscription, moment: datetime, reason: CancelReason
     if subscription.cancellation_date is None or end < subscription.cancellation_date:
         subscription.cancellation_date = end
         subscription.cancellation_time = CancellationTime.IMMEDIATE
+        subscription.billed_until = billed_until
     subscription.status = SubscriptionStatus.CANCELED
     subscription.effective_end_date = end
     subscription.cancel_reason = reason
@@ -91,6 +107,7 @@ def end_at(*, subscription: Subscription, moment: datetime, reason: CancelReason
             "status",
             "cancellation_time",
             "cancellation_date",
+            "billed_until",
             "effective_end_date",
             "cancel_reason",
             "updated_at",
@@ -128,6 +145,17 @@ def _end_of_period(subscription: Subscription, now: datetime) -> datetime:
         start=subscription.billing_anchor, billing_period=BillingPeriod(subscription.billing_period), now=now
     )
     return period.end
+
+
+def _end_of_billed(subscription: Subscription, moment: datetime) -> datetime | None:
+    """Return the end of the billing period that is broken off at a moment; none where none is billed then."""
+    is_billed = subscription.status in {SubscriptionStatus.ACTIVE, SubscriptionStatus.NOT_STARTED}
+    if not (is_billed and subscription.billing_period) or moment <= subscription.first_billed:
+        return None
+    period = current_period(
+        start=subscription.billing_anchor, billing_period=BillingPeriod(subscription.billing_period), now=moment
+    )
+    return None if period.start == moment else period.end
 
 
 def _checked_date(subscription: Subscription, date: datetime | None, now: datetime) -> datetime:

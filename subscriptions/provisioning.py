@@ -9,11 +9,12 @@ from datetime import datetime
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from catalog.models import CancellationTime, Plan, PricingType
+from catalog.models import BillingCadence, BillingModel, BillingPeriod, CancellationTime, Plan, PricingType
 from customers.models import Customer
 from subscriptions.cancelling import cancel, end_at
 from subscriptions.changing import apply
 from subscriptions.models import CancelReason, PaymentCollection, Subscription, SubscriptionStatus
+from subscriptions.periods import current_period
 from subscriptions.places import in_place_of, lock_customer
 from subscriptions.scheduling import (
     Strategy,
@@ -33,7 +34,7 @@ class Order:
     """What is ordered. `start` None: now, or when the trial ends that it takes the place of; the past is allowed.
 
     Without a `trial` it begins with the plan's default one where the customer may have it, unless `no_trial` says that
-    nobody wants one.
+    nobody wants one. One that `is_backdated` was billed elsewhere so far: it is billed from its next billing period on.
     """
 
     customer: Customer
@@ -49,6 +50,7 @@ class Order:
     billing_id: str = ""
     payment_collection_method: str = ""
     awaits_payment: bool = False
+    is_backdated: bool = False
     strategy: Strategy = Strategy.IMMEDIATE
 
 
@@ -82,7 +84,11 @@ def provision(*, order: Order, now: datetime) -> Subscription:
     running = list(in_place_of(subscription).filter(status__in=_RUNNING).order_by("pk"))
     subscription.start_date = order.start or _start(order, running, now)
     _begin(subscription, order, now)
+    if order.is_backdated:
+        subscription.billed_from = _next_period(subscription, order, now)
     apply(subscription=subscription, content=order.content, at=subscription.start_date)
+    if subscription.billed_from is not None:
+        _refuse_what_is_not_by_period(subscription)
     _make_room(subscription, running, now)
     if order.cancellation_date is not None:
         cancel(subscription=subscription, time=CancellationTime.SPECIFIC_DATE, date=order.cancellation_date, now=now)
@@ -111,7 +117,7 @@ def _start(order: Order, running: list[Subscription], now: datetime) -> datetime
 def _begin(subscription: Subscription, order: Order, now: datetime) -> None:
     """Set status and trial by what was ordered and by the clock."""
     trial = order.trial
-    if trial is None and not order.no_trial:
+    if trial is None and not (order.no_trial or order.is_backdated):
         trial = default_trial(subscription, now=now)
     if trial is not None:
         trial.begin(subscription, now=now)
@@ -124,6 +130,25 @@ def _begin(subscription: Subscription, order: Order, now: datetime) -> None:
         subscription.status = SubscriptionStatus.ACTIVE
     if subscription.start_date > now:
         subscription.status = SubscriptionStatus.NOT_STARTED
+
+
+def _next_period(subscription: Subscription, order: Order, now: datetime) -> datetime | None:
+    """Return when the next billing period begins of one that has begun; none where nothing was billed yet."""
+    billing_period = order.content.billing_period or subscription.billing_period
+    if not billing_period or order.trial is not None or subscription.start_date >= now:
+        return None
+    period = current_period(start=subscription.start_date, billing_period=BillingPeriod(billing_period), now=now)
+    return now if period.start == now else period.end
+
+
+def _refuse_what_is_not_by_period(subscription: Subscription) -> None:
+    for price in subscription.prices():
+        if price.billing_model == BillingModel.USAGE_BASED or price.billing_cadence == BillingCadence.ONE_OFF:
+            what = "is charged once" if price.billing_cadence == BillingCadence.ONE_OFF else "is charged by usage"
+            raise ValidationError(
+                f"Something of {price.package} {what}, so not all of what came before the next billing period can be "
+                f"billed elsewhere: begin the subscription on {subscription.first_billed:%Y-%m-%d}, not backdated."
+            )
 
 
 def _make_room(subscription: Subscription, running: list[Subscription], now: datetime) -> None:

@@ -52,7 +52,13 @@ def update_subscription(call: Call, *, body: SubscriptionChange, subscription_id
 def cancel_subscription(call: Call, *, body: CancelIn, subscription_id: str) -> Data[SubscriptionOut]:
     """End a subscription: now, with its period, or at a date."""
     subscription = _find(subscription_id)
-    cancelling.cancel(subscription=subscription, time=body.cancellation_time, date=body.end_date, now=call.now)
+    cancelling.cancel(
+        subscription=subscription,
+        time=body.cancellation_time,
+        date=body.end_date,
+        prorate=body.prorate is not False,
+        now=call.now,
+    )
     return Data(data=answer(subscription, call))
 
 

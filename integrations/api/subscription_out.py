@@ -128,6 +128,8 @@ class SubscriptionOut(Output):
     end_date: datetime | None
     effective_end_date: datetime | None
     effective_from: datetime | None = Field(description="Not Stigg's: when what it holds now took effect.")
+    billed_from: datetime | None = Field(description="Not Stigg's: what came before was billed elsewhere.")
+    billed_until: datetime | None = Field(description="Not Stigg's: billed up to here, though it ended before.")
     cancellation_date: datetime | None
     cancel_reason: CancelReason | None
     billing_cycle_anchor: datetime
@@ -181,6 +183,8 @@ def _out(one: Subscription, standing: Standing, now: datetime) -> SubscriptionOu
         end_date=one.effective_end_date or one.cancellation_date,
         effective_end_date=one.effective_end_date,
         effective_from=one.effective_from,
+        billed_from=one.billed_from,
+        billed_until=one.billed_until,
         cancellation_date=one.cancellation_date,
         cancel_reason=CancelReason(one.cancel_reason) if one.cancel_reason else None,
         billing_cycle_anchor=one.billing_anchor,

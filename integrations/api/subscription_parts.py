@@ -28,6 +28,10 @@ from subscriptions.wanted import Override
 
 _TAXES = "Zuora taxes by the account and the charge: set it there."
 _BY_ZUORA = "Zuora bills by the settings of the account and the tenant: set it there."
+_PRORATIONS = {
+    "INVOICE_IMMEDIATELY": "Zuora invoices when its bill run comes, with what the change adds to the running period.",
+    "NONE": "an order takes effect on its day: schedule the change for the end of the period by scheduleStrategy.",
+}
 _CREDITS = "credits are not kept here."
 #: What is no coupon of the catalog.
 PROMOTION_CODE = "promotion codes are not kept here: name the coupon."
@@ -92,15 +96,22 @@ class BillingInformationIn(Input):
 
     NOT_BUILT = {
         **dict.fromkeys(("taxIds", "taxPercentage", "taxRateIds"), _TAXES),
-        **dict.fromkeys(("invoiceDaysUntilDue", "prorationBehavior", "chargeOnBehalfOfAccount"), _BY_ZUORA),
+        **dict.fromkeys(("invoiceDaysUntilDue", "chargeOnBehalfOfAccount"), _BY_ZUORA),
         "billingAddress": "Zuora has one bill-to contact per account: change that of the paying customer.",
         "couponId": "name the coupon by appliedCoupon.",
-        "isBackdated": "Zuora bills a subscription from its start on: begin it with the next billing period.",
     }
 
     integration_id: IntegrationId | None = None
+    is_backdated: Flag | None = Field(None, description="Billed elsewhere so far: here from the next period on.")
     is_invoice_paid: Flag | None = None
     metadata: Metadata | None = None
+    proration_behavior: Literal["CREATE_PRORATIONS", "INVOICE_IMMEDIATELY", "NONE"] | None = None
+
+    @model_validator(mode="after")
+    def _prorated_by_zuora(self) -> "BillingInformationIn":
+        if self.proration_behavior not in {None, "CREATE_PRORATIONS"}:
+            raise not_built(f"prorationBehavior {self.proration_behavior}: {_PRORATIONS[str(self.proration_behavior)]}")
+        return self
 
     def kept(self) -> dict[str, Any]:
         """Return what is kept of it."""

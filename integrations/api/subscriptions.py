@@ -77,6 +77,7 @@ def provision_subscription(call: Call, *, body: SubscriptionIn) -> Data[Provisio
         billing_id=body.billing_id or "",
         payment_collection_method=body.payment_collection_method or "",
         awaits_payment=body.awaits_payment,
+        is_backdated=bool(body.billing_information and body.billing_information.is_backdated),
         strategy=body.schedule_strategy,
     )
     made = answer(provisioning.provision(order=order, now=call.now), call)

@@ -116,6 +116,12 @@ class SubscriptionChange(ContentIn):
     cancellation_date: Moment | None = Field(None, description="Null takes the cancellation back.")
     trial_end_date: Moment | None = None
 
+    @model_validator(mode="after")
+    def _has_begun(self) -> "SubscriptionChange":
+        if self.billing_information is not None and self.billing_information.is_backdated:
+            raise not_built("isBackdated: only a subscription that is provisioned can have been billed elsewhere.")
+        return self
+
 
 class CancelIn(Input):
     """How it ends."""
@@ -123,13 +129,7 @@ class CancelIn(Input):
     cancellation_action: Literal["DEFAULT", "REVOKE_ENTITLEMENTS"] | None = None
     cancellation_time: CancellationTime | None = Field(None, description="Left out, it is the product's.")
     end_date: Moment | None = Field(None, description="For SPECIFIC_DATE.")
-    prorate: Flag | None = None
-
-    @model_validator(mode="after")
-    def _prorated_by_zuora(self) -> "CancelIn":
-        if self.prorate is False:
-            raise not_built("prorate: whether a cancellation is credited is a setting of the Zuora tenant.")
-        return self
+    prorate: Flag | None = Field(None, description="False: the period in which it ends is billed whole.")
 
 
 class DelegateIn(Input):

@@ -78,6 +78,7 @@ def subscription(row: Row) -> SubscriptionRow:
         raise Unreadable("It has a minimum spend, which has no counterpart in Zuora: bill that by hand.")
     cancelled = moment(row.get("cancellationDate"))
     changed = moment(row.get("effectiveFrom"))
+    billed = {"billed_from": "billedFrom", "billed_until": "billedUntil"}  # which only a deployment of ours tells
     return SubscriptionRow(
         ref_id=row["id"],
         customer=row["customerId"],
@@ -96,6 +97,7 @@ def subscription(row: Row) -> SubscriptionRow:
             "cancel_reason": one_of(CancelReason, row.get("cancelReason")),
             "effective_end_date": moment(row.get("effectiveEndDate")),
             **({"effective_from": changed} if changed else {}),
+            **{name: moment(row[told]) for name, told in billed.items() if told in row},
             "payment_collection": one_of(PaymentCollection, row.get("paymentCollection")) or "NOT_REQUIRED",
             "payment_collection_method": one_of(PaymentCollectionMethod, row.get("paymentCollectionMethod")),
             "resource_id": row.get("resourceId") or "",

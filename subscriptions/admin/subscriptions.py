@@ -27,12 +27,18 @@ class SubscriptionAdmin(EntityAdmin[Subscription]):
     fieldsets = (
         (None, {"fields": ("ref_id", "customer", "paying_customer", "resource_id")}),
         ("What is sold", {"fields": ("plan", "plan_version_number", "billing_period", "coupon")}),
-        ("Life", {"fields": ("status", "start_date", "trial_end_date", "trial_end_behavior")}),
+        ("Life", {"fields": ("status", "start_date", "billed_from", "trial_end_date", "trial_end_behavior")}),
         ("Payment", {"fields": ("payment_collection", "payment_collection_method")}),
         (
             "End",
             {
-                "fields": ("cancellation_time", "cancellation_date", "effective_end_date", "cancel_reason"),
+                "fields": (
+                    "cancellation_time",
+                    "cancellation_date",
+                    "billed_until",
+                    "effective_end_date",
+                    "cancel_reason",
+                ),
                 "description": "The actions of the list cancel now or at the end of the billing period.",
             },
         ),

@@ -104,6 +104,14 @@ class Subscription(models.Model):
     effective_from = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="When what it holds now took effect; empty: at its start."
     )
+    billed_from = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="A billing period begins here, and what came before is billed elsewhere. Empty: all is billed.",
+    )
+    billed_until = models.DateTimeField(
+        null=True, blank=True, help_text="Billed up to here, though it ended before. Empty: up to its end."
+    )
     payment_collection = models.CharField(
         max_length=15, choices=PaymentCollection, default=PaymentCollection.NOT_REQUIRED
     )
@@ -185,6 +193,11 @@ class Subscription(models.Model):
     def billing_anchor(self) -> datetime:
         """When its billing periods began: at the start, or when the trial ended."""
         return self.trial_end_date or self.start_date
+
+    @property
+    def first_billed(self) -> datetime:
+        """When the first of its billing periods began that is billed by us."""
+        return self.billed_from or self.billing_anchor
 
     def take_version_on_sale(self) -> None:
         """Sell the version that is on sale, unless a version was named."""

@@ -66,6 +66,42 @@ def test_a_later_cancellation_replaces_an_earlier_one() -> None:
     assert end_of(row) == ("CANCELED", "IMMEDIATE", NOW, NOW)
 
 
+@pytest.mark.parametrize(
+    ("fields", "how", "until"),
+    [
+        ({}, {"time": CancellationTime.IMMEDIATE}, datetime(2026, 2, 28, tzinfo=UTC)),
+        (
+            {},
+            {"time": CancellationTime.SPECIFIC_DATE, "date": datetime(2026, 5, 10, tzinfo=UTC)},
+            datetime(2026, 5, 31, tzinfo=UTC),
+        ),
+        ({}, {"time": CancellationTime.END_OF_BILLING_PERIOD}, None),
+        ({"billed_from": datetime(2026, 2, 28, tzinfo=UTC)}, {"time": CancellationTime.IMMEDIATE}, None),
+        ({"status": "PAYMENT_PENDING"}, {"time": CancellationTime.IMMEDIATE}, None),
+        (
+            {"status": "IN_TRIAL", "trial_end_date": datetime(2026, 6, 1, tzinfo=UTC)},
+            {"time": CancellationTime.IMMEDIATE},
+            None,
+        ),
+    ],
+)
+def test_without_proration_the_period_that_is_broken_off_is_billed_whole(
+    fields: dict[str, Any], how: dict[str, Any], until: datetime | None
+) -> None:
+    row = subscription(**fields)
+    cancel(subscription=row, **how, prorate=False, now=NOW)
+    row.refresh_from_db()
+    assert row.billed_until == until
+
+
+def test_a_later_cancellation_with_proration_is_billed_by_the_day_again() -> None:
+    row, may = subscription(), datetime(2026, 5, 10, tzinfo=UTC)
+    cancel(subscription=row, time=CancellationTime.SPECIFIC_DATE, date=may, prorate=False, now=NOW)
+    cancel(subscription=row, time=CancellationTime.IMMEDIATE, now=NOW)
+    row.refresh_from_db()
+    assert row.billed_until is None
+
+
 def test_what_has_not_started_ends_at_its_start() -> None:
     start = datetime(2026, 6, 1, tzinfo=UTC)
     row = subscription(status="NOT_STARTED", start_date=start)

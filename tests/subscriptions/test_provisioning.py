@@ -398,6 +398,31 @@ def test_what_an_addon_needs_is_sold_with_it(customer: Customer, basic: Plan) ->
     assert list(held.addons.values_list("addon__ref_id", "quantity")) == [("chat", 1)]
 
 
+@pytest.mark.parametrize(
+    ("order", "billed_from"),
+    [
+        ({"start": datetime(2025, 12, 31, tzinfo=UTC)}, datetime(2026, 3, 31, tzinfo=UTC)),
+        ({"start": datetime(2026, 2, 10, 12, 30, tzinfo=UTC)}, NOW),  # its next period begins this minute
+        ({"start": LATER}, None),
+        ({}, None),
+        ({"trial": Trial(lasts=timedelta(days=7))}, None),
+    ],
+)
+def test_one_that_is_backdated_is_billed_from_its_next_period_on(
+    customer: Customer, basic: Plan, order: dict[str, Any], billed_from: datetime | None
+) -> None:
+    give(customer, basic, "s1", is_backdated=True, **order)
+    assert Subscription.objects.get().billed_from == billed_from
+
+
+def test_usage_of_the_running_period_is_not_given_away_by_backdating(customer: Customer, product: Product) -> None:
+    metered = plan_with_prices(ref_id="metered", product=product)
+    price(metered, billing_model=BillingModel.USAGE_BASED, feature=FeatureFactory.create())
+    with pytest.raises(ValidationError, match="begin the subscription on 2026-03-31, not backdated"):
+        give(customer, metered, "s1", is_backdated=True, start=datetime(2025, 12, 31, tzinfo=UTC))
+    assert life() == []
+
+
 def test_a_plan_with_two_periods_needs_one_of_them(customer: Customer) -> None:
     plan = plan_with_prices(periods=[BillingPeriod.MONTHLY, BillingPeriod.ANNUALLY], display_name="Both")
     with pytest.raises(ValidationError, match="Both, version 1, has prices for ANNUALLY or MONTHLY"):

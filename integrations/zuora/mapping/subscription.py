@@ -79,7 +79,7 @@ def contract(
         "account": payer_account,
         "owner": owner_account,
         "currency": subscription.payer.billing_currency,
-        "start": tenant.day(subscription.billing_anchor).isoformat(),
+        "start": tenant.day(subscription.first_billed).isoformat(),
         "terms": terms,
         "customFields": _custom_fields(subscription, tenant, desk.refusals),
         "ratePlans": [plan for plan in rate_plans if plan],
@@ -186,9 +186,9 @@ def _cancellation(subscription: Subscription, tenant: Tenant, *, is_termed: bool
     """Return how it ends, or nothing while nobody has cancelled it."""
     if not (subscription.is_ended or subscription.cancellation_date or subscription.cancellation_time):
         return None
-    moment = subscription.cancellation_date or (subscription.effective_end_date if subscription.is_ended else None)
-    if moment:
-        day = max(tenant.day(moment), tenant.day(subscription.billing_anchor))
+    ended = subscription.effective_end_date if subscription.is_ended else None
+    if moment := subscription.billed_until or subscription.cancellation_date or ended:
+        day = max(tenant.day(moment), tenant.day(subscription.first_billed))
         return {"policy": "SpecificDate", "date": day.isoformat()}
     if subscription.cancellation_time == CancellationTime.END_OF_BILLING_PERIOD:
         return {"policy": "EndOfCurrentTerm" if is_termed else "EndOfLastInvoicePeriod", "date": ""}

@@ -55,7 +55,7 @@ def push_subscription(far: Far, subscription: Subscription, record: SyncRecord) 
 
 def _missed(far: Far, subscription: Subscription, record: SyncRecord) -> list[Past]:
     """Return what the subscription was meanwhile and Zuora has not heard of: the last of each day, in order."""
-    told, begin = subscription.effective_from, far.tenant.day(subscription.billing_anchor)
+    told, begin = subscription.effective_from, far.tenant.day(subscription.first_billed)
     sent = str(record.sent.get("effectiveFrom") or "")
     since = datetime.fromisoformat(sent) if sent else subscription.billing_anchor if record.is_linked else None
     heard = max(begin, far.tenant.day(since)) if since else begin

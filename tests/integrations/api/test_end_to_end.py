@@ -104,6 +104,37 @@ def test_a_customer_and_what_it_pays_for(shop: stigg.Stigg, story: Story) -> Non
     )
 
 
+def invoiced(story: Story, day: datetime) -> list[tuple[str, str, int]]:
+    """Run the bill on a day, and return all that was ever invoiced, by service period."""
+    story.at(day)
+    story.world.app.control.bill_run(day.date())
+    items = story.world.rows("InvoiceItem")
+    return sorted((one["ServiceStartDate"], one["ServiceEndDate"], one["ChargeAmount"]) for one in items)
+
+
+def test_what_was_billed_elsewhere_so_far_is_billed_from_its_next_period(shop: stigg.Stigg, story: Story) -> None:
+    begun = datetime(2025, 12, 15, 8, tzinfo=UTC)
+    sell(shop, "s1", start_date=begun, billing_information={"is_backdated": True})
+    told: Any = shop.v1.subscriptions.retrieve("s1").data
+    assert (told.start_date, told.status, told.billedFrom) == (begun, "ACTIVE", "2026-02-15T08:00:00Z")
+    story.settle()
+    assert held(story) == {"s1": one(("Pro, Monthly", "2026-02-15", None, 20), start="2026-02-15")}
+    assert invoiced(story, datetime(2026, 2, 14, tzinfo=UTC)) == []
+    assert invoiced(story, datetime(2026, 2, 16, tzinfo=UTC)) == [("2026-02-15", "2026-03-14", 20)]
+
+
+def test_a_cancellation_without_proration_lets_its_period_be_billed_whole(shop: stigg.Stigg, story: Story) -> None:
+    sell(shop, "s1")
+    story.settle()
+    story.at(datetime(2026, 2, 10, 15, tzinfo=UTC))
+    told: Any = shop.v1.subscriptions.cancel("s1", prorate=False).data
+    assert (told.status, told.effective_end_date) == ("CANCELED", datetime(2026, 2, 10, 15, tzinfo=UTC))
+    story.settle()
+    charge = ("Pro, Monthly", "2026-01-31", "2026-02-28", 20)
+    assert held(story) == {"s1": one(charge, status="Cancelled", cancelled="2026-02-28")}
+    assert invoiced(story, datetime(2026, 4, 1, tzinfo=UTC)) == [("2026-01-31", "2026-02-27", 20)]
+
+
 def test_an_upgrade_ends_the_old_subscription_and_begins_the_new(shop: stigg.Stigg, story: Story) -> None:
     sell(shop, "s1")
     story.settle()
