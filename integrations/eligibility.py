@@ -68,7 +68,10 @@ class Verdict:
 
 @dataclass(frozen=True)
 class SubscriptionFacts:
-    """What the rules ask of a subscription; `in_zuora`: a record links it already."""
+    """What the rules ask of a subscription; `in_zuora`: a record links it already.
+
+    `is_missed`: it ended while it was on its way there, so what it has run for is not billed yet.
+    """
 
     pricing_type: str
     is_trial: bool
@@ -78,6 +81,12 @@ class SubscriptionFacts:
     billing_id: str = ""
     metadata: Mapping[str, Any] | None = None
     is_collected: bool = True
+    is_missed: bool = False
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nothing to do about it in Zuora any more, for it never came there."""
+        return self.is_ended and not self.in_zuora and not self.is_missed
 
     @property
     def is_billable(self) -> bool:
@@ -149,8 +158,8 @@ def judge_subscription(facts: SubscriptionFacts) -> Verdict:
             ),
             Rule(
                 "not_ended",
-                not facts.is_ended or facts.in_zuora,
-                ("ended" if facts.is_ended else "not ended") + (", in Zuora" if facts.in_zuora else ", not in Zuora"),
+                not facts.is_over,
+                _end_of(facts),
                 "It ended before it was ever in Zuora.",
             ),
             Rule(
@@ -161,6 +170,11 @@ def judge_subscription(facts: SubscriptionFacts) -> Verdict:
             ),
         ),
     )
+
+
+def was_wanted(trace: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether an entity was to be synced when it was last judged; one that was never judged may be."""
+    return any(rule["rule"] == "forced" for rule in trace) or all(rule["passed"] for rule in trace)
 
 
 def judge_customer(facts: CustomerFacts) -> Verdict:
@@ -201,6 +215,11 @@ def judge_customer(facts: CustomerFacts) -> Verdict:
             ),
         ),
     )
+
+
+def _end_of(facts: SubscriptionFacts) -> str:
+    where = "in Zuora" if facts.in_zuora else "on its way to Zuora" if facts.is_missed else "not in Zuora"
+    return f"{'ended' if facts.is_ended else 'not ended'}, {where}"
 
 
 def _only(

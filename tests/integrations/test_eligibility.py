@@ -29,6 +29,7 @@ def _failed(rules: Any) -> dict[str, str]:
         (replace(PAID, is_collected=False), {"payment_is_collected": "NONE"}),
         (replace(PAID, is_ended=True), {"not_ended": "ended, not in Zuora"}),
         (replace(PAID, is_ended=True, in_zuora=True), {}),
+        (replace(PAID, is_ended=True, is_missed=True), {}),
         (
             replace(TRIAL, pricing_type="FREE", sync_on=False),
             {"not_a_free_plan": "a free plan", "not_a_trial": "in trial", "subscription_sync_is_on": "off"},

@@ -1,13 +1,15 @@
 """What the clock, a hand-over and a change of plan come to in the tenant."""
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from catalog.models import BillingPeriod, Plan, Product
+from catalog.models import BillingPeriod, CancellationTime, Plan, Product, TrialEndBehavior
 from catalog.publishing import publish, start_draft
 from customers.models import Customer
-from integrations.models import SyncStatus
+from integrations.models import SyncJob, SyncRecord, SyncStatus
+from subscriptions.cancelling import cancel
 from subscriptions.handing_over import delegate
 from subscriptions.provisioning import Order, provision
 from subscriptions.scheduling import Strategy, update
@@ -104,6 +106,64 @@ def test_changes_that_were_missed_are_the_tenants_each_as_of_its_own_day(
         ("AddProduct", "2026-02-12"),
     ]
     assert story.world.record("subscription:s1").status == SyncStatus.SUCCESS
+
+
+def test_what_ends_on_its_way_is_still_billed_for_its_days(story: Story, pro: Plan, acme: Customer) -> None:
+    story.settle()
+    story.world.app.control.add_fault("status", method="POST", path="/v1/orders$", status=500, times=99)
+    addon_with_prices(ref_id="support", amounts={"EUR": 5})
+    subscription = provision(order=Order(customer=acme, plan=pro, ref_id="s1", content=MONTHLY), now=story.now)
+    trial = Trial(lasts=timedelta(days=3), behavior=TrialEndBehavior.CANCEL_SUBSCRIPTION)
+    other = CustomerFactory.create(ref_id="other")
+    provision(order=Order(customer=other, plan=pro, ref_id="trial", trial=trial, content=MONTHLY), now=story.now)
+    brief = provision(order=Order(customer=other, plan=pro, ref_id="brief", content=MONTHLY), now=story.now)
+    cancel(subscription=brief, time=CancellationTime.IMMEDIATE, now=story.now)
+    with suppress(AssertionError):
+        story.world.settle(rounds=3)
+    story.unheard(datetime(2026, 2, 5, tzinfo=UTC))
+    update(subscription=subscription, content=Content(addons={"support": 1}), now=story.now)
+    end = datetime(2026, 2, 9, tzinfo=UTC)
+    cancel(subscription=subscription, time=CancellationTime.SPECIFIC_DATE, date=end, now=story.now)
+    story.world.app.control.clear_faults()
+    story.at(datetime(2026, 2, 12, tzinfo=UTC))
+    assert _dated(story) == [
+        ("CreateSubscription", "2026-01-31"),
+        ("AddProduct", "2026-02-05"),
+        ("CancelSubscription", "2026-02-12"),
+    ]
+    [row] = [row for row in story.world.rows("Subscription") if row["IsLatestVersion"]]
+    assert (row["Status"], row["CancelledDate"]) == ("Cancelled", "2026-02-09")
+    statuses = story.world.statuses()
+    assert {name: statuses[f"subscription:{name}"] for name in ("s1", "trial", "brief")} == {
+        "s1": SyncStatus.SUCCESS,
+        "trial": SyncStatus.NO_SYNC_REQUIRED,
+        "brief": SyncStatus.NO_SYNC_REQUIRED,
+    }
+
+
+@pytest.mark.parametrize("why", ["nobody asked for it", "the switch was off", "its customer was not to be synced"])
+def test_what_ended_unasked_is_not_billed_in_hindsight(story: Story, pro: Plan, acme: Customer, why: str) -> None:
+    connection = story.world.connection
+    connection.sync_subscriptions = why != "the switch was off"
+    connection.save()
+    if why == "its customer was not to be synced":
+        Customer.objects.filter(pk=acme.pk).update(payment_method_id="")
+    subscription = provision(order=Order(customer=acme, plan=pro, ref_id="s1", content=MONTHLY), now=story.now)
+    if why == "nobody asked for it":
+        SyncJob.objects.all().delete()
+        SyncRecord.objects.filter(key="subscription:s1").delete()
+    else:
+        story.settle()
+    story.unheard(datetime(2026, 2, 5, tzinfo=UTC))
+    cancel(subscription=subscription, time=CancellationTime.IMMEDIATE, now=story.now)
+    connection.sync_subscriptions = True
+    connection.save()
+    acme.save()
+    story.unheard(datetime(2026, 2, 6, tzinfo=UTC))
+    subscription.save()
+    story.settle()
+    statuses = story.world.statuses()
+    assert (statuses["subscription:s1"], story.world.rows("Order")) == (SyncStatus.NO_SYNC_REQUIRED, [])
 
 
 def _dated(story: Story) -> list[tuple[str, str]]:

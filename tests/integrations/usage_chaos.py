@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from django.test import override_settings
 
 from catalog.models import BillingModel, CancellationTime
-from integrations import usage_reconcile, usage_sync
+from integrations import sweeping, usage_reconcile, usage_sync
 from integrations.models import SyncStatus, UsageCharge, UsageRecord, UsageState
 from integrations.operating import Impossible
 from subscriptions.cancelling import cancel
@@ -178,6 +178,7 @@ class Chaos:
         with dying(at=self.chance.randint(1, self.chance.choice(steps)), with_answer=with_answer):
             work()
         self.tenant.advance(minutes=20)
+        sweeping.release_stuck(now=self.tenant.now)
 
     def _push_and_die(self) -> None:
         self.tenant.push(worker=_DEAD)
@@ -260,12 +261,12 @@ class Chaos:
             assert self._paid() == owed, (self._paid(), owed, prices)
 
     def _left_out(self) -> list[Told]:
-        """What ended before it was ever in Zuora is not synced, by a rule of its own."""
+        """What ended when it was first heard of, and so before it was ever to be in Zuora, is not synced."""
         statuses = self.tenant.world.statuses()
         return [
             told
             for told in self.all
-            if told.end and statuses[f"subscription:{told.subscription.ref_id}"] == SyncStatus.NO_SYNC_REQUIRED
+            if told.end == START and statuses[f"subscription:{told.subscription.ref_id}"] == SyncStatus.NO_SYNC_REQUIRED
         ]
 
     def _paid(self) -> dict[str, Decimal]:

@@ -163,7 +163,7 @@ def _discount_lines(subscription: Row, plan: Row, discount: Row, others: list[Li
             continue
         if discount["ChargeModel"] == "Discount-Percentage" and line.charge["ChargeType"] == "Recurring":
             days = max((min(line.end, end) - max(line.start, start)).days, 0)
-            share = line.amount * days / (line.end - line.start).days
+            share = line.amount * days / max((line.end - line.start).days, 1)
             cut = rounded(share * Decimal(discount["DiscountPercentage"]) / 100, subscription["Currency"])
         elif not start <= line.start < end:
             continue
