@@ -9,7 +9,7 @@ from catalog.models import BillingPeriod, CancellationTime, Plan, Product, Trial
 from catalog.publishing import publish, start_draft
 from customers.models import Customer
 from integrations.models import SyncJob, SyncRecord, SyncStatus
-from subscriptions.cancelling import cancel
+from subscriptions.cancelling import cancel, keep
 from subscriptions.handing_over import delegate
 from subscriptions.provisioning import Order, provision
 from subscriptions.scheduling import Strategy, update
@@ -164,6 +164,58 @@ def test_what_ended_unasked_is_not_billed_in_hindsight(story: Story, pro: Plan, 
     story.settle()
     statuses = story.world.statuses()
     assert (statuses["subscription:s1"], story.world.rows("Order")) == (SyncStatus.NO_SYNC_REQUIRED, [])
+
+
+def test_a_cancellation_for_later_is_taken_back_or_moved(story: Story, pro: Plan, acme: Customer) -> None:
+    addon_with_prices(ref_id="support", amounts={"EUR": 5})
+    end, later = datetime(2026, 4, 1, tzinfo=UTC), datetime(2026, 5, 1, tzinfo=UTC)
+    order = Order(customer=acme, plan=pro, ref_id="s1", content=MONTHLY, cancellation_date=end)
+    subscription = provision(order=order, now=story.now)
+    story.settle()
+    assert _dated(story) == [("CreateSubscription", "2026-01-31"), ("CancelSubscription", "2026-01-31")]
+    keep(subscription=subscription)
+    story.world.app.control.add_fault("drop", method="DELETE", times=1)
+    story.at(datetime(2026, 2, 3, tzinfo=UTC))
+    assert (_dated(story), _latest(story)) == ([("CreateSubscription", "2026-01-31")], ("Active", None))
+    cancel(subscription=subscription, time=CancellationTime.SPECIFIC_DATE, date=end, now=story.now)
+    story.at(datetime(2026, 2, 5, tzinfo=UTC))
+    cancel(subscription=subscription, time=CancellationTime.SPECIFIC_DATE, date=later, now=story.now)
+    story.at(datetime(2026, 2, 6, tzinfo=UTC))
+    assert _latest(story) == ("Cancelled", "2026-05-01")
+    update(subscription=subscription, content=Content(addons={"support": 1}), now=story.now)
+    story.at(datetime(2026, 2, 8, tzinfo=UTC))
+    assert _dated(story)[1:] == [("AddProduct", "2026-02-06"), ("CancelSubscription", "2026-02-08")]
+    assert _latest(story) == ("Cancelled", "2026-05-01")
+    story.world.calls()
+    subscription.save()
+    story.settle()
+    assert story.world.calls() == {}
+
+
+def test_a_cancellation_that_zuora_has_invoiced_is_a_persons_to_take_back(
+    story: Story, pro: Plan, acme: Customer
+) -> None:
+    subscription = provision(order=Order(customer=acme, plan=pro, ref_id="s1", content=MONTHLY), now=story.now)
+    cancel(subscription=subscription, time=CancellationTime.END_OF_BILLING_PERIOD, now=story.now)
+    story.settle()
+    story.world.app.control.bill_run(story.now.date())
+    keep(subscription=subscription)
+    story.settle()
+    record = story.world.record("subscription:s1")
+    assert (record.status, record.error) == (
+        SyncStatus.ERROR,
+        (
+            "Subscription stigg--s1 is cancelled in Zuora, and that cannot be taken back: Zuora keeps the order "
+            "stigg--s1--2 (Subscription stigg--s1 has invoiced charges; the order cannot be deleted. (50000030)). "
+            "Delete that order there, once its invoices are reversed, and retry; or begin a new subscription."
+        ),
+    )
+    assert _latest(story) == ("Cancelled", "2026-02-28")
+
+
+def _latest(story: Story) -> tuple[str, str | None]:
+    [row] = [row for row in story.world.rows("Subscription") if row["IsLatestVersion"]]
+    return row["Status"], row.get("CancelledDate")
 
 
 def _dated(story: Story) -> list[tuple[str, str]]:

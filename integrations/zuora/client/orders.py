@@ -31,6 +31,11 @@ class OrderEndpoints(Transport):
         """
         return self._get(f"/v1/orders/{segment(number)}", expects=("order",))
 
+    # https://developer.zuora.com/v1-api-reference/api/operation/DELETE_Order/
+    def delete_order(self, number: str) -> dict[str, Any]:
+        """Delete an order: its subscriptions are again what they were before. Not once its charges are invoiced."""
+        return self._delete(f"/v1/orders/{segment(number)}", expects=("success",))
+
     # https://developer.zuora.com/v1-api-reference/api/operation/GET_SubscriptionsByKey/
     def get_subscription(self, key: str, *, all_segments: bool = False) -> dict[str, Any]:
         """Return the latest version by number, or one version by id, with its rate plans and charges.

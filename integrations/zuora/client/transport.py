@@ -169,6 +169,9 @@ class Transport:
     def _put(self, path: str, body: Body, *, expects: tuple[str, ...] = ()) -> dict[str, Any]:
         return self._call("PUT", path, _dict_with(expects), body=body)
 
+    def _delete(self, path: str, *, expects: tuple[str, ...] = ()) -> dict[str, Any]:
+        return self._call("DELETE", path, _dict_with(expects))
+
     def _call(
         self,
         method: str,

@@ -46,8 +46,8 @@ def change_order(sent: Contract, wanted: Contract, *, order_number: str, order_d
     Raises:
         Refused: the difference is one that no order can make.
     """
-    if sent["cancellation"] and not _may_change(sent, wanted, order_date):
-        return None
+    if sent["cancellation"]:
+        return None  # a cancelled subscription takes no order
     _refuse_the_impossible(sent, wanted)
     start, on = date.fromisoformat(wanted["start"]), day_of_change(sent, wanted, today=order_date)
     ending = wanted["cancellation"]
@@ -63,6 +63,32 @@ def change_order(sent: Contract, wanted: Contract, *, order_number: str, order_d
         return None
     subscription = {"subscriptionNumber": wanted["subscriptionNumber"], "orderActions": actions}
     return _order(wanted, subscription, number=order_number, on=order_date, account=sent["account"])
+
+
+def must_take_back(sent: Contract, wanted: Contract, *, today: date) -> bool:
+    """Tell whether what is wanted needs that the cancellation which was sent is taken back first."""
+    was, now = sent["cancellation"], wanted["cancellation"]
+    if was is None:
+        return False
+    if now is None:
+        return True
+    moved = was["date"] and now["date"] and was["date"] != now["date"]
+    hurried = was["policy"] != "SpecificDate" and now == {"policy": "SpecificDate", "date": ""}
+    on = day_of_change(sent, wanted, today=today)
+    return bool(moved or hurried) or (not _ends_by(was, on) and any(_changes(sent, wanted, on)))
+
+
+def before_the_end(sent: Contract | None, wanted: Contract, *, today: date) -> Contract | None:
+    """Return what has to be ordered before a cancellation that is still to come; None where that is all there is.
+
+    Such a cancellation has an order of its own: what is taken back by deleting the order takes back nothing else.
+    """
+    ending, start = wanted["cancellation"], date.fromisoformat(wanted["start"])
+    if ending is None or _ends_by(ending, max(today, start)):
+        return None
+    if sent is not None and not any(_changes(sent, wanted, start)):
+        return None
+    return {**wanted, "cancellation": None}
 
 
 def day_of_change(sent: Contract, wanted: Contract, *, today: date) -> date:
@@ -81,28 +107,6 @@ def custom_fields_update(sent: Contract, wanted: Contract) -> Body | None:
     before, now = sent["customFields"], wanted["customFields"]
     changed = {name: now.get(name, "") for name in sorted({*before, *now}) if before.get(name, "") != now.get(name, "")}
     return {"customFields": changed} if changed else None
-
-
-def _may_change(sent: Contract, wanted: Contract, today: date) -> bool:
-    """Tell that a cancelled subscription takes no more orders; refuse what would need one."""
-    was, now = sent["cancellation"], wanted["cancellation"]
-    number = wanted["subscriptionNumber"]
-    by_hand = "cancel the cancelling order there, or begin a new subscription"
-    if was is None:
-        return True
-    if now is None:
-        raise Refused(f"Subscription {number} was cancelled in Zuora, which takes no cancellation back: {by_hand}.")
-    moved = was["date"] and now["date"] and was["date"] != now["date"]
-    hurried = was["policy"] != "SpecificDate" and now == {"policy": "SpecificDate", "date": ""}
-    if moved or hurried:
-        raise Refused(
-            f"Subscription {number} was cancelled in Zuora as of {was['date'] or 'the end of its period'}, and cannot "
-            f"end {'on ' + now['date'] if now['date'] else 'at once'} any more: {by_hand}."
-        )
-    on = max(today, date.fromisoformat(wanted["start"]))
-    if not _ends_by(was, on) and any(_changes(sent, wanted, on)):
-        raise Refused(f"Subscription {number} is cancelled in Zuora, and a cancelled one cannot be changed: {by_hand}.")
-    return False
 
 
 def _refuse_the_impossible(sent: Contract, wanted: Contract) -> None:

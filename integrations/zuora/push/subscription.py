@@ -11,7 +11,14 @@ from integrations.zuora.digest import digest, plain
 from integrations.zuora.errors import NotFound
 from integrations.zuora.mapping import keys
 from integrations.zuora.mapping.contract import Contract, PlacedCharge, PlacedRatePlan
-from integrations.zuora.mapping.order import change_order, create_order, custom_fields_update, day_of_change
+from integrations.zuora.mapping.order import (
+    before_the_end,
+    change_order,
+    create_order,
+    custom_fields_update,
+    day_of_change,
+    must_take_back,
+)
 from integrations.zuora.mapping.policy import DEFAULT_POLICY
 from integrations.zuora.push import usage
 from integrations.zuora.push.far import Far, Mismatch, Waits
@@ -19,6 +26,7 @@ from integrations.zuora.push.link import link_by_billing_id
 from integrations.zuora.push.notes import Root
 from integrations.zuora.push.place import Endpoints, Held, Wanted, adopt, confirm, create, find_out, leave
 from integrations.zuora.push.records import RETIRED, Parts
+from integrations.zuora.push.taking_back import take_back
 from subscriptions.models import Subscription
 from subscriptions.past import Past, contents_since, coupon_of
 
@@ -41,6 +49,9 @@ def push_subscription(far: Far, subscription: Subscription, record: SyncRecord) 
     if not record.is_linked:
         link_by_billing_id(far, record, subscription.billing_id, sent=plain(wanted))
     missed = _missed(far, subscription, record)
+    if missed or (record.sent and must_take_back(_sent(record), wanted, today=far.tenant.day(far.clock()))):
+        take_back(far, record)
+        wanted = _contract(far, subscription, record, coupon_of(subscription))
     for past in missed:
         was = _as_of_then(_contract(far, past.subscription, record, past.coupon), record)
         _bring(far, record, was, endpoints, subscription)
@@ -48,6 +59,9 @@ def push_subscription(far: Far, subscription: Subscription, record: SyncRecord) 
             break
     if missed:
         wanted = _contract(far, subscription, record, coupon_of(subscription))
+    first = before_the_end(_sent(record) if record.sent else None, wanted, today=far.tenant.day(far.clock()))
+    if first is not None:
+        _bring(far, record, first, endpoints, subscription)
     _bring(far, record, wanted, endpoints, subscription)
     if not record.sent:  # adopted by its number: it is ours, and was made from the same contract
         adopt(far, record, Held(record.zuora_id, record.zuora_number), sent=plain(wanted))
@@ -71,6 +85,10 @@ def _as_of_then(was: Contract, record: SyncRecord) -> Contract:
     return cast("Contract", {**was, **{name: record.sent[name] for name in stays}})
 
 
+def _sent(record: SyncRecord) -> Contract:
+    return cast("Contract", record.sent)
+
+
 def _bring(far: Far, record: SyncRecord, wanted: Contract, endpoints: Endpoints, subscription: Subscription) -> None:
     if not record.is_linked:
         order = _next_order(far, record, subscription)
@@ -86,6 +104,8 @@ def cancel_in_zuora(far: Far, subscription: Subscription, record: SyncRecord) ->
     find_out(far, record, endpoints)
     today = far.tenant.day(far.clock())
     wanted = cast("Contract", {**record.sent, "cancellation": {"policy": "SpecificDate", "date": today.isoformat()}})
+    if must_take_back(_sent(record), wanted, today=today):
+        take_back(far, record)
     _change(far, record, wanted, endpoints, subscription)
 
 
@@ -95,7 +115,7 @@ def _change(far: Far, record: SyncRecord, wanted: Contract, endpoints: Endpoints
             usage.keep_charges(far, subscription, kept=_charges(wanted))
         confirm(far, record)
         return
-    sent = cast("Contract", record.sent)
+    sent = _sent(record)
     fields = custom_fields_update(sent, wanted)
     if fields is not None:
         far.before_write()
@@ -178,7 +198,7 @@ def _contract(far: Far, subscription: Subscription, record: SyncRecord, coupon: 
         owner_account=owner.zuora_number,
         tenant=far.tenant,
         coupon=coupon,
-        sent=cast("Contract", record.sent) if record.sent else None,
+        sent=_sent(record) if record.sent else None,
         number=record.zuora_number,
     )
 

@@ -68,6 +68,7 @@ WRITES: list[Call] = [
 ]
 
 READS: list[Call] = [
+    (lambda c: c.delete_order("O-1"), "DELETE", "/v1/orders/O-1", None, {"success": True}, D),
     (lambda c: c.get_product(ID), "GET", f"/object-query/products/{ID}", None, {"id": ID}, Q),
     (lambda c: c.get_rate_plan(ID), "GET", f"/object-query/product-rate-plans/{ID}", None, {"id": ID}, Q),
     (lambda c: c.get_account("A-1"), "GET", "/v1/accounts/A-1", None, {"basicInfo": {"id": ID}, "success": True}, D),

@@ -8,7 +8,13 @@ import pytest
 
 from integrations.zuora.mapping.contract import Contract
 from integrations.zuora.mapping.nodes import Body
-from integrations.zuora.mapping.order import change_order, create_order, custom_fields_update
+from integrations.zuora.mapping.order import (
+    before_the_end,
+    change_order,
+    create_order,
+    custom_fields_update,
+    must_take_back,
+)
 from integrations.zuora.mapping.refusal import Refused
 from tests.sdk_contract import check_body
 
@@ -403,34 +409,48 @@ def test_a_cancelled_subscription_gets_no_second_order(sent: Contract, wanted: C
     assert changed(sent, wanted) is None
 
 
-BY_HAND = "cancel the cancelling order there, or begin a new subscription."
+@pytest.mark.parametrize(
+    ("sent", "wanted", "is_so"),
+    [
+        (contract(BASIC), _cancelled("SpecificDate", "2026-06-30"), False),
+        (_cancelled("SpecificDate", "2026-06-30"), contract(BASIC), True),
+        (_cancelled("SpecificDate", "2026-06-30"), _cancelled("SpecificDate", "2026-06-30"), False),
+        (_cancelled("SpecificDate", "2026-06-30"), _cancelled("SpecificDate", "2026-07-31"), True),
+        (_cancelled("EndOfCurrentTerm"), _cancelled("SpecificDate"), True),
+        (_cancelled("EndOfCurrentTerm"), _cancelled("SpecificDate", "2026-06-30"), False),
+        (_cancelled("SpecificDate", "2026-06-30"), _cancelled("SpecificDate", "2026-06-30", BASIC, SUPPORT), True),
+        (_cancelled("SpecificDate", "2026-03-10"), _cancelled("SpecificDate", "2026-03-10", SUPPORT), False),
+        (
+            _cancelled("SpecificDate", "2026-03-10"),
+            contract(
+                BASIC,
+                SUPPORT,
+                cancellation={"policy": "SpecificDate", "date": "2026-03-10"},
+                effectiveFrom="2026-03-05T10:00:00+00:00",
+            ),
+            True,
+        ),
+    ],
+)
+def test_a_cancellation_is_taken_back_for_whatever_is_to_be_before_its_day(
+    sent: Contract, wanted: Contract, is_so: bool
+) -> None:
+    assert must_take_back(sent, wanted, today=TODAY) == is_so
+
+
+def test_what_ends_later_is_brought_whole_before_it_is_cancelled() -> None:
+    later = _cancelled("SpecificDate", "2026-06-30")
+    whole = {**later, "cancellation": None}
+    assert before_the_end(None, later, today=TODAY) == whole
+    assert before_the_end(contract(SUPPORT), later, today=TODAY) == whole
+    assert before_the_end(contract(BASIC), later, today=TODAY) is None
+    assert before_the_end(None, contract(BASIC), today=TODAY) is None
+    assert before_the_end(None, _cancelled("SpecificDate", "2026-03-15"), today=TODAY) is None
 
 
 @pytest.mark.parametrize(
     ("sent", "wanted", "sentence"),
     [
-        (
-            _cancelled("SpecificDate", "2026-06-30"),
-            contract(BASIC),
-            f"Subscription stigg--sub-1 was cancelled in Zuora, which takes no cancellation back: {BY_HAND}",
-        ),
-        (
-            _cancelled("SpecificDate", "2026-06-30"),
-            _cancelled("SpecificDate", "2026-07-31"),
-            "Subscription stigg--sub-1 was cancelled in Zuora as of 2026-06-30, and cannot end on 2026-07-31 any more: "
-            + BY_HAND,
-        ),
-        (
-            _cancelled("EndOfCurrentTerm"),
-            _cancelled("SpecificDate"),
-            "Subscription stigg--sub-1 was cancelled in Zuora as of the end of its period, and cannot end at once any "
-            "more: " + BY_HAND,
-        ),
-        (
-            _cancelled("SpecificDate", "2026-06-30"),
-            _cancelled("SpecificDate", "2026-06-30", BASIC, SUPPORT),
-            "Subscription stigg--sub-1 is cancelled in Zuora, and a cancelled one cannot be changed: " + BY_HAND,
-        ),
         (
             contract(BASIC),
             contract(BASIC, currency="USD"),
