@@ -153,6 +153,23 @@ def test_discounts_take_from_what_they_apply_to(
     assert invoiced(app, "2026-01-01") == [("fee", *january, "100.00"), ("off", *january, amount)]
 
 
+def test_a_percentage_is_taken_of_the_days_on_which_it_runs(zuora: Driver, app: StandIn) -> None:
+    flat_catalog(zuora)
+    coupon = zuora.plan(zuora.product("coupon"), "coupon-plan")
+    tier = {"Currency": "USD", "DiscountPercentage": 31}
+    more = {"ApplyDiscountTo": "RECURRING", "DiscountLevel": "subscription"}
+    zuora.charge(coupon, "off", [tier], ChargeModel="Discount-Percentage", **more)
+    zuora.account()
+    zuora.subscribe("sub-1")
+    for kind, member, day in (
+        ("AddProduct", "addProduct", "2026-01-11"),
+        ("RemoveProduct", "removeProduct", "2026-01-31"),
+    ):
+        action = {"type": kind, member: {"productRatePlanNumber": "coupon-plan"}}
+        assert zuora.order(action, subscription="sub-1", day=day).status == 200
+    assert invoiced(app, "2026-01-01")[1][3] == "-20.00"
+
+
 def test_a_discount_on_usage_only_leaves_the_fee(zuora: Driver, app: StandIn) -> None:
     flat_catalog(zuora)
     coupon = zuora.plan(zuora.product("coupon"), "coupon-plan")
