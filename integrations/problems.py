@@ -8,7 +8,7 @@ from django.db.models import Count, OuterRef, QuerySet, Subquery
 
 from integrations.models import Connection, JobState, Standing, SyncJob, SyncRecord, UsageRecord, one_of
 
-_PARTICULAR = re.compile(r"""'[^']*'|"[^"]*"|“[^”]*”|\w*\d\w*""")
+_PARTICULAR = re.compile(r"""'[^']*'|"[^"]*"|“[^”]*”|\b\w*\d\w*""")
 
 
 @dataclass(frozen=True)
