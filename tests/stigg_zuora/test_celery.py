@@ -1,0 +1,24 @@
+"""What the Celery application does about its broker."""
+
+import logging
+from typing import Any
+
+from kombu import Message
+
+from stigg_zuora.celery import app
+
+
+def test_message_of_a_connection_that_was_lost_is_not_acknowledged() -> None:
+    with app.connection_for_write() as broker:
+        queue = broker.SimpleQueue("of-a-test")
+        for text in ("one", "two"):
+            queue.put(text)
+        first, second = (queue.get(block=False) for _ in range(2))
+        assert isinstance(first, Message)
+        first.ack_log_error(logging.getLogger(), ())
+        client, broker.transport.client = broker.transport.client, None  # as kombu leaves a connection that it closed
+        second.ack_log_error(logging.getLogger(), ())
+        broker.transport.client = client
+        channel: Any = second.channel
+        assert channel.client.hlen(channel.unacked_key) == 1
+        queue.clear()
