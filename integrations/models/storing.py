@@ -17,6 +17,10 @@ def store(rows: Sequence[models.Model], fields: Collection[str]) -> int:
     values = [
         [*(one.get_db_prep_save(getattr(row, one.attname), connection) for one in columns), row.pk] for row in rows
     ]
+    sql = f"UPDATE {quote(meta.db_table)} SET {changes} WHERE id = %s"  # noqa: S608 - names of our own
     with connection.cursor() as cursor:
-        cursor.executemany(f"UPDATE {quote(meta.db_table)} SET {changes} WHERE id = %s", values)  # noqa: S608 - names
+        if len(values) == 1:
+            cursor.execute(sql, values[0])
+        else:
+            cursor.executemany(sql, values)
         return int(cursor.rowcount)

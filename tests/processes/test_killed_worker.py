@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.db.models import Q
 
 from integrations import reconcile
+from integrations.collecting import collecting
 from integrations.entities import ENTITIES
 from integrations.models import Connection, JobState, SyncJob, SyncRecord, SyncStatus
 from integrations.zuora.auth import Credentials
@@ -171,6 +173,19 @@ def test_request_that_was_carried_out_and_not_answered(deployment: Deployment, d
         )
         deaths.kill_now()
         deaths.settle()
+    # The second of three that are delivered together: one is answered and not stored yet, one has not left.
+    deployment.fault("delay", method="POST", path="/accounts$", seconds=300, after=True, skip=1, times=1)
+    with transaction.atomic(), collecting(now=datetime.now(UTC)):
+        sign_up(["first", "second", "third"])
+    deployment.wait_until(
+        lambda: not deployment.faults_left() and deployment.row_counts()["Account"] == 5,
+        "two of three accounts to be made",
+        alive=[deaths.worker],
+    )
+    assert SyncJob.objects.filter(state=JobState.SENDING).count() == 3
+    assert SyncRecord.objects.filter(kind="customer").exclude(zuora_id="").count() == 3
+    deaths.kill_now()
+    deaths.settle()
     assert_in_order(deployment)
     counts = deployment.row_counts()
     assert {table: counts[table] for table in [*TABLES, "Order"]} == {
@@ -178,7 +193,7 @@ def test_request_that_was_carried_out_and_not_answered(deployment: Deployment, d
         "ProductRatePlan": 5,
         "ProductRatePlanCharge": 5,
         "UnitOfMeasure": 5,
-        "Account": 3,
+        "Account": 6,
         "Subscription": 3,  # one of them in two versions
         "Order": 3,
     }
