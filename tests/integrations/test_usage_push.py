@@ -9,8 +9,10 @@ from decimal import Decimal
 from itertools import count
 
 import pytest
+from django.db import connection
 from django.db.models import Model
 from django.db.models.signals import post_init
+from django.test.utils import CaptureQueriesContext
 
 from integrations.models import UsageRecord, UsageState
 from integrations.zuora.push.usage import batches, planning
@@ -21,6 +23,9 @@ from usage.reporting import UsageReport, report_usage
 
 __all__ = ["tenant"]
 pytestmark = [pytest.mark.engine, pytest.mark.django_db]
+
+#: What a call is formed of.
+FORMED = "SKIP LOCKED"
 
 
 def test_each_hour_of_usage_becomes_one_confirmed_record(tenant: UsageWorld) -> None:
@@ -151,6 +156,24 @@ def test_more_than_fifty_records_go_fifty_to_a_call(tenant: UsageWorld) -> None:
         "POST /v1/action/query": 1,
     }
     assert sum(tenant.quantities()) == sum(range(1, 121))
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="a writing transaction of SQLite is alone")
+def test_a_record_that_planning_changes_cannot_be_put_into_a_call_meanwhile(tenant: UsageWorld) -> None:
+    acme = tenant.sell()
+    for value in (3, 4):
+        tenant.use(acme, value, at=START - timedelta(hours=2))
+        tenant.close()
+        with CaptureQueriesContext(connection) as captured:
+            tenant.push()
+        tenant.bill(date(2026, 3, 11))
+        tenant.sweep()
+    read = [
+        one["sql"] for one in captured.captured_queries if one["sql"].startswith('SELECT "integrations_usagerecord')
+    ]
+    planned = read[: [FORMED in sql for sql in read].index(True)]
+    assert planned
+    assert [sql for sql in planned if not sql.endswith('FOR NO KEY UPDATE OF "integrations_usagerecord"')] == []
 
 
 def test_however_many_slices_wait_as_many_rows_are_held_at_once(

@@ -11,7 +11,7 @@ from datetime import date, datetime, time
 from decimal import Decimal
 
 from django.db import transaction
-from django.db.models import F, Q, Sum
+from django.db.models import F, Q, QuerySet, Sum
 
 from integrations.models import Connection, UsageCharge, UsageRecord, UsageState
 from integrations.zuora.mapping.tenant import Tenant
@@ -82,7 +82,8 @@ class _Desk:
         """Give each slice its record, or its record what the slice is now."""
         named = keys_of_prices(one.price_id for one in slices)
         by_key = {(one.subscription_id, one.key): one for one in charges.values()}
-        own = {one.slice_id: one for one in UsageRecord.objects.filter(connection=self.connection, slice__in=slices)}
+        records = UsageRecord.objects.filter(connection=self.connection, slice__in=slices)
+        own = {one.slice_id: one for one in _held(records)}
         fresh, known, taken = [], [], []
         for one in slices:
             record = own.get(one.pk)
@@ -173,7 +174,7 @@ class _Desk:
             return
         rows = charge.records.filter(late, is_billed=False, wanted__gt=0, charge_number=charge.number)
         moved = []
-        for one in rows.exclude(state=UsageState.FAILED).select_related("slice__price"):
+        for one in _held(rows.exclude(state=UsageState.FAILED).select_related("slice__price")):
             before = one.starts_at
             self._place(one, charge, subscription, one.slice or one.starts_at)
             if one.starts_at != before or one.state == UsageState.FAILED:
@@ -200,7 +201,7 @@ class _Desk:
     @staticmethod
     def _givers(charge: UsageCharge, owed: Decimal) -> Iterator[UsageRecord]:
         """Yield the open records that give already, and then as many of the newest as are needed."""
-        open_ones = charge.records.filter(is_billed=False, slice__isnull=False)
+        open_ones = _held(charge.records.filter(is_billed=False, slice__isnull=False))
         giving = list(open_ones.filter(taken__gt=0).order_by("starts_at", "pk"))
         yield from giving
         need = -owed - sum((one.taken for one in giving), ZERO)
@@ -218,7 +219,7 @@ class _Desk:
     def _correct(self, charge: UsageCharge, subscription: Subscription, shares: Shares) -> None:
         """Bring the charge's open correction to what has to be added, or make one."""
         corrections = charge.records.filter(slice=None)
-        record = corrections.filter(is_billed=False).first()
+        record = _held(corrections.filter(is_billed=False)).first()
         if record is not None:
             if record.wanted != shares.addition:
                 record.wanted = shares.addition
@@ -237,3 +238,8 @@ class _Desk:
             # Into the period that is open: what it corrects is on an invoice.
             self._place(record, charge, subscription, self.now.replace(minute=0, second=0))
             record.save()
+
+
+def _held(records: QuerySet[UsageRecord]) -> QuerySet[UsageRecord]:
+    """Hold the records that are changed: put into a call at the same moment, they would go in another one, too."""
+    return records.select_for_update(of=("self",), no_key=True)
