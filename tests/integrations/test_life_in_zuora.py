@@ -15,7 +15,14 @@ from subscriptions.provisioning import Order, provision
 from subscriptions.scheduling import Strategy, update
 from subscriptions.trials import Trial
 from subscriptions.wanted import Content
-from tests.factories.catalog import CouponFactory, ProductFactory, addon_with_prices, plan_with_prices
+from tests.factories.catalog import (
+    CouponFactory,
+    FeatureFactory,
+    ProductFactory,
+    addon_with_prices,
+    plan_with_prices,
+    price,
+)
 from tests.factories.customers import CustomerFactory
 from tests.integrations.conftest import STORY_BEGINS as START
 from tests.integrations.conftest import Story
@@ -218,6 +225,31 @@ def _latest(story: Story) -> tuple[str, str | None]:
     return row["Status"], row.get("CancelledDate")
 
 
+def test_what_was_sold_of_a_former_rate_plan_is_billed_by_it_though_zuora_hears_of_it_late(
+    story: Story, pro: Plan, acme: Customer
+) -> None:
+    story.settle()
+    story.world.app.control.add_fault("status", method="POST", path="/v1/orders$", status=500, times=99)
+    subscription = provision(order=Order(customer=acme, plan=pro, ref_id="s1", content=MONTHLY), now=story.now)
+    story.unheard(datetime(2026, 2, 5, tzinfo=UTC))
+    start_draft(package=pro)
+    price(pro, version_number=2, billing_model="PER_UNIT", feature=FeatureFactory.create(), amounts={"EUR": 1})
+    publish(package=pro)
+    with suppress(AssertionError):
+        story.world.settle(rounds=20)
+    story.unheard(datetime(2026, 2, 8, tzinfo=UTC))
+    subscription.refresh_from_db()
+    update(subscription=subscription, content=Content(latest=True), now=story.now)
+    story.world.app.control.clear_faults()
+    story.at(datetime(2026, 2, 9, tzinfo=UTC))
+    assert _dated(story) == [
+        ("CreateSubscription", "2026-01-31"),
+        ("RemoveProduct", "2026-02-08"),
+        ("AddProduct", "2026-02-08"),
+    ]
+    assert story.world.record("subscription:s1").status == SyncStatus.SUCCESS
+
+
 def _dated(story: Story) -> list[tuple[str, str]]:
     """Return what the tenant was told of subscriptions, and as of which day."""
     orders = sorted(story.world.rows("Order"), key=lambda row: str(row["OrderNumber"]))
@@ -275,8 +307,8 @@ def test_one_that_moves_to_the_latest_version_pays_its_price(story: Story, pro: 
     subscription = provision(order=Order(customer=acme, plan=pro, ref_id="s1", content=MONTHLY), now=story.now)
     story.settle()
     start_draft(package=pro)
-    for price in pro.prices.filter(version_number=2):
-        price.amounts.update(amount=30)
+    for sold in pro.prices.filter(version_number=2):
+        sold.amounts.update(amount=30)
     publish(package=pro)
     story.settle()
     subscription.refresh_from_db()

@@ -5,12 +5,11 @@ from datetime import datetime
 from typing import Any, cast
 
 from catalog.models import Coupon, Package, Price
-from customers.models import Customer
-from integrations.models import EntityKind, SyncRecord, SyncStatus
+from integrations.models import EntityKind, SyncRecord
 from integrations.zuora.digest import digest, plain
 from integrations.zuora.errors import NotFound
 from integrations.zuora.mapping import keys
-from integrations.zuora.mapping.contract import Contract, PlacedCharge, PlacedRatePlan
+from integrations.zuora.mapping.contract import Contract, PlacedRatePlan
 from integrations.zuora.mapping.order import (
     before_the_end,
     change_order,
@@ -21,11 +20,12 @@ from integrations.zuora.mapping.order import (
 )
 from integrations.zuora.mapping.policy import DEFAULT_POLICY
 from integrations.zuora.push import usage
-from integrations.zuora.push.far import Far, Mismatch, Waits
+from integrations.zuora.push.far import Far, Mismatch
 from integrations.zuora.push.link import link_by_billing_id
 from integrations.zuora.push.notes import Root
+from integrations.zuora.push.parents import account, placed
 from integrations.zuora.push.place import Endpoints, Held, Wanted, adopt, confirm, create, find_out, leave
-from integrations.zuora.push.records import RETIRED, Parts
+from integrations.zuora.push.records import Parts
 from integrations.zuora.push.taking_back import take_back
 from subscriptions.models import Subscription
 from subscriptions.past import Past, contents_since, coupon_of
@@ -188,12 +188,12 @@ def _next_order(far: Far, record: SyncRecord, subscription: Subscription) -> str
 
 def _contract(far: Far, subscription: Subscription, record: SyncRecord, coupon: Coupon | None) -> Contract:
     parents = _parents(far, subscription, coupon)
-    owner = _account(parents, subscription.customer)
-    payer = owner if subscription.payer == subscription.customer else _account(parents, subscription.payer)
+    owner = account(parents, subscription.customer)
+    payer = owner if subscription.payer == subscription.customer else account(parents, subscription.payer)
     return DEFAULT_POLICY.contract(
         subscription,
         prices=_prices_sold(subscription),
-        placed=_needed(parents, subscription, record, coupon),
+        placed=_needed(far, parents, subscription, record, coupon),
         payer_account=payer.zuora_number,
         owner_account=owner.zuora_number,
         tenant=far.tenant,
@@ -205,8 +205,7 @@ def _contract(far: Far, subscription: Subscription, record: SyncRecord, coupon: 
 
 def _parents(far: Far, subscription: Subscription, coupon: Coupon | None) -> Parts:
     """Return the records of its accounts and of all that is sold with it, parts included."""
-    rows = far.known.of(far.connection, parents_of(subscription, coupon))
-    return {one.key: one for one in rows if RETIRED not in one.key}
+    return {one.key: one for one in far.known.of(far.connection, parents_of(subscription, coupon))}
 
 
 def parents_of(subscription: Subscription, coupon: Coupon | None) -> list[Root]:
@@ -222,14 +221,16 @@ def parents_of(subscription: Subscription, coupon: Coupon | None) -> list[Root]:
 
 
 def _needed(
-    parents: Parts, subscription: Subscription, record: SyncRecord, coupon: Coupon | None
+    far: Far, parents: Parts, subscription: Subscription, record: SyncRecord, coupon: Coupon | None
 ) -> dict[str, PlacedRatePlan]:
     """Return the rate plans that the contract may take; one that runs already in this version is not waited for."""
     running = {plan["key"]: plan["version"] for plan in record.sent.get("ratePlans", ())}
     sold = {keys.plan_key(subscription.plan.ref_id): subscription.plan_version_number}
     sold |= {keys.addon_key(row.addon.ref_id): row.addon_version_number for row in subscription.addons.all()}
+    charges = {keys.charge_key(key, price) for key, prices in _prices_sold(subscription).items() for price in prices}
+    begun = max(subscription.first_billed, subscription.effective_from or subscription.first_billed)
     return {
-        key: _placed(parents, key)
+        key: placed(parents, key, {one for one in charges if one.startswith(f"{key}/")}, on=far.tenant.day(begun))
         for key in DEFAULT_POLICY.rate_plan_keys(subscription, coupon=coupon)
         if key not in running or running[key] != sold.get(key.partition("/")[0], running[key])
     }
@@ -246,47 +247,3 @@ def _prices_sold(subscription: Subscription) -> dict[str, list[Price]]:
 
 def _of_version(package: Package, version: int) -> list[Price]:
     return [price for price in package.prices.all() if price.version_number == version]
-
-
-def _placed(parents: Parts, key: str) -> PlacedRatePlan:
-    """Return the rate plan, with its charges, once its whole plan, add-on or coupon is there.
-
-    A price that is still on its way, or was refused, would otherwise be sold as it was before.
-    """
-    root_key = key.partition("/")[0]
-    root, rate_plan = parents.get(root_key), parents.get(key)
-    is_whole = root is not None and root.is_linked and root.status == SyncStatus.SUCCESS
-    if not is_whole or rate_plan is None or not rate_plan.is_linked:
-        raise _waits(root_key, root)
-    linked = (one for one in parents.values() if one.kind == EntityKind.CHARGE and one.is_linked)
-    charges = (one for one in linked if one.key.startswith(f"{key}/"))
-    return PlacedRatePlan(
-        key=key,
-        id=rate_plan.zuora_id,
-        number=rate_plan.zuora_number,
-        charges={one.key: PlacedCharge(one.zuora_id, one.zuora_number) for one in charges},
-    )
-
-
-def _account(parents: Parts, customer: Customer) -> SyncRecord:
-    """Return the customer's record once Zuora holds the account: one that is only being changed can carry orders."""
-    key = keys.customer_key(customer.ref_id)
-    record = parents.get(key)
-    if record is None or not record.is_linked:
-        raise _waits(key, record)
-    return record
-
-
-def _waits(key: str, parent: SyncRecord | None) -> Waits:
-    return Waits(key, f"Waits for {key.replace(':', ' ', 1)}, {_state(parent)}.")
-
-
-def _state(root: SyncRecord | None) -> str:
-    if root is not None and root.status == SyncStatus.NO_SYNC_REQUIRED:
-        failed = " ".join(rule["text"] for rule in root.trace if not rule["passed"])
-        return f"which will not be synced: {failed}".rstrip(".")
-    if root is not None and root.status == SyncStatus.ERROR:
-        return f"which failed: {root.error}".rstrip(".")
-    if root is not None and root.is_linked and root.status == SyncStatus.SUCCESS:
-        return "which is in Zuora without the rate plan that was sold: give it a price of this billing period"
-    return "which is not in Zuora yet"
