@@ -6,11 +6,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from integrations.models import UsageRecord
+from integrations.models import UsageRecord, UsageState
 from integrations.zuora.mapping.usage import same_moment
 
 Row = Mapping[str, Any]
 ZERO = Decimal(0)
+_MEND = "reconcile_usage --mend has it set right."
 
 
 @dataclass(frozen=True)
@@ -47,27 +48,42 @@ class Seen:
 
 
 def differences(seen: Seen) -> Iterator[str]:
-    """Yield a sentence for each difference, each naming both sides."""
+    """Yield sentences for each difference: both sides, and what to do where that can be known."""
     sums = seen.sums
     for hour in seen.unclosed:
-        yield f"Events of {hour:%Y-%m-%d %H:%M} are not in slices yet."
+        yield f"Events of {hour:%Y-%m-%d %H:%M} are not in slices yet: the next hourly run closes them."
     if sums.events + sums.carried != sums.slices:
-        yield f"Events say {_n(sums.events)}, carried {_n(sums.carried)}, but slices say {_n(sums.slices)}."
+        yield f"Events say {plain(sums.events)}, carried {plain(sums.carried)}, but slices say {plain(sums.slices)}."
     for starts_at, quantity in seen.waiting:
-        yield f"The slice of {starts_at:%Y-%m-%d %H:%M}, {_n(quantity)}, has no record: it waits for {seen.waits_for}."
+        of = f"The slice of {starts_at:%Y-%m-%d %H:%M}, {plain(quantity)}"
+        yield f"{of}, has no record: it waits for {seen.waits_for}."
     for record in seen.records:
         yield from _of_record(record, seen.rows.get(record.external_key, ()))
     for row in seen.foreign:
         what = row.get("Description") or "without a description"
-        yield f"Zuora holds {_quantity(row)} in usage record {row['Id']}, {what}: not ours."
+        yield (
+            f"Zuora holds {_quantity(row)} in usage record {row['Id']}, {what}: not ours. "
+            "Delete it there, unless it is to be billed as well."
+        )
     if sums.slices + sums.moved != sums.zuora:
-        yield f"Slices say {_n(sums.slices)}, moved {_n(sums.moved)}, but Zuora says {_n(sums.zuora)}."
+        yield f"Slices say {plain(sums.slices)}, moved {plain(sums.moved)}, but Zuora says {plain(sums.zuora)}."
     if seen.unabsorbed:
         # While it runs, a credit would give it back twice.
         yield (
-            f"{_n(seen.unabsorbed)} were billed too much: as long as the subscription runs, the next usage makes up "
+            f"{plain(seen.unabsorbed)} were billed too much: as long as the subscription runs, the next usage makes up "
             "for it; once it has ended, credit it in Zuora."
         )
+
+
+def changed_there(seen: Seen) -> list[int]:
+    """Return the ids of the records that Zuora held as they should be, and no longer does; billed ones stay."""
+    return [
+        one.pk
+        for one in seen.records
+        if one.state == UsageState.CONFIRMED
+        and not one.is_billed
+        and any(True for _ in _of_record(one, seen.rows.get(one.external_key, ())))
+    ]
 
 
 def quantity_of(row: Row) -> Decimal:
@@ -76,26 +92,48 @@ def quantity_of(row: Row) -> Decimal:
 
 
 def _of_record(record: UsageRecord, rows: Sequence[Row]) -> Iterator[str]:
-    key, wanted = record.external_key, _n(record.wanted)
+    key, wanted = record.external_key, plain(record.wanted)
     if not rows and record.wanted:
-        reason = f", {record.reason}" if record.reason else ""
-        yield f"Zuora has no {key}, {wanted} ({record.get_state_display().lower()}{reason})."
+        yield f"Zuora has no {key}, {wanted} ({record.get_state_display().lower()}{_why_missing(record)}"
     if len(rows) > 1:
-        yield f"Zuora holds {key} {len(rows)} times: {', '.join(str(row['Id']) for row in rows)}."
+        ids = [str(row["Id"]) for row in rows]
+        kept = record.zuora_id if record.zuora_id in ids else ids[0]
+        others = ", ".join(one for one in ids if one != kept)
+        yield f"Zuora holds {key} {len(rows)} times: delete {others} there, and keep {kept}."
     elif rows and quantity_of(rows[0]) != record.wanted:
-        yield f"Zuora holds {_quantity(rows[0])} of {key}, {wanted} is right."
+        yield f"Zuora holds {_quantity(rows[0])} of {key}, {wanted} is right{_why_other(record)}"
     for row in rows:
         if row.get("ChargeNumber") != record.charge_number:
-            yield f"Zuora has {key} under {row.get('ChargeNumber')}, not {record.charge_number}."
+            yield (
+                f"Zuora has {key} under {row.get('ChargeNumber')}, not {record.charge_number}. "
+                f"Delete it there, then {_MEND}"
+            )
         if not same_moment(row.get("StartDateTime"), record.starts_at):
-            yield f"Zuora has {key} at {row.get('StartDateTime')}, not {record.starts_at.isoformat()}."
+            at = row.get("StartDateTime")
+            yield f"Zuora has {key} at {at}, not {record.starts_at.isoformat()}{_why_other(record)}"
+
+
+def _why_missing(record: UsageRecord) -> str:
+    if record.state == UsageState.FAILED:
+        return f", {record.reason}). {record.cure}".rstrip()
+    if record.state == UsageState.CONFIRMED:
+        return f"). Somebody deleted it there: {_MEND}"
+    return f", {record.reason})." if record.reason else "): it is on its way."
+
+
+def _why_other(record: UsageRecord) -> str:
+    if record.state == UsageState.FAILED:
+        return f". {record.reason} {record.cure}".rstrip()
+    if record.is_billed:
+        return ". It is billed: credit or charge the difference in Zuora."
+    return f". Somebody changed it there: {_MEND}" if record.state == UsageState.CONFIRMED else ": it is on its way."
 
 
 def _quantity(row: Row) -> str:
-    return _n(quantity_of(row))
+    return plain(quantity_of(row))
 
 
-def _n(number: Decimal) -> str:
+def plain(number: Decimal) -> str:
     """Return the number as people write it."""
     text = format(number, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text

@@ -24,7 +24,7 @@ from integrations.models import (
     UsageReconciliation,
     UsageRecord,
 )
-from integrations.usage_differences import Seen, Sums, differences, quantity_of
+from integrations.usage_differences import Seen, Sums, changed_there, differences, quantity_of
 from integrations.zuora.client import Client, zoql_text
 from integrations.zuora.errors import ZuoraError
 from integrations.zuora.mapping import keys
@@ -55,6 +55,7 @@ class Line:
     end: datetime
     sums: Sums
     differences: tuple[str, ...]
+    changed_there: tuple[int, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return the line as the report has it: numbers and times as text."""
@@ -155,8 +156,9 @@ def _periods(subscription: Subscription, *, upto: datetime, day: date | None, wh
 
     last = min(upto, ends_at(subscription) or upto) - timedelta(microseconds=1)
     if day is not None:
-        chosen = around(datetime.combine(day, time(12), tzinfo=UTC))
-        return [chosen] if chosen.start < upto else []
+        noon = datetime.combine(day, time(12), tzinfo=UTC)
+        chosen = around(noon)
+        return [chosen] if chosen.start <= noon < chosen.end and chosen.start < upto else []
     periods = [around(last)]
     while periods[0].start > subscription.billing_anchor and (whole or len(periods) < 2):  # noqa: PLR2004
         periods.insert(0, around(periods[0].start - timedelta(microseconds=1)))
@@ -237,8 +239,8 @@ class _Comparison:
             unabsorbed=charge.unabsorbed if charge is not None and is_last else ZERO,
         )
         number = charge.number if charge else ""
-        found = tuple(differences(seen))
-        return Line(self._subscription.ref_id, key, number, period.start, period.end, sums, found)
+        found = (tuple(differences(seen)), tuple(changed_there(seen)))
+        return Line(self._subscription.ref_id, key, number, period.start, period.end, sums, *found)
 
     def _records_of(self, charge: UsageCharge | None, mine: QuerySet[Slice], period: Period) -> list[UsageRecord]:
         own = list(self._records.filter(slice__in=mine).select_related("slice").order_by("starts_at"))

@@ -159,6 +159,18 @@ def retry(*, records: Collection[int], actor: User | None, now: datetime) -> int
     return len(rows)
 
 
+def read_again(*, records: Collection[int], actor: User | None, now: datetime) -> int:
+    """Have confirmed records read back once more, and sent where Zuora holds something else; return how many.
+
+    What Zuora does not show any more ends as failed, for a person to retry: it may only be slow to show.
+    """
+    confirmed = UsageRecord.objects.filter(pk__in=records, state=UsageState.CONFIRMED, is_billed=False)
+    with transaction.atomic():
+        count = confirmed.update(state=UsageState.ACCEPTED, attempts=0, not_before=now)
+        operating.note(actor=actor, action="read usage again", subject=f"{count} usage records", now=now)
+    return count
+
+
 def usage_of_period(*, subscription: Subscription, moment: datetime) -> tuple[ChargeUsage, ...]:
     """Return the usage of the billing period around that moment per charge, each slice with how far it has come."""
     if not subscription.billing_period:

@@ -47,7 +47,10 @@ def test_the_night_keeps_what_differs(tenant: UsageWorld) -> None:
     assert (kept.finished_at, kept.proves) == (tenant.now, False)
     key = UsageRecord.objects.get().external_key
     assert [one.line["differences"] for one in kept.differences.all()] == [
-        [f"Zuora holds 3 of {key}, 4 is right.", "Slices say 4, moved 0, but Zuora says 3."]
+        [
+            f"Zuora holds 3 of {key}, 4 is right. Somebody changed it there: reconcile_usage --mend has it set right.",
+            "Slices say 4, moved 0, but Zuora says 3.",
+        ]
     ]
 
 

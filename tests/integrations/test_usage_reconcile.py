@@ -13,7 +13,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db.models import QuerySet
 
-from integrations.models import UsageCharge
+from integrations.models import UsageCharge, UsageRecord, UsageState
+from integrations.usage_sync import retry
 from tests.integrations.usage_world import START, UsageWorld, tenant
 from usage.models import Slice, UsageEvent
 
@@ -59,11 +60,14 @@ def test_what_is_equal_is_said_to_be(tenant: UsageWorld) -> None:
 TAMPERED: dict[str, tuple[Callable[[UsageWorld], None], list[str]]] = {
     "missing": (
         lambda tenant: tenant.world.app.tenant.store.delete("Usage", row_of(tenant)["Id"]),
-        [f"Zuora has no {KEY}, 2 (confirmed).", "Slices say 6, moved 0, but Zuora says 4."],
+        [
+            f"Zuora has no {KEY}, 2 (confirmed). Somebody deleted it there: reconcile_usage --mend has it set right.",
+            "Slices say 6, moved 0, but Zuora says 4.",
+        ],
     ),
     "doubled": (
         lambda tenant: _put(tenant, Id="f" * 32),
-        [f"Zuora holds {KEY} 2 times: ", "Slices say 6, moved 0, but Zuora says 8."],
+        [f"Zuora holds {KEY} 2 times: delete {'f' * 32} there, and keep ", "Slices say 6, moved 0, but Zuora says 8."],
     ),
     "extra": (
         lambda tenant: _put(tenant, Id="f" * 32, Description="by hand", Quantity=Decimal(9)),
@@ -78,7 +82,10 @@ TAMPERED: dict[str, tuple[Callable[[UsageWorld], None], list[str]]] = {
     ),
     "another quantity": (
         lambda tenant: change(tenant, Quantity=Decimal("2.5")),
-        [f"Zuora holds 2.5 of {KEY}, 2 is right.", "Slices say 6, moved 0, but Zuora says 6.5."],
+        [
+            f"Zuora holds 2.5 of {KEY}, 2 is right. Somebody changed it there: reconcile_usage --mend has it set",
+            "Slices say 6, moved 0, but Zuora says 6.5.",
+        ],
     ),
     "another time": (
         lambda tenant: change(tenant, StartDateTime="2026-03-12T10:00:00.000+00:00"),
@@ -90,7 +97,7 @@ TAMPERED: dict[str, tuple[Callable[[UsageWorld], None], list[str]]] = {
     ),
     "another charge": (
         lambda tenant: change(tenant, ChargeNumber="C-00000099"),
-        [f"Zuora has {KEY} under C-00000099, not C-00000001."],
+        [f"Zuora has {KEY} under C-00000099, not C-00000001. Delete it there, then reconcile_usage --mend has it"],
     ),
     "a slice": (
         lambda _: _set(Slice.objects.filter(quantity=2), quantity=3),
@@ -132,6 +139,39 @@ def test_every_difference_is_named(tenant: UsageWorld, how: str) -> None:
     assert len(found) == len(sentences), found
     for line, sentence in zip(found, sentences, strict=True):
         assert line.startswith(sentence)
+
+
+@pytest.mark.parametrize("how", ["missing", "another quantity", "another time", "a time long before"])
+def test_what_was_changed_in_zuora_is_set_right_when_somebody_says_so(tenant: UsageWorld, how: str) -> None:
+    TAMPERED[how][0](tenant)
+    tenant.next_hour()
+    assert (
+        "1 records are read again within minutes and set right where Zuora holds something else; what Zuora no longer "
+        "shows fails then, and is made anew when you retry it." in compare(mend=True)
+    )
+    tenant.quiet()
+    gone = UsageRecord.objects.filter(state=UsageState.FAILED)
+    assert gone.count() == (how == "missing")
+    retry(records=list(gone.values_list("pk", flat=True)), actor=None, now=tenant.now)
+    tenant.quiet()
+    assert compare()[-1] == "2 compared, all equal."
+
+
+def test_what_sending_cannot_mend_is_left_to_a_person(tenant: UsageWorld) -> None:
+    TAMPERED["extra"][0](tenant)
+    UsageRecord.objects.update(is_billed=True)
+    change(tenant, Quantity=Decimal(5))
+    tenant.next_hour()
+    said = compare(mend=True)
+    billed = f"Zuora holds 5 of {KEY}, 2 is right. It is billed: credit or charge the difference in Zuora."
+    foreign = f"Zuora holds 9 in usage record {'f' * 32}, by hand: not ours. "
+    assert {billed, f"{foreign}Delete it there, unless it is to be billed as well."} < set(said)
+    assert said[-3:] == ["Nothing can be mended by sending: do what is said above.", "1 of 2 differ.", "exit 1"]
+    assert tenant.states() == [UsageState.CONFIRMED] * 3
+
+
+def test_a_period_without_usage_is_no_proof() -> None:
+    assert compare(period="2019-03-10") == ["Nothing was compared: no subscription in Zuora has usage there."]
 
 
 def test_reports_hold_every_line(tenant: UsageWorld, tmp_path: Path) -> None:

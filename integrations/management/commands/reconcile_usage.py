@@ -12,7 +12,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from integrations.models import Connection
+from integrations.usage_differences import plain
 from integrations.usage_reconcile import Line, reconcile_usage
+from integrations.usage_sync import read_again
 from integrations.zuora.errors import ZuoraError
 from integrations.zuora.tenant import client_for
 from subscriptions.models import Subscription
@@ -29,6 +31,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--subscription", help="Reference id; everybody's if it is left out.")
         parser.add_argument("--period", help="A day in it, such as 2026-03-10, or all.")
+        parser.add_argument(
+            "--mend", action="store_true", help="Have what somebody changed or deleted in Zuora set right there."
+        )
         parser.add_argument("--json", type=Path, metavar="FILE", help="Write the report as JSON.")
         parser.add_argument("--csv", type=Path, metavar="FILE", help="Write the report as CSV.")
 
@@ -55,14 +60,28 @@ class Command(BaseCommand):
             options["json"].write_text(json.dumps([line.as_json() for line in lines], indent=2) + "\n")
         if options["csv"]:
             _write_csv(options["csv"], lines)
+        if not lines:
+            self.stdout.write("Nothing was compared: no subscription in Zuora has usage there.")
+            return
         differing = sum(bool(line.differences) for line in lines)
+        if options["mend"]:
+            self._mend([pk for line in lines for pk in line.changed_there])
         if differing:
             raise CommandError(f"{differing} of {len(lines)} differ.", returncode=1)
         self.stdout.write(self.style.SUCCESS(f"{len(lines)} compared, all equal."))
 
+    def _mend(self, records: list[int]) -> None:
+        count = read_again(records=records, actor=None, now=timezone.now())
+        self.stdout.write(
+            f"{count} records are read again within minutes and set right where Zuora holds something else; "
+            "what Zuora no longer shows fails then, and is made anew when you retry it."
+            if count
+            else "Nothing can be mended by sending: do what is said above."
+        )
+
     def _shown(self, lines: Iterable[Line]) -> Iterable[Line]:
         for line in lines:
-            amounts = ", ".join(f"{name} {getattr(line.sums, name):f}" for name in _AMOUNTS)
+            amounts = ", ".join(f"{name} {plain(getattr(line.sums, name))}" for name in _AMOUNTS)
             period = f"{line.start:%Y-%m-%d} to {line.end:%Y-%m-%d}"
             self.stdout.write(f"{line.subscription} {line.number or line.charge}, {period}: {amounts}")
             for difference in line.differences:
