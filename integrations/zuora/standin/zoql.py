@@ -230,18 +230,31 @@ def _hidden(query: Query, row: Row) -> bool:
 
 
 def _candidates(tenant: Tenant, query: Query) -> Iterable[Row]:
-    """Through an index where one condition, held by all rows that can match, has one."""
-    if query.thing.stored and len(query.alternatives) == 1:
-        table = tenant.store.tables[query.thing.name]
-        for one in query.alternatives[0]:
-            if one.operator != "=" or not isinstance(one.value, str):
-                continue
-            if one.field == "Id":
-                row = table.rows.get(one.value)
-                return [row] if row else []
-            if one.field in table.lookups and one.field == table_column(query.thing.name, one.field):
-                return tenant.store.where(query.thing.name, one.field, one.value)
+    """Through indexes where each alternative has one condition, held by all rows that can match, that has one."""
+    found: dict[str, Row] = {}
+    for conditions in query.alternatives:
+        rows = _indexed(tenant, query.thing, conditions) if query.thing.stored else None
+        if rows is None:
+            break
+        found.update((row["Id"], row) for row in rows)
+    else:
+        if query.alternatives:
+            return list(found.values())
     return list(query.thing.rows(tenant))
+
+
+def _indexed(tenant: Tenant, thing: Queryable, conditions: list[Condition]) -> list[Row] | None:
+    """Return the rows that one of these conditions leaves, or None where none has an index."""
+    table = tenant.store.tables[thing.name]
+    for one in conditions:
+        if one.operator != "=" or not isinstance(one.value, str):
+            continue
+        if one.field == "Id":
+            row = table.rows.get(one.value)
+            return [row] if row else []
+        if one.field in table.lookups and one.field == table_column(thing.name, one.field):
+            return tenant.store.where(thing.name, one.field, one.value)
+    return None
 
 
 def table_column(thing: str, field: str) -> str:
