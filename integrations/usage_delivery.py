@@ -8,7 +8,7 @@ import (a click, the last push before a connection ends, another attempt) goes b
 import uuid
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -39,6 +39,8 @@ CHUNK = MOST_OBJECTS
 _PLANNED = 250
 #: What is found to be billed is made up for in another round; more wait for the next sweep.
 _ROUNDS = 5
+#: A large push plans for some minutes before it forms its files; what a dead one left goes by Actions after that.
+_UNTIL_FILED = timedelta(minutes=10)
 
 
 def run_hour(*, now: datetime, ring: Callable[[list[int]], None]) -> None:
@@ -88,7 +90,8 @@ def to_push(*, connection: Connection, but: Collection[int] = ()) -> Iterator[li
     charges = UsageCharge.objects.filter(connection=connection, must_plan=True).order_by()
     ids |= set(charges.values_list("subscription_id", flat=True))
     ids.difference_update(but)
-    in_files = push.road_of(len(ids), file_road_of(connection)) is push.Road.FILE
+    files = file_road_of(connection)
+    in_files = files is not None and push.road_of(slices.count(), files) is push.Road.FILE
     yield from push.in_parts(sorted(ids), push.MOST_ROWS if in_files else CHUNK)
 
 
@@ -131,10 +134,15 @@ def push_usage(
     give_back(connection, probe_until=probe_until, now=clock())
 
 
-def sweep_usage(*, connection: Connection, worker: str, clock: Clock, open_client: Open) -> None:
-    """Send what waits for another attempt, find out what became of what left, and read back what was accepted."""
+def sweep_usage(*, connection: Connection, worker: str, clock: Clock, open_client: Open, may_wait: bool = True) -> None:
+    """Send what waits for another attempt, find out what became of what left, and read back what was accepted.
+
+    `may_wait`: what was planned just now is left to a push that may put it in a file.
+    """
     push.release_stuck(connection=connection, now=clock())
-    push.form(connection=connection, now=clock())
+    now = clock()
+    filed = may_wait and file_road_of(connection) is not None
+    push.form(connection=connection, now=now, planned_before=now - _UNTIL_FILED if filed else None)
     batches = push.due(connection=connection, now=clock())
     with _far(connection, clock, open_client) as far:
         with _noting(connection, clock):
@@ -175,7 +183,7 @@ def push_last(*, connection: Connection, worker: str, clock: Clock, open_client:
         )
     left = UsageRecord.objects.filter(connection=connection).pending()
     if left.exists():
-        sweep_usage(connection=connection, worker=worker, clock=clock, open_client=open_client)
+        sweep_usage(connection=connection, worker=worker, clock=clock, open_client=open_client, may_wait=False)
     return left.count()
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import redis
 
+from integrations import usage_delivery
 from integrations.models import BatchState, UsageAction, UsageBatch, UsageCharge, UsageRecord, UsageState
 from integrations.zuora.limits import Sightings
 from subscriptions.models import Subscription
@@ -163,6 +164,34 @@ def test_a_bad_row_fails_the_file_and_is_named_by_its_action(tenant: UsageWorld)
         UsageState.FAILED,
         "Zuora refuses it: The unit of measure 'Furlongs' does not exist or is not active. (INVALID_VALUE)",
     )
+
+
+def test_a_sweep_leaves_what_was_just_planned_to_the_file(tenant: UsageWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    formed = usage_delivery._formed
+
+    def swept_before(*given: Any) -> list[int]:
+        tenant.sweep(worker="another")
+        return formed(*given)
+
+    monkeypatch.setattr(usage_delivery, "_formed", swept_before)
+    used(tenant)
+    tenant.quiet()
+    assert calls(tenant) == {SENT: 1, ASKED: 1, READ_BACK: 1}
+    assert once(tenant)
+
+
+def test_what_goes_in_one_file_goes_in_one_task_however_few_subscriptions_it_is_of(
+    tenant: UsageWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("integrations.usage_delivery.CHUNK", 1)
+    sold = [used(tenant, hours=3).pk, tenant.sell("s2").pk]
+    connection = tenant.world.connection
+    tenant.close()
+    assert list(usage_delivery.to_push(connection=connection)) == [[sold[0]]]  # three records go by Actions
+    for hour in range(3):
+        tenant.use(Subscription.objects.get(ref_id="s2"), 1, at=START - timedelta(hours=hour + 1))
+    tenant.close()
+    assert list(usage_delivery.to_push(connection=connection)) == [sold]
 
 
 def test_a_file_that_is_refused_goes_by_actions(tenant: UsageWorld) -> None:

@@ -28,8 +28,16 @@ from integrations.zuora.push.usage.charges import linked_records
 _CHUNK = 20 * MOST_OBJECTS
 
 
-def form(*, connection: Connection, now: datetime, subscription_ids: Collection[int] | None = None) -> list[int]:
+def form(
+    *,
+    connection: Connection,
+    now: datetime,
+    subscription_ids: Collection[int] | None = None,
+    planned_before: datetime | None = None,
+) -> list[int]:
     """Put what is due into batches, everybody's or some subscriptions', and return the batches' ids.
+
+    Of what was never sent only that is taken which was planned before that moment.
 
     New records and changed ones go apart, because an Action does one thing. Usage of a subscription that has left the
     sync meanwhile stays planned.
@@ -40,6 +48,8 @@ def form(*, connection: Connection, now: datetime, subscription_ids: Collection[
         while True:
             with transaction.atomic():
                 rows = _due(connection, action, subscription_ids, now).filter(pk__gt=done)
+                if planned_before is not None:
+                    rows = rows.exclude(revision=0, not_before__gt=planned_before)
                 locked = rows.select_related("charge").select_for_update(skip_locked=True, of=("self",), no_key=True)
                 chunk = list(locked.order_by("pk")[:_CHUNK])
                 batches += _form(connection, action, chunk, now)
