@@ -24,6 +24,7 @@ from tests.bench.report import (
     hourly_table,
     import_table,
     pages_table,
+    roads_table,
     standin_table,
     sync_table,
     usage_table,
@@ -94,6 +95,13 @@ def options_from(arguments: list[str] | None = None) -> argparse.Namespace:
         help="ZUORA_CONCURRENCY in the hourly run, of which usage may use 90 %%: what two cores can drive, with the "
         "stand-in's and the database's share of the work (%(default)s)",
     )
+    parser.add_argument(
+        "--file-rows",
+        type=int,
+        default=0,
+        help="usage records that go by Actions, and then as many by file; 0 leaves both out (%(default)s)",
+    )
+    parser.add_argument("--file-mishaps", action="store_true", help="and files whose way is broken: who is billed what")
     parser.add_argument("--no-usage", action="store_true", help="leave out how fast usage comes in")
     parser.add_argument(
         "--usage-rows",
@@ -144,10 +152,18 @@ def measure(module: str, kind: str, options: argparse.Namespace) -> dict[str, An
             return found
 
 
+def _roads(kind: str, options: argparse.Namespace) -> list[dict[str, Any]]:
+    if not options.file_rows:
+        return []
+    found = measure("tests.bench.usage_roads", kind, with_changes(options, budget=options.usage_budget))
+    print(roads_table(found), flush=True)
+    return [found]
+
+
 def main() -> None:
     options = options_from()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("Stopped."))  # and end what was started
-    results: dict[str, Any] = {"options": vars(options), "sync": [], "budgets": [], "hourly": []}
+    results: dict[str, Any] = {"options": vars(options), "sync": [], "budgets": [], "hourly": [], "roads": []}
     if not options.no_standin:
         results["standin"] = [asdict(one) for one in standin.run()]
         print(standin_table(results["standin"]), flush=True)
@@ -169,6 +185,7 @@ def main() -> None:
             found = measure("tests.bench.usage_hourly", kind, with_changes(options, budget=options.usage_budget))
             results["hourly"].append(found)
             print(hourly_table(found), flush=True)
+        results["roads"] += _roads(kind, options)
     if options.provisioned:
         provisioned = rest.run(count=options.provisioned)
         results["rest"] = [asdict(one) for one in provisioned]

@@ -168,6 +168,26 @@ def hourly_table(found: Mapping[str, Any]) -> str:
     return f"{rows}\n\n{about_us}\n{about_peer}\n"
 
 
+def roads_table(found: Mapping[str, Any]) -> str:
+    """Return how long the same usage took by each road, and that nothing of it is billed twice or not."""
+    where = f"{found['workers']} x {found['threads']} threads, {found['database']}, {found['cores']} cores"
+    rows = (
+        [
+            *(one["case"], f"{one['records']:,}", sum(one["calls"].values()), one["seconds"]),
+            *(one["cpu_seconds"][who] for who in ("workers", "database", "stand-in")),
+        ]
+        for one in found["cases"]
+    )
+    head = [f"New usage until it is shown ({where})", "records", "calls", "seconds"]
+    calls = "\n".join(
+        f"{one['case']}: {', '.join(f'{count} {name}' for name, count in sorted(one['calls'].items()))}."
+        for one in found["cases"]
+    )
+    bill = found["bill"]
+    proof = f"Billed, as was used: {bill['billed']} by {bill['records']:,} records of {bill['subscriptions']:,} sold."
+    return f"{table([*head, 'workers s', 'database s', 'stand-in s'], rows)}\n\n{calls}\n{proof}\n"
+
+
 def usage_table(cases: Iterable[Mapping[str, Any]]) -> str:
     """Return how usage came in, and what a thousand of it cost."""
     head = ["Usage coming in", "events", "per second", "p50 ms", "p95 ms", "web ms/1,000", "database ms/1,000"]

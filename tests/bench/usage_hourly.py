@@ -101,9 +101,10 @@ class HourlyRuns:
             "extrapolated_seconds": round(seconds / calls * records, 1),
         }
 
-    def _start_workers(self, name: str) -> list[Running]:
+    def _start_workers(self, name: str, **environment: str) -> list[Running]:
+        settings = {"LOG_LEVEL": "WARNING", **environment}
         workers = [
-            self.deployment.start_worker(f"{name}-{number}", threads=self.options.threads, LOG_LEVEL="WARNING")
+            self.deployment.start_worker(f"{name}-{number}", threads=self.options.threads, **settings)
             for number in range(self.options.workers)
         ]
         self.deployment.wait_until(

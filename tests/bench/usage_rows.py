@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from django.db.models import Model
 
-from catalog.models import BillingModel
+from catalog.models import BillingModel, Price
 from customers.models import Customer
 from integrations.models import EntityKind, SyncRecord, UsageCharge, UsageRecord, UsageState
 from integrations.tasks import usage_hourly
@@ -24,6 +24,7 @@ from tests.factories.subscriptions import SubscriptionFactory
 from tests.factories.usage import MeteredFeatureFactory
 from tests.processes.deployment import Deployment
 from tests.processes.sales import FORCED
+from usage.models import Slice
 from usage.reporting import MAX_BATCH, UsageReport, report_usage
 
 FEATURE = "api-calls"
@@ -70,6 +71,30 @@ def use(hour: datetime, *, most: int, now: datetime) -> None:
     reports = [_report(name, hour) for name in names[:most]]
     for start in range(0, len(reports), MAX_BATCH):
         report_usage(reports=dict(enumerate(reports[start : start + MAX_BATCH])), now=now)
+
+
+def slice_up(hours: list[datetime], *, now: datetime) -> int:
+    """Make the slices that closing would make of usage in each of these hours; return how many."""
+    priced = Price.objects.get(feature__ref_id=FEATURE)
+    sold = Subscription.objects.exclude(ref_id=_TEMPLATE).order_by("pk")
+    slices = Slice.objects.bulk_create(
+        (
+            Slice(
+                subscription=one,
+                price=priced,
+                starts_at=hour,
+                ends_at=hour + timedelta(hours=1),
+                change=Decimal(3),
+                quantity=Decimal(3),
+                event_count=1,
+                closed_at=now,
+            )
+            for hour in hours
+            for one in sold
+        ),
+        batch_size=1000,
+    )
+    return len(slices)
 
 
 def _report(customer: str, hour: datetime) -> UsageReport:
