@@ -1,5 +1,6 @@
 """What the logs can be narrowed by: each form reads the address, and narrows a queryset."""
 
+import re
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -64,6 +65,14 @@ class _Filter(forms.Form):
         return condition
 
 
+def _holds(field: str, text: str) -> Q:
+    """Return the condition that a field holds a text in any case, so that PostgreSQL can tell how many rows will.
+
+    Of "icontains" it cannot, and sorts the whole log for a text that every fourth line has.
+    """
+    return Q(**{f"{field}__iregex": re.escape(text)})
+
+
 def _distinct(column: str) -> list[str]:
     """Return the values of a column of the audit log, from one to the next along its index: not from line to line."""
     table = AuditEntry._meta.db_table  # noqa: SLF001 - Django's public name for it
@@ -99,9 +108,11 @@ class AuditFilter(_Filter):
         if who := self.wanted.get("who"):
             people = [name for name in _distinct("actor_name") if who.lower() in name.lower()]
             entries = entries.filter(actor_name__in=people)
-        names = {"action": "action", "subject": "subject__icontains"}
-        conditions = {names[name]: value for name, value in self.wanted.items() if name in names}
-        return entries.filter(self.between("at"), **conditions)
+        if action := self.wanted.get("action"):
+            entries = entries.filter(action=action)
+        if subject := self.wanted.get("subject"):
+            entries = entries.filter(_holds("subject", subject))
+        return entries.filter(self.between("at"))
 
 
 class RequestFilter(_Filter):
@@ -125,7 +136,7 @@ class RequestFilter(_Filter):
         if answer := self.wanted.get("answer"):
             condition &= ANSWERS[answer][1]
         if path := self.wanted.get("path"):
-            condition &= Q(path__icontains=path)
+            condition &= _holds("path", path)
         if track := self.wanted.get("track"):
             condition &= Q(track_id=track) | Q(zuora_request_id=track)
         if entity := self.wanted.get("entity"):
