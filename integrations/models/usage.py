@@ -14,7 +14,8 @@ class UsageCharge(models.Model):
     """A charge of a subscription as Zuora has it: the number under which usage is filed, read from there once.
 
     Whoever plans the charge's usage holds this row. `unabsorbed` is what was billed too much and could not be taken
-    from later usage: Zuora takes no negative usage, so a person has to credit it.
+    from later usage: Zuora takes no negative usage, so a person has to credit it. Without a catalog id, the charge
+    ended and comes again: its number is that of the former time.
     """
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="usage_charges")

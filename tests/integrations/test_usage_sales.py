@@ -121,3 +121,28 @@ def test_an_add_on_that_goes_is_billed_for_the_hours_that_were_not_closed_yet(te
     tenant.quiet()
     assert differences(tenant) == []
     assert amounts(tenant, date(2026, 5, 10)) == [(Decimal(3), Decimal(30)), (Decimal(7), Decimal(7))]
+
+
+def test_an_add_on_that_is_taken_again_is_billed_by_its_new_charge(tenant: UsageWorld) -> None:
+    addon = addon_with_prices(ref_id="extra")
+    price(addon, billing_model=BillingModel.USAGE_BASED, feature=tenant.feature, amounts={"EUR": 10})
+    acme = tenant.sell()
+    acme.addons.create(addon=addon)
+    tenant.settle()
+    tenant.advance(days=1)
+    tenant.use(acme, 3, at=tenant.now - timedelta(minutes=10))
+    with changed(tenant, acme) as one:
+        one.addons.all().delete()
+    tenant.settle()
+    tenant.advance(days=2)
+    with changed(tenant, acme) as one:
+        one.addons.create(addon=addon)
+    tenant.settle()
+    tenant.advance(days=1)
+    tenant.use(acme, 5, at=tenant.now - timedelta(minutes=10))
+    tenant.use(acme, 7, at=tenant.now - timedelta(days=1, hours=2))
+    tenant.next_hour()
+    tenant.quiet()
+    assert differences(tenant) == []
+    dear = [(Decimal(3), Decimal(30)), (Decimal(5), Decimal(50))]
+    assert [one for one in amounts(tenant, date(2026, 5, 10)) if one[1] != one[0]] == dear

@@ -110,14 +110,12 @@ def read_numbers(far: Far, record: SyncRecord) -> None:
 
 
 def _keep(far: Far, record: SyncRecord, segments: Iterable["_Shown"]) -> None:
-    shown: dict[str, _Shown] = {}
-    for found in segments:
-        earlier = shown.setdefault(found.catalog_id, found)
-        if found.starts_on and earlier.starts_on and found.starts_on < earlier.starts_on:
-            shown[found.catalog_id] = found
+    shown: dict[str, list[_Shown]] = {}
+    for one in segments:
+        shown.setdefault(one.catalog_id, []).append(one)
     for key, catalog_id in placed_charges(record).items():
         if catalog_id in shown:
-            found = shown[catalog_id]
+            found = _in_force(shown[catalog_id])
             UsageCharge.objects.update_or_create(
                 connection=far.connection,
                 subscription_id=record.root_id,
@@ -132,12 +130,26 @@ def _keep(far: Far, record: SyncRecord, segments: Iterable["_Shown"]) -> None:
             )
 
 
+def _in_force(segments: Sequence["_Shown"]) -> "_Shown":
+    """Return the first segment of the charge that ends last: what was taken away and sold again has two numbers."""
+    by_number: dict[str, list[_Shown]] = {}
+    for one in segments:
+        by_number.setdefault(one.number, []).append(one)
+    firsts = [
+        (max(one.ends_on or date.max for one in of_it), min(of_it, key=lambda one: one.starts_on or date.max))
+        for of_it in by_number.values()
+    ]
+    last = max(end for end, _ in firsts)
+    return min((first for end, first in firsts if end == last), key=lambda one: one.starts_on or date.max)
+
+
 @dataclass(frozen=True)
 class _Shown:
     catalog_id: str
     number: str
     unit: str
     starts_on: date | None
+    ends_on: date | None
     segment: int
 
 
@@ -146,12 +158,12 @@ def _shown(answer: Mapping[str, Any]) -> Iterable[_Shown]:
     for plan in answer.get("ratePlans") or ():
         for charge in plan.get("ratePlanCharges") or ():
             if charge.get("type") == "Usage" and charge.get("number"):
-                start = charge.get("effectiveStartDate")
                 yield _Shown(
                     catalog_id=str(charge["productRatePlanChargeId"]),
                     number=str(charge["number"]),
                     unit=str(charge.get("uom") or ""),
-                    starts_on=date.fromisoformat(start) if start else None,
+                    starts_on=_day(charge.get("effectiveStartDate")),
+                    ends_on=_day(charge.get("effectiveEndDate")),
                     segment=int(charge.get("segment") or 1),
                 )
 
@@ -162,11 +174,15 @@ def _listed(row: Mapping[str, Any]) -> Iterable[_Shown]:
         for charge in field(plan, "ratePlanCharges") or ():
             number = field(charge, "chargeNumber")
             if field(charge, "chargeType") == "Usage" and number:
-                start = field(charge, "effectiveStartDate")
                 yield _Shown(
                     catalog_id=str(field(charge, "productRatePlanChargeId")),
                     number=str(number),
                     unit=str(field(charge, "uOM") or ""),
-                    starts_on=date.fromisoformat(str(start)[:10]) if start else None,
+                    starts_on=_day(field(charge, "effectiveStartDate")),
+                    ends_on=_day(field(charge, "effectiveEndDate")),
                     segment=int(field(charge, "segment") or 1),
                 )
+
+
+def _day(told: str | None) -> date | None:
+    return date.fromisoformat(told[:10]) if told else None

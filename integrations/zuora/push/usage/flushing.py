@@ -26,7 +26,8 @@ _ROUNDS = 3
 def end_charges(far: Far, subscription: Subscription, *, kept: Collection[str], on: date) -> bool:
     """Note the day on which charges end that an order takes away; return whether there are any.
 
-    `kept` are the catalog ids of the charges that stay. What was never read is read now: it still shows its number.
+    `kept` are the catalog ids of the charges that stay, or come. What was never read is read now: it still shows its
+    number.
 
     Raises:
         ZuoraError: it could not be read; whoever called tries again.
@@ -37,6 +38,8 @@ def end_charges(far: Far, subscription: Subscription, *, kept: Collection[str], 
     going = {key for key, catalog_id in placed.items() if catalog_id not in kept and USAGE in key}
     if record and going - {one.key for one in rows}:
         read_numbers(far, record)
+    # What comes again gets a number of its own, which is read when the order is done.
+    rows.filter(catalog_id__in=set(kept) - set(placed.values())).update(catalog_id="")
     keep_charges(far, subscription, kept=kept)
     # What was filed under the day of the order may belong before it: charges and prices end with whole days.
     rows.update(must_plan=True)

@@ -88,6 +88,8 @@ class _Desk:
         for one in slices:
             record = own.get(one.pk)
             charge = charges[record.charge_id] if record else by_key.get((one.subscription_id, named[one.price_id]))
+            if record is None and charge is not None and self._comes_again(charge, one):
+                charge = None
             if charge is None and one.quantity:
                 continue  # its number is not known yet
             taken.append(one.pk)
@@ -103,6 +105,10 @@ class _Desk:
         UsageRecord.objects.change(known, _PLANNED_FIELDS)
         # They are locked, so this is the revision that was taken over.
         Slice.objects.filter(pk__in=taken).update(taken_revision=F("revision"))
+
+    def _comes_again(self, charge: UsageCharge, one: Slice) -> bool:
+        """Whether the charge ended before the slice, and an order has brought it again: its new number is not read."""
+        return not charge.catalog_id and (charge.ends_on is None or one.starts_at >= self._midnight(charge.ends_on))
 
     def _changed(self, record: UsageRecord, charge: UsageCharge, subscription: Subscription, one: Slice) -> UsageRecord:
         if record.is_billed:
