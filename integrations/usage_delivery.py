@@ -32,11 +32,9 @@ from usage.models import Slice
 log = structlog.get_logger(__name__)
 Clock = Callable[[], datetime]
 Open = Callable[[Connection], Client]
-#: So many subscriptions to a task: one call where each has one new record. As many calls are under way at once as
-#: there are threads, as far as the tenant grants them.
-CHUNK = MOST_OBJECTS
-#: So many are planned together.
-_PLANNED = 250
+#: So many subscriptions to a task, planned together: some calls where each has one new record, because their
+#: statements cost more than the call. Tasks run beside each other, as far as the tenant grants calls.
+CHUNK = 5 * MOST_OBJECTS
 #: What is found to be billed is made up for in another round; more wait for the next sweep.
 _ROUNDS = 5
 #: A large push plans for some minutes before it forms its files; what a dead one left goes by Actions after that.
@@ -119,10 +117,10 @@ def push_usage(
         return
     probe_until = connection.paused_until
     with _far(connection, clock, open_client) as far, _noting(connection, clock):
-        for chunk in push.in_parts(subscription_ids, _PLANNED):
+        for chunk in push.in_parts(subscription_ids, CHUNK):
             push.read_missing_numbers(far, chunk)
         for _ in range(_ROUNDS):
-            for chunk in push.in_parts(subscription_ids, _PLANNED):
+            for chunk in push.in_parts(subscription_ids, CHUNK):
                 push.plan(connection=connection, tenant=far.tenant, subscription_ids=chunk, now=clock())
             batches = _formed(far, files, subscription_ids)
             if not batches:

@@ -6,7 +6,7 @@ Sources: https://developer.zuora.com/v1-api-reference/idempotent-requests/
 https://developer.zuora.com/v1-api-reference/api/operation/Action_POSTcreate/
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from integrations.models import BatchState, UsageAction, UsageBatch, UsageCharge, UsageRecord
@@ -100,8 +100,10 @@ def _judge(far: Far, rows: Mapping[int, Row]) -> Callable[[UsageRecord], None]:
     return settle
 
 
-def _read_numbers_again(far: Far, records: Iterable[UsageRecord]) -> dict[int, str]:
+def _read_numbers_again(far: Far, records: Sequence[UsageRecord]) -> dict[int, str]:
     """Read the numbers of refused charges again: a plan that was replaced in Zuora has charges with new ones."""
+    if not records:
+        return {}
     charges = {one.charge_id: one.charge for one in records}
     linked = linked_records(far.connection, {one.subscription_id for one in charges.values()})
     for subscription in linked.values():
