@@ -1,0 +1,384 @@
+"""Plans and add-ons by Stigg's own client: drafted, priced, published and archived as it asks."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import stigg
+
+from catalog.models import Plan, Price, PriceAmount
+from tests.factories.catalog import AddonFactory, FeatureFactory, PlanFactory, ProductFactory
+from tests.factories.subscriptions import SubscriptionFactory
+from tests.integrations.api.shapes import AT, DATES, MONTHLY_FLAT, plain
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_noon")]
+
+SEATS: Any = {
+    "billing_model": "PER_UNIT",
+    "feature_id": "seats",
+    "tiers_mode": "GRADUATED",
+    "min_unit_quantity": 1,
+    "max_unit_quantity": 100,
+    "price_periods": [
+        {
+            "billing_period": "MONTHLY",
+            "tiers": [
+                {"up_to": 10.0, "unit_price": {"amount": 5, "currency": "usd"}},
+                {
+                    "unit_price": {"amount": 4.5, "currency": "usd"},
+                    "flat_price": {"amount": 20, "currency": "usd"},
+                },
+            ],
+        }
+    ],
+}
+
+
+class TestPlans:
+    @pytest.fixture(autouse=True)
+    def _product(self, db: None) -> None:  # noqa: ARG002
+        ProductFactory.create(ref_id="app")
+        FeatureFactory.create(ref_id="seats")
+
+    def pro(self, client: stigg.Stigg, *models: Any) -> None:
+        client.v1.plans.create(id="pro", display_name="Pro", product_id="app")
+        client.v1.plans.update("pro", charges={"pricing_type": "PAID", "pricing_models": list(models)})
+        client.v1.plans.publish("pro", migration_type="NEW_CUSTOMERS")
+
+    def test_a_plan_begins_as_a_draft(self, client: stigg.Stigg) -> None:
+        made = client.v1.plans.create(
+            id="pro", display_name="Pro", product_id="app", billing_id="P-1", metadata={"a": "b"}
+        )
+
+        assert plain(made.data) == DATES | {
+            "id": "pro",
+            "productId": "app",
+            "displayName": "Pro",
+            "description": None,
+            "pricingType": None,
+            "status": "DRAFT",
+            "versionNumber": 1,
+            "isLatest": True,
+            "draftVersionNumber": 1,
+            "entitlements": [],
+            "compatibleAddonIds": [],
+            "defaultTrialConfig": None,
+            "parentPlanId": None,
+            "metadata": {"a": "b"},
+            "billingId": "P-1",
+            "billingLinkUrl": None,
+            "syncStates": [],
+        }
+        with pytest.raises(stigg.BadRequestError, match="has no pricing type"):
+            client.v1.plans.publish("pro", migration_type="NEW_CUSTOMERS")
+
+    def test_charges_are_set_published_and_read_back(self, client: stigg.Stigg) -> None:
+        self.pro(client, MONTHLY_FLAT, SEATS)
+
+        assert client.v1.plans.retrieve("pro").data.status == "PUBLISHED"
+        found = [plain(one) for one in client.v1.plans.list_charges("pro")]
+        assert [
+            (one["billingModel"], one["billingPeriod"], one["billingCountryCode"], one["price"]) for one in found
+        ] == [
+            ("FLAT_FEE", "MONTHLY", None, {"amount": 49.99, "currency": "usd"}),
+            ("FLAT_FEE", "MONTHLY", "eu", {"amount": 45, "currency": "eur"}),
+            ("FLAT_FEE", "ANNUALLY", None, {"amount": 500, "currency": "usd"}),
+            ("PER_UNIT", "MONTHLY", None, None),
+        ]
+        assert found[-1] == {
+            "id": str(PriceAmount.objects.get(price__feature__isnull=False).pk),
+            "billingModel": "PER_UNIT",
+            "billingCadence": "RECURRING",
+            "billingPeriod": "MONTHLY",
+            "billingCountryCode": None,
+            "featureId": "seats",
+            "price": None,
+            "tiersMode": "GRADUATED",
+            "tiers": [
+                {"upTo": 10, "unitPrice": {"amount": 5, "currency": "usd"}, "flatPrice": None},
+                {
+                    "upTo": None,
+                    "unitPrice": {"amount": 4.5, "currency": "usd"},
+                    "flatPrice": {"amount": 20, "currency": "usd"},
+                },
+            ],
+            "blockSize": None,
+            "minUnitQuantity": 1,
+            "maxUnitQuantity": 100,
+            "billingId": None,
+            "createdAt": AT,
+        }
+        assert PriceAmount.objects.get(currency="USD", amount__lt=100).amount == Decimal("49.99")
+
+    def test_a_draft_holds_changes_until_it_is_published(self, client: stigg.Stigg) -> None:
+        self.pro(client, MONTHLY_FLAT)
+        subscription = SubscriptionFactory.create(plan=Plan.objects.get())
+        before = list(Price.objects.filter(version_number=1).values())
+
+        draft = client.v1.plans.create_draft("pro").data
+        assert (draft.status, draft.version_number, draft.is_latest) == ("DRAFT", 2, True)
+        client.v1.plans.update("pro", charges={"pricing_type": "PAID", "pricing_models": [SEATS]})
+        on_sale = client.v1.plans.retrieve("pro").data
+        assert (on_sale.status, on_sale.version_number, on_sale.is_latest) == ("PUBLISHED", 1, False)
+        assert len(list(client.v1.plans.list_charges("pro"))) == 3
+        assert len(list(client.v1.plans.list_charges("pro", extra_query={"versionNumber": 2}))) == 1
+
+        client.v1.plans.publish("pro", migration_type="ALL_CUSTOMERS")
+        assert client.v1.plans.retrieve("pro").data.version_number == 2
+        subscription.refresh_from_db()
+        assert subscription.plan_version_number == 1
+        assert list(Price.objects.filter(version_number=1).values()) == before
+
+    def test_what_is_on_sale_is_not_changed_without_a_draft(self, client: stigg.Stigg) -> None:
+        self.pro(client, MONTHLY_FLAT)
+
+        with pytest.raises(stigg.ConflictError) as refused:
+            client.v1.plans.update("pro", display_name="X", charges={"pricing_type": "PAID", "pricing_models": [SEATS]})
+        assert refused.value.body["code"] == "EditAllowedOnDraftPackageOnlyError"  # type: ignore[index]
+        assert Plan.objects.get().display_name == "Pro"
+
+    def test_a_draft_is_removed(self, client: stigg.Stigg) -> None:
+        self.pro(client, MONTHLY_FLAT)
+        client.v1.plans.create_draft("pro")
+
+        assert client.v1.plans.remove_draft("pro").data.id == "pro"
+        assert (Plan.objects.get().version_number, Price.objects.filter(version_number=2).count()) == (1, 0)
+        with pytest.raises(stigg.BadRequestError, match="has no draft to remove"):
+            client.v1.plans.remove_draft("pro")
+
+    def test_a_draft_that_was_never_on_sale_goes_with_its_plan(self, client: stigg.Stigg) -> None:
+        client.v1.plans.create(id="pro", display_name="Pro", product_id="app")
+        client.v1.plans.remove_draft("pro")
+
+        assert Plan.objects.count() == 0
+
+    def test_a_linked_charge_stays_linked_when_the_charges_are_set_again(self, client: stigg.Stigg) -> None:
+        client.v1.plans.create(id="pro", display_name="Pro", product_id="app")
+        charges: Any = {"pricing_type": "PAID", "pricing_models": [MONTHLY_FLAT]}
+        client.v1.plans.update("pro", charges=charges)
+        Price.objects.filter(billing_period="MONTHLY").update(billing_id="C-1")
+        client.v1.plans.update("pro", charges=charges)
+
+        assert sorted(Price.objects.values_list("billing_period", "billing_id")) == [
+            ("ANNUALLY", ""),
+            ("MONTHLY", "C-1"),
+        ]
+
+    def test_addons_are_listed_and_replaced_as_a_whole(self, client: stigg.Stigg) -> None:
+        for name in ("a", "b"):
+            AddonFactory.create(ref_id=name)
+        self.pro(client, MONTHLY_FLAT)
+
+        client.v1.plans.update("pro", compatible_addon_ids=["a", "b"])
+        assert client.v1.plans.update("pro", compatible_addon_ids=["b"]).data.compatible_addon_ids == ["b"]
+        with pytest.raises(stigg.NotFoundError, match="No add-on has the id 'c'"):
+            client.v1.plans.update("pro", display_name="X", compatible_addon_ids=["c"])
+        assert Plan.objects.get().display_name == "Pro"
+
+    def test_it_is_archived(self, client: stigg.Stigg) -> None:
+        self.pro(client, MONTHLY_FLAT)
+
+        assert client.v1.plans.archive("pro").data.status == "ARCHIVED"
+        assert [one.id for one in client.v1.plans.list(product_id="app", status=["ARCHIVED", "DRAFT"])] == ["pro"]
+        assert [one.id for one in client.v1.plans.list(product_id="other")] == []
+
+    @pytest.mark.parametrize(
+        ("change", "sentence"),
+        [
+            ({"overage_billing_period": "MONTHLY"}, "overageBillingPeriod: overage charges are not kept here"),
+            ({"pricing_models": [SEATS | {"reset_period": "MONTH"}]}, "resetPeriod: usage is billed by"),
+            ({"pricing_models": [SEATS | {"billing_model": "CREDIT_BASED"}]}, "billingModel CREDIT_BASED: credits"),
+        ],
+    )
+    def test_what_has_no_place_is_refused_and_not_dropped(
+        self, client: stigg.Stigg, change: Any, sentence: str
+    ) -> None:
+        client.v1.plans.create(id="pro", display_name="Pro", product_id="app")
+        charges: Any = {"pricing_type": "PAID", "pricing_models": [SEATS]} | change
+
+        with pytest.raises(stigg.InternalServerError, match=sentence) as refused:
+            client.v1.plans.update("pro", charges=charges)
+
+        assert refused.value.status_code == 501
+        assert Price.objects.count() == 0
+
+    @pytest.mark.parametrize(
+        ("models", "sentence"),
+        [
+            ([MONTHLY_FLAT, MONTHLY_FLAT], "There are two charges FLAT_FEE, RECURRING MONTHLY"),
+            ([SEATS | {"tiers_mode": "VOLUME", "feature_id": "nothing"}], "No feature has the id 'nothing'"),
+            ([{**SEATS, "price_periods": [{"billing_period": "MONTHLY"}]}], "this one has no price"),
+            ([{**MONTHLY_FLAT, "feature_id": "seats"}], "A flat fee has no feature"),
+            ([{k: v for k, v in SEATS.items() if k != "tiers_mode"}], "There are tiers, but no tiers mode"),
+            (
+                [
+                    {
+                        "billing_model": "USAGE_BASED",
+                        "feature_id": "seats",
+                        "price_periods": [{"billing_period": "ANNUALLY", "price": {"amount": 1, "currency": "usd"}}],
+                    }
+                ],
+                "Usage is billed only where MONTHLY is the sole billing period",
+            ),
+        ],
+    )
+    def test_charges_that_are_not_sound_are_refused_and_nothing_changes(
+        self, client: stigg.Stigg, models: Any, sentence: str
+    ) -> None:
+        client.v1.plans.create(id="pro", display_name="Pro", product_id="app")
+        client.v1.plans.update("pro", charges={"pricing_type": "PAID", "pricing_models": [MONTHLY_FLAT]})
+        before = list(PriceAmount.objects.order_by("pk").values())
+
+        with pytest.raises(stigg.APIStatusError, match=sentence) as refused:
+            client.v1.plans.update("pro", display_name="X", charges={"pricing_type": "PAID", "pricing_models": models})
+
+        assert refused.value.status_code in {400, 404}
+        assert list(PriceAmount.objects.order_by("pk").values()) == before
+        assert Plan.objects.get().display_name == "Pro"
+
+    def test_its_default_trial_is_kept_as_a_whole(self, client: stigg.Stigg) -> None:
+        made = client.v1.plans.create(
+            id="pro", display_name="Pro", product_id="app", default_trial_config={"duration": 14.0, "units": "DAY"}
+        )
+        assert plain(made.data)["defaultTrialConfig"] == {
+            "duration": 14,
+            "units": "DAY",
+            "budget": None,
+            "trialEndBehavior": "CONVERT_TO_PAID",
+        }
+        client.v1.plans.update("pro", display_name="Professional")
+        trial: Any = {"duration": 2, "units": "MONTH", "trial_end_behavior": "CANCEL_SUBSCRIPTION"}
+        changed = client.v1.plans.update("pro", default_trial_config=trial).data.default_trial_config
+        assert changed is not None
+        assert (changed.duration, changed.units, changed.trial_end_behavior) == (2, "MONTH", "CANCEL_SUBSCRIPTION")
+        assert client.v1.plans.update("pro", default_trial_config=None).data.default_trial_config is None
+
+    @pytest.mark.parametrize(
+        ("change", "status", "sentence"),
+        [
+            ({"units": "DAY", "duration": 0}, 400, "defaultTrialConfig.duration: "),
+            ({"units": "DAY", "duration": 1001}, 400, "defaultTrialConfig.duration: "),
+            ({"units": "DAY", "duration": 1.5}, 400, "defaultTrialConfig.duration: it is no whole number"),
+            ({"units": "WEEK", "duration": 1}, 400, "defaultTrialConfig.units: "),
+            ({"units": "DAY", "duration": 1, "budget": {"limit": 5, "has_soft_limit": True}}, 501, "budget: spending"),
+        ],
+    )
+    def test_a_trial_that_cannot_be_is_refused(
+        self, client: stigg.Stigg, change: Any, status: int, sentence: str
+    ) -> None:
+        PlanFactory.create(ref_id="pro", display_name="Pro")
+
+        with pytest.raises(stigg.APIStatusError, match=sentence) as refused:
+            client.v1.plans.update("pro", display_name="X", default_trial_config=change)
+
+        assert refused.value.status_code == status
+        assert Plan.objects.get().display_name == "Pro"
+
+    def test_what_is_free_has_no_trial(self, client: stigg.Stigg) -> None:
+        trial: Any = {"duration": 14, "units": "DAY"}
+        client.v1.plans.create(id="pro", display_name="Pro", product_id="app", default_trial_config=trial)
+
+        with pytest.raises(stigg.BadRequestError, match="A free plan has no trial"):
+            client.v1.plans.update("pro", charges={"pricing_type": "FREE"})
+        client.v1.plans.create(id="free", display_name="Free", product_id="app", pricing_type="FREE")
+        with pytest.raises(stigg.BadRequestError, match="A free plan has no trial"):
+            client.v1.plans.update("free", default_trial_config=trial)
+
+    def test_its_parent_is_kept_and_told(self, client: stigg.Stigg) -> None:
+        client.v1.plans.create(id="basic", display_name="Basic", product_id="app", pricing_type="FREE")
+        made = client.v1.plans.create(id="pro", display_name="Pro", product_id="app", parent_plan_id="basic")
+        assert made.data.parent_plan_id == "basic"
+        client.v1.plans.create(id="top", display_name="Top", product_id="app", parent_plan_id="pro")
+
+        refusals: dict[str, Any] = {
+            "PlansCircularDependencyError": lambda: client.v1.plans.update("basic", parent_plan_id="top"),
+            "PlanWithChildCantBeDeleted": lambda: client.v1.plans.remove_draft("basic"),
+            "PlanNotFound": lambda: client.v1.plans.update("pro", parent_plan_id="none"),
+        }
+        for code, call in refusals.items():
+            with pytest.raises(stigg.APIStatusError) as refused:
+                call()
+            assert refused.value.body["code"] == code  # type: ignore[index]
+        assert list(Plan.objects.values_list("ref_id", "parent__ref_id")) == [
+            ("basic", None),
+            ("pro", "basic"),
+            ("top", "pro"),
+        ]
+        assert client.v1.plans.update("pro", parent_plan_id=None).data.parent_plan_id is None
+
+    def test_a_child_is_published_after_its_parent(self, client: stigg.Stigg) -> None:
+        client.v1.plans.create(id="basic", display_name="Basic", product_id="app", pricing_type="FREE")
+        client.v1.plans.create(
+            id="pro", display_name="Pro", product_id="app", pricing_type="CUSTOM", parent_plan_id="basic"
+        )
+
+        with pytest.raises(stigg.BadRequestError, match="Pro inherits from Basic, which is a draft") as refused:
+            client.v1.plans.publish("pro", migration_type="NEW_CUSTOMERS")
+        assert refused.value.body["code"] == "PlanCannotBePublishWhenBasePlanIsDraft"  # type: ignore[index]
+        client.v1.plans.publish("basic", migration_type="NEW_CUSTOMERS")
+        client.v1.plans.publish("pro", migration_type="NEW_CUSTOMERS")
+
+    def test_a_minimum_spend_is_kept_and_told(self, client: stigg.Stigg) -> None:
+        client.v1.plans.create(id="pro", display_name="Pro", product_id="app")
+        least: Any = [
+            {"billing_period": "MONTHLY", "minimum": {"amount": 100, "currency": "usd"}},
+            {"billing_period": "MONTHLY", "minimum": {"amount": 90.5, "currency": "eur"}},
+        ]
+        client.v1.plans.update(
+            "pro", charges={"pricing_type": "PAID", "pricing_models": [MONTHLY_FLAT], "minimum_spend": least}
+        )
+        client.v1.plans.publish("pro", migration_type="NEW_CUSTOMERS")
+
+        told = [plain(one) for one in client.v1.plans.list_charges("pro")]
+        assert [(one["billingPeriod"], one["price"]) for one in told if one["billingModel"] == "MINIMUM_SPEND"] == [
+            ("MONTHLY", {"amount": 100, "currency": "usd"}),
+            ("MONTHLY", {"amount": 90.5, "currency": "eur"}),
+        ]
+
+
+class TestAddons:
+    def test_an_addon_goes_the_same_way(self, client: stigg.Stigg) -> None:
+        ProductFactory.create(ref_id="app")
+
+        made = client.v1.addons.create(id="more", display_name="More", product_id="app", max_quantity=5)
+        assert (made.data.status, made.data.max_quantity) == ("DRAFT", 5)
+        client.v1.addons.update(
+            "more",
+            max_quantity=None,
+            billing_id="P-9",
+            charges={"pricing_type": "PAID", "pricing_models": [MONTHLY_FLAT]},
+        )
+        client.v1.addons.publish("more", migration_type="NEW_CUSTOMERS")
+        found = client.v1.addons.retrieve("more").data
+        assert (found.status, found.version_number, found.max_quantity, found.billing_id, found.pricing_type) == (
+            "PUBLISHED",
+            1,
+            None,
+            "P-9",
+            "PAID",
+        )
+        assert client.v1.addons.create_draft("more").data.version_number == 2
+        assert client.v1.addons.remove_draft("more").data.id == "more"
+        assert len(list(client.v1.addons.list_charges("more"))) == 3
+        assert [one.id for one in client.v1.addons.list()] == ["more"]
+        assert client.v1.addons.archive("more").data.status == "ARCHIVED"
+
+    def test_what_it_needs_is_kept_as_a_whole(self, client: stigg.Stigg) -> None:
+        for name in ("phone", "support", "chat"):
+            AddonFactory.create(ref_id=name, display_name=name.title())
+
+        client.v1.addons.update("phone", dependencies=["support", "chat"])
+        assert client.v1.addons.update("phone", display_name="Telephone").data.dependencies == ["chat", "support"]
+        assert client.v1.addons.list().data[0].dependencies == ["chat", "support"]
+        with pytest.raises(stigg.BadRequestError, match="Telephone cannot need itself"):
+            client.v1.addons.update("phone", dependencies=["phone"])
+        with pytest.raises(stigg.NotFoundError, match="No add-on has the id 'none'"):
+            client.v1.addons.update("phone", dependencies=["none"])
+        assert client.v1.addons.update("phone", dependencies=[]).data.dependencies == []
+
+    def test_its_status_is_changed_by_publishing_and_archiving(self, client: stigg.Stigg) -> None:
+        AddonFactory.create(ref_id="more")
+
+        client.v1.addons.update("more", status="PUBLISHED")
+        with pytest.raises(stigg.BadRequestError, match="publish or archive it"):
+            client.v1.addons.update("more", status="ARCHIVED")
