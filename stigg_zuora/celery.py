@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from celery import Celery
+from celery import Celery, signals
 from kombu.transport import redis
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "stigg_zuora.settings")
@@ -25,3 +25,8 @@ redis.Transport.Channel = _Channel
 app = Celery("stigg_zuora")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@signals.setup_logging.connect
+def _leave_logs_alone(**_: Any) -> None:
+    """Have a worker log as the settings say: Celery would raise the level, and no delivery would be told of."""

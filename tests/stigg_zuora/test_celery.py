@@ -1,8 +1,10 @@
-"""What the Celery application does about its broker."""
+"""What the Celery application does about its broker and its logs."""
 
 import logging
 from typing import Any
 
+import pytest
+from celery.app.log import Logging
 from kombu import Message
 
 from stigg_zuora.celery import app
@@ -22,3 +24,11 @@ def test_message_of_a_connection_that_was_lost_is_not_acknowledged() -> None:
         channel: Any = second.channel
         assert channel.client.hlen(channel.unacked_key) == 1
         queue.clear()
+
+
+def test_a_worker_logs_as_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Logging, "_setup", False)
+    before = logging.getLogger().level
+    logs: Any = app.log
+    logs.setup_logging_subsystem(loglevel="ERROR")
+    assert logging.getLogger().level == before
