@@ -1,24 +1,19 @@
 """The numbers under which usage is filed: a subscription's own charges, read from Zuora once and kept."""
 
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from catalog.models import BillingModel, Price
 from integrations.models import Connection, EntityKind, SyncRecord, SyncStatus, UsageCharge
-from integrations.zuora.client import PAGE_SIZE, equal, field, one_of
+from integrations.zuora.client import PAGE_SIZE
 from integrations.zuora.errors import NotFound
 from integrations.zuora.mapping import keys
 from integrations.zuora.push.far import Far
+from integrations.zuora.push.usage.segments import Segment, shown_alone, shown_together
 from usage.models import Slice
 
 #: What the key of a charge by usage holds.
 USAGE = f"/{BillingModel.USAGE_BASED}/"
-_EXPANDED = "rateplans.rateplancharges"
-#: What stands in a list of a filter without being taken for its end.
-_PLAIN = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def linked_records(connection: Connection, subscription_ids: Collection[int]) -> dict[int, SyncRecord]:
@@ -73,24 +68,20 @@ def read_missing_numbers(far: Far, subscription_ids: Collection[int]) -> None:
 
 
 def _read_together(far: Far, records: Sequence[SyncRecord]) -> list[SyncRecord]:
-    """Read and keep the numbers of several subscriptions by one call; return those that have to be read one by one.
-
-    Source: https://developer.zuora.com/v1-api-reference/api/operation/querySubscriptions/
-    """
-    by_number = {one.zuora_number: one for one in records if _PLAIN.fullmatch(one.zuora_number)}
-    filters = [one_of("name", by_number), equal("islatestversion", "true")]
-    rows = far.client.query("subscriptions", filters=filters, expand=[_EXPANDED]) if len(by_number) > 1 else ()
-    read = set()
-    for row in rows:
-        record = by_number.get(str(field(row, "name")))
-        shown = list(_listed(row))
-        if record is not None and _is_whole(shown, placed_charges(record)):
-            _keep(far, record, shown)
-            read.add(record.pk)
-    return [one for one in records if one.pk not in read]
+    """Read and keep the numbers of several subscriptions by one call; return those that have to be read one by one."""
+    numbers = [one.zuora_number for one in records]
+    shown = shown_together(far.client, numbers) if len(numbers) > 1 else {}
+    left = []
+    for record in records:
+        segments = shown.get(record.zuora_number, [])
+        if _is_whole(segments, placed_charges(record)):
+            _keep(far, record, segments)
+        else:
+            left.append(record)
+    return left
 
 
-def _is_whole(shown: Iterable["_Shown"], placed: Mapping[str, str]) -> bool:
+def _is_whole(shown: Iterable[Segment], placed: Mapping[str, str]) -> bool:
     """Whether every charge by usage is there from its first day on."""
     begun = {one.catalog_id for one in shown if one.segment == 1 and one.starts_on}
     return begun >= {catalog_id for key, catalog_id in placed.items() if USAGE in key}
@@ -103,14 +94,14 @@ def read_numbers(far: Far, record: SyncRecord) -> None:
         ZuoraError: it may go better another time.
     """
     try:
-        answer = far.client.get_subscription(record.zuora_number, all_segments=True)
+        segments = shown_alone(far.client, record.zuora_number)
     except NotFound:
         return
-    _keep(far, record, _shown(answer))
+    _keep(far, record, segments)
 
 
-def _keep(far: Far, record: SyncRecord, segments: Iterable["_Shown"]) -> None:
-    shown: dict[str, list[_Shown]] = {}
+def _keep(far: Far, record: SyncRecord, segments: Iterable[Segment]) -> None:
+    shown: dict[str, list[Segment]] = {}
     for one in segments:
         shown.setdefault(one.catalog_id, []).append(one)
     for key, catalog_id in placed_charges(record).items():
@@ -130,9 +121,9 @@ def _keep(far: Far, record: SyncRecord, segments: Iterable["_Shown"]) -> None:
             )
 
 
-def _in_force(segments: Sequence["_Shown"]) -> "_Shown":
+def _in_force(segments: Sequence[Segment]) -> Segment:
     """Return the first segment of the charge that ends last: what was taken away and sold again has two numbers."""
-    by_number: dict[str, list[_Shown]] = {}
+    by_number: dict[str, list[Segment]] = {}
     for one in segments:
         by_number.setdefault(one.number, []).append(one)
     firsts = [
@@ -141,48 +132,3 @@ def _in_force(segments: Sequence["_Shown"]) -> "_Shown":
     ]
     last = max(end for end, _ in firsts)
     return min((first for end, first in firsts if end == last), key=lambda one: one.starts_on or date.max)
-
-
-@dataclass(frozen=True)
-class _Shown:
-    catalog_id: str
-    number: str
-    unit: str
-    starts_on: date | None
-    ends_on: date | None
-    segment: int
-
-
-def _shown(answer: Mapping[str, Any]) -> Iterable[_Shown]:
-    """Yield the segments of the usage charges that a subscription shows."""
-    for plan in answer.get("ratePlans") or ():
-        for charge in plan.get("ratePlanCharges") or ():
-            if charge.get("type") == "Usage" and charge.get("number"):
-                yield _Shown(
-                    catalog_id=str(charge["productRatePlanChargeId"]),
-                    number=str(charge["number"]),
-                    unit=str(charge.get("uom") or ""),
-                    starts_on=_day(charge.get("effectiveStartDate")),
-                    ends_on=_day(charge.get("effectiveEndDate")),
-                    segment=int(charge.get("segment") or 1),
-                )
-
-
-def _listed(row: Mapping[str, Any]) -> Iterable[_Shown]:
-    """Yield the same of a subscription as Object Query shows it."""
-    for plan in field(row, "ratePlans") or ():
-        for charge in field(plan, "ratePlanCharges") or ():
-            number = field(charge, "chargeNumber")
-            if field(charge, "chargeType") == "Usage" and number:
-                yield _Shown(
-                    catalog_id=str(field(charge, "productRatePlanChargeId")),
-                    number=str(number),
-                    unit=str(field(charge, "uOM") or ""),
-                    starts_on=_day(field(charge, "effectiveStartDate")),
-                    ends_on=_day(field(charge, "effectiveEndDate")),
-                    segment=int(field(charge, "segment") or 1),
-                )
-
-
-def _day(told: str | None) -> date | None:
-    return date.fromisoformat(told[:10]) if told else None
