@@ -59,6 +59,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("usage/reconciliations/compare/", reconciliations.reconciliation_compare, name="reconciliation_compare"),
     path("usage/reconciliations/<int:report_id>/", reconciliations.reconciliation, name="reconciliation"),
     path(
+        "usage/reconciliations/<int:report_id>/mend/", reconciliations.reconciliation_mend, name="reconciliation_mend"
+    ),
+    path(
         "usage/reconciliations/<int:report_id>/export/",
         reconciliations.reconciliation_export,
         name="reconciliation_export",

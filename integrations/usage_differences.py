@@ -11,7 +11,7 @@ from integrations.zuora.mapping.usage import same_moment
 
 Row = Mapping[str, Any]
 ZERO = Decimal(0)
-_MEND = "reconcile_usage --mend has it set right."
+_MEND = "“Set right in Zuora” at Usage > Comparisons, or reconcile_usage --mend, sets it right."
 
 
 @dataclass(frozen=True)

@@ -121,7 +121,7 @@ def carry_out(kept: UsageReconciliation, *, clock: Clock, open_client: Callable[
     if kept.finished_at is not None or (kept.compared and kept.is_running(now=clock())):
         return
     kept.differences.all().delete()
-    compared, differing, error, found = 0, 0, "", list[UsageDifference]()
+    compared, differing, changed, error, found = 0, 0, 0, "", list[UsageDifference]()
     connection = Connection.objects.active().first()
     try:
         if connection is None:
@@ -131,7 +131,9 @@ def carry_out(kept: UsageReconciliation, *, clock: Clock, open_client: Callable[
                 compared += 1
                 if line.differences:
                     differing += 1
-                    found.append(UsageDifference(reconciliation=kept, line=line.as_json()))
+                    changed += len(line.changed_there)
+                    one = UsageDifference(reconciliation=kept, line=line.as_json(), changed_there=line.changed_there)
+                    found.append(one)
                 if not compared % _STEP:
                     UsageDifference.objects.bulk_create(found)
                     found.clear()
@@ -139,7 +141,7 @@ def carry_out(kept: UsageReconciliation, *, clock: Clock, open_client: Callable[
     except ZuoraError as problem:
         error = problem.message
     UsageDifference.objects.bulk_create(found)
-    kept.mark_finished(compared=compared, differing=differing, error=error, now=clock())
+    kept.mark_finished(compared=compared, differing=differing, error=error, changed_there=changed, now=clock())
 
 
 def _periods(subscription: Subscription, *, upto: datetime, day: date | None, whole: bool) -> list[Period]:

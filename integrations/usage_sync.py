@@ -164,9 +164,8 @@ def read_again(*, records: Collection[int], actor: User | None, now: datetime) -
 
     What Zuora does not show any more ends as failed, for a person to retry: it may only be slow to show.
     """
-    confirmed = UsageRecord.objects.filter(pk__in=records, state=UsageState.CONFIRMED, is_billed=False)
     with transaction.atomic():
-        count = confirmed.update(state=UsageState.ACCEPTED, attempts=0, not_before=now)
+        count = UsageRecord.objects.filter(pk__in=records).read_again(now=now)
         operating.note(actor=actor, action="read usage again", subject=f"{count} usage records", now=now)
     return count
 

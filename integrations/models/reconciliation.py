@@ -1,5 +1,5 @@
 from datetime import datetime, timedelta
-from typing import Self
+from typing import Any, Self
 
 from django.db import models
 from django.db.models import Q
@@ -27,6 +27,7 @@ class UsageReconciliation(models.Model):
     finished_at = models.DateTimeField(null=True, blank=True)
     compared = models.PositiveIntegerField(default=0, help_text="Charges and periods.")
     differing = models.PositiveIntegerField(default=0)
+    changed_there = models.PositiveIntegerField(default=0, help_text="Usage records that somebody changed in Zuora.")
     error = models.TextField(blank=True, help_text="Why it could not be finished.")
 
     objects = UsageReconciliationQuerySet.as_manager()
@@ -50,11 +51,13 @@ class UsageReconciliation(models.Model):
         self.compared, self.differing, self.seen_at = compared, differing, now
         self.save(update_fields=["compared", "differing", "seen_at"])
 
-    def mark_finished(self, *, compared: int, differing: int, error: str, now: datetime) -> None:
+    def mark_finished(
+        self, *, compared: int, differing: int, error: str, now: datetime, changed_there: int = 0
+    ) -> None:
         """Keep the result; `error` says why it could not come to its end, or nothing."""
-        self.compared, self.differing, self.error = compared, differing, error
+        self.compared, self.differing, self.error, self.changed_there = compared, differing, error, changed_there
         self.seen_at = self.finished_at = now
-        self.save(update_fields=["compared", "differing", "error", "seen_at", "finished_at"])
+        self.save(update_fields=["compared", "differing", "error", "changed_there", "seen_at", "finished_at"])
 
 
 class UsageDifference(models.Model):
@@ -62,6 +65,7 @@ class UsageDifference(models.Model):
 
     reconciliation = models.ForeignKey(UsageReconciliation, on_delete=models.CASCADE, related_name="differences")
     line = models.JSONField(help_text="As the report has it: who, which charge and period, what each side says.")
+    changed_there: Any = models.JSONField(default=list, help_text="Row ids of the usage records to be read again.")
 
     class Meta:
         ordering = ["pk"]

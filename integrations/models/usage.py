@@ -115,6 +115,11 @@ class UsageRecordQuerySet(models.QuerySet["UsageRecord"]):
         """Return the records of which Zuora does not hold yet what it should."""
         return self.filter(state__in=[UsageState.PLANNED, UsageState.SENDING, UsageState.UNKNOWN])
 
+    def read_again(self, *, now: datetime) -> int:
+        """Have those that Zuora held as they should be read back once more; return how many. Billed ones stay."""
+        confirmed = self.filter(state=UsageState.CONFIRMED, is_billed=False)
+        return confirmed.update(state=UsageState.ACCEPTED, attempts=0, not_before=now)
+
     def to_confirm(self, *, now: datetime) -> Self:
         """Return the records that were accepted and not read back yet."""
         return self.filter(state=UsageState.ACCEPTED, not_before__lte=now)

@@ -30,6 +30,13 @@ def operators(view: View) -> View:
     return require_POST(permission_required((VIEW, OPERATE), raise_exception=True)(view))
 
 
+def asking_operators(view: View) -> View:
+    """Let operators and administrators read a question and answer it; to answer it is to do something."""
+    return require_http_methods(["GET", "HEAD", "POST"])(
+        permission_required((VIEW, OPERATE), raise_exception=True)(view)
+    )
+
+
 def administrators(view: View) -> View:
     """Let administrators read a form and send it. The view opens its own transactions: some of them ask Zuora first."""
     guarded = permission_required((VIEW, ADMINISTER), raise_exception=True)(view)

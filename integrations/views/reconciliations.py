@@ -3,12 +3,12 @@
 from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
 from integrations import operating, usage_comparing
 from integrations.models import UsageReconciliation
-from integrations.views.access import actor, operators, viewers
+from integrations.views.access import actor, asking_operators, operators, viewers
 from integrations.views.answers import page_or_part
 from integrations.views.exports import as_csv
 from integrations.views.overview import active_connection
@@ -75,3 +75,18 @@ def reconciliation_compare(request: HttpRequest) -> HttpResponse:
         return redirect("reconciliations")
     messages.success(request, "Events, slices and Zuora are being compared. This page follows it.")
     return redirect("reconciliation", asked.pk)
+
+
+@asking_operators
+def reconciliation_mend(request: HttpRequest, report_id: int) -> HttpResponse:
+    """Ask, and then have what somebody changed in Zuora set right there."""
+    report = get_object_or_404(UsageReconciliation, pk=report_id)
+    if request.method != "POST":
+        return render(request, "integrations/mend.html", {"page": "usage", "report": report})
+    try:
+        operation = usage_comparing.mend(report=report, actor=actor(request), now=timezone.now())
+    except operating.Impossible as answer:
+        messages.error(request, str(answer))
+        return redirect("reconciliation", report.pk)
+    messages.success(request, "It is being set right. This page follows it; it takes some minutes.")
+    return redirect("operation", operation.pk)

@@ -4,11 +4,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
-from integrations import operating, tasks, usage_comparing, usage_reconcile
-from integrations.models import AuditEntry, Connection, UsageDifference, UsageReconciliation, UsageRecord
+from integrations import operating, operations, tasks, usage_comparing, usage_reconcile
+from integrations.bulk import KINDS, mending
+from integrations.models import AuditEntry, Connection, Operation, UsageDifference, UsageReconciliation, UsageRecord
 from tests.browser.scene import people
 from tests.integrations.usage_world import START, UsageWorld, tenant
 
@@ -48,7 +50,10 @@ def test_the_night_keeps_what_differs(tenant: UsageWorld) -> None:
     key = UsageRecord.objects.get().external_key
     assert [one.line["differences"] for one in kept.differences.all()] == [
         [
-            f"Zuora holds 3 of {key}, 4 is right. Somebody changed it there: reconcile_usage --mend has it set right.",
+            (
+                f"Zuora holds 3 of {key}, 4 is right. Somebody changed it there: “Set right in Zuora” at Usage > "
+                "Comparisons, or reconcile_usage --mend, sets it right."
+            ),
             "Slices say 4, moved 0, but Zuora says 3.",
         ]
     ]
@@ -111,3 +116,63 @@ def test_without_a_tenant_or_a_broker_it_says_so(tenant: UsageWorld, monkeypatch
     Connection.objects.update(removed_at=tenant.now)
     with pytest.raises(operating.Impossible, match="not connected"), transaction.atomic():
         usage_comparing.compare_now(actor=actor, now=tenant.now)
+
+
+def _mended(tenant: UsageWorld) -> Operation:
+    """Compare, and have set right what somebody changed, by worker and sweep; return the work that did it."""
+    kept = usage_reconcile.reconcile_and_keep(clock=tenant.world.clock, open_client=lambda _: tenant.world.client)
+    assert kept is not None
+    operation = usage_comparing.mend(report=kept, actor=people()["Operator"], now=tenant.now)
+    for _ in range(3):
+        operations.run(operation_id=operation.pk, kinds=KINDS, worker="w", clock=tenant.world.clock, seconds=0)
+        tenant.quiet()
+        tenant.advance(minutes=1)
+    operation.refresh_from_db()
+    return operation
+
+
+def test_what_somebody_changed_in_zuora_is_set_right_and_told(tenant: UsageWorld) -> None:
+    use_and_lose(tenant)
+    done = _mended(tenant)
+    record = UsageRecord.objects.get()
+    assert (done.title, done.state, done.total, done.done, done.failed, done.tally) == (
+        "Set 1 usage record right in Zuora", "DONE", 1, 1, 0, {mending.RIGHT: 1},
+    )  # fmt: skip
+    [line] = done.lines.all()
+    assert (line.key, line.detail) == (record.external_key, {"usage_record": record.pk})
+    assert [row["Quantity"] for row in tenant.world.rows("Usage")] == [4]
+    assert AuditEntry.objects.get(action="mend usage").actor_name == "operator"
+
+
+def test_what_somebody_deleted_in_zuora_fails_with_what_to_do(tenant: UsageWorld) -> None:
+    use_and_lose(tenant)
+    [row] = tenant.world.rows("Usage")
+    tenant.world.app.tenant.store.delete("Usage", row["Id"])
+    done = _mended(tenant)
+    [line] = done.lines.all()
+    assert (done.state, done.failed, line.outcome) == ("DONE", 1, mending.FAILED)
+    assert line.text == (
+        f"Zuora took the usage record {row['Id']} and does not show it. "
+        "Look for it in Zuora; when it is not there, retry to make it anew."
+    )
+
+
+def test_what_was_billed_meanwhile_is_left_as_it_is(tenant: UsageWorld) -> None:
+    use_and_lose(tenant)
+    kept = usage_reconcile.reconcile_and_keep(clock=tenant.world.clock, open_client=lambda _: tenant.world.client)
+    assert kept is not None
+    operation = usage_comparing.mend(report=kept, actor=people()["Operator"], now=tenant.now)
+    with pytest.raises(operating.Impossible, match="is not finished yet"):
+        usage_comparing.mend(report=kept, actor=User.objects.get(username="operator"), now=tenant.now)
+    UsageRecord.objects.update(is_billed=True)
+    operations.run(operation_id=operation.pk, kinds=KINDS, worker="w", clock=tenant.world.clock)
+    operation.refresh_from_db()
+    assert (operation.state, operation.tally, UsageRecord.objects.get().state) == (
+        "DONE", {mending.LEFT: 1}, "CONFIRMED",
+    )  # fmt: skip
+
+
+def test_a_comparison_that_found_nothing_to_send_mends_nothing(tenant: UsageWorld) -> None:
+    kept = UsageReconciliation.objects.create(at=tenant.now, seen_at=tenant.now, differing=1)
+    with pytest.raises(operating.Impossible, match="nothing that sending sets right"):
+        usage_comparing.mend(report=kept, actor=people()["Operator"], now=tenant.now)

@@ -61,7 +61,7 @@ TAMPERED: dict[str, tuple[Callable[[UsageWorld], None], list[str]]] = {
     "missing": (
         lambda tenant: tenant.world.app.tenant.store.delete("Usage", row_of(tenant)["Id"]),
         [
-            f"Zuora has no {KEY}, 2 (confirmed). Somebody deleted it there: reconcile_usage --mend has it set right.",
+            f"Zuora has no {KEY}, 2 (confirmed). Somebody deleted it there: “Set right in Zuora” at ",
             "Slices say 6, moved 0, but Zuora says 4.",
         ],
     ),
@@ -83,7 +83,7 @@ TAMPERED: dict[str, tuple[Callable[[UsageWorld], None], list[str]]] = {
     "another quantity": (
         lambda tenant: change(tenant, Quantity=Decimal("2.5")),
         [
-            f"Zuora holds 2.5 of {KEY}, 2 is right. Somebody changed it there: reconcile_usage --mend has it set",
+            f"Zuora holds 2.5 of {KEY}, 2 is right. Somebody changed it there: “Set right in Zuora” at ",
             "Slices say 6, moved 0, but Zuora says 6.5.",
         ],
     ),
@@ -97,7 +97,7 @@ TAMPERED: dict[str, tuple[Callable[[UsageWorld], None], list[str]]] = {
     ),
     "another charge": (
         lambda tenant: change(tenant, ChargeNumber="C-00000099"),
-        [f"Zuora has {KEY} under C-00000099, not C-00000001. Delete it there, then reconcile_usage --mend has it"],
+        [f"Zuora has {KEY} under C-00000099, not C-00000001. Delete it there, then “Set right in Zuora” at "],
     ),
     "a slice": (
         lambda _: _set(Slice.objects.filter(quantity=2), quantity=3),

@@ -394,6 +394,23 @@ def test_a_comparison_is_followed_until_it_ends_and_names_every_difference(
     assert (row["subscription"], row["differences"]) == ("s1", "; ".join(one.line["differences"]))
 
 
+@pytest.mark.parametrize(("role", "offered"), [("viewer", False), ("operator", True)])
+def test_what_somebody_changed_in_zuora_can_be_set_right_by_those_who_may(
+    tenant: UsageWorld, browser: Client, role: str, offered: bool
+) -> None:
+    earlier = tenant.now - timedelta(minutes=9)
+    values = {"at": earlier, "seen_at": earlier, "finished_at": earlier, "compared": 3, "differing": 1}
+    kept = UsageReconciliation.objects.create(**values, changed_there=2)
+    browser.force_login(User.objects.get(username=role))
+    page = browser.get(f"/usage/reconciliations/{kept.pk}/").content.decode()
+    assert "2 usage records were in Zuora as they should be, and are not any more." in page
+    assert ("Set 2 usage records right in Zuora?" in page, "An operator can have them set right." in page) == (
+        offered, not offered,
+    )  # fmt: skip
+    UsageReconciliation.objects.update(changed_there=0)
+    assert "Set right in Zuora" not in browser.get(f"/usage/reconciliations/{kept.pk}/").content.decode()
+
+
 def test_a_comparison_that_nobody_carries_out_is_not_waited_for(tenant: UsageWorld, browser: Client) -> None:
     kept = UsageReconciliation.objects.create(at=tenant.now, seen_at=tenant.now - timedelta(minutes=5))
     page = browser.get(f"/usage/reconciliations/{kept.pk}/").content.decode()

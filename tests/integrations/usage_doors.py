@@ -33,6 +33,7 @@ PAGES = {
     "reconciliations": "Viewer",
     "reconciliation": "Viewer",
     "reconciliation_export": "Viewer",
+    "reconciliation_mend": "Operator",
 }
 
 
@@ -88,7 +89,7 @@ def _subscription() -> list[object]:
 
 
 def _report() -> list[object]:
-    kept, _ = UsageReconciliation.objects.get_or_create(at=NOW, seen_at=NOW, finished_at=NOW)
+    kept, _ = UsageReconciliation.objects.get_or_create(at=NOW, seen_at=NOW, finished_at=NOW, changed_there=1)
     return [kept.pk]
 
 
@@ -99,6 +100,7 @@ ARGUMENTS: dict[str, Callable[[], list[object]]] = {
     "usage_preview": _subscription,
     "reconciliation": _report,
     "reconciliation_export": _report,
+    "reconciliation_mend": _report,
 }
 FORMS = {
     "usage_retry": Form("Operator", "retry usage", "1 usage record will be sent again", {"all": "1"}, prepare=metered),
@@ -110,4 +112,5 @@ FORMS = {
         prepare=_linked,
     ),
     "reconciliation_compare": Form("Operator", "compare usage", "are being compared. This page follows it."),
+    "reconciliation_mend": Form("Operator", "mend usage", "It is being set right.", arguments=_report),
 }
