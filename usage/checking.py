@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from catalog.models import FeatureStatus, FeatureType, MeterType
-from usage.meters import DIGITS_AFTER, DIGITS_BEFORE
+from usage.meters import DIGITS_AFTER, DIGITS_BEFORE, LAST_DIGIT
 from usage.models import UpdateBehavior
 
 if TYPE_CHECKING:
@@ -56,19 +56,23 @@ class FeatureFacts:
 def problem_of_usage(
     report: "UsageReport",
     *,
+    value: Decimal,
     index: int,
     customer: int | None,
     feature: FeatureFacts | None,
     now: datetime,
     exact_digits: int,
 ) -> Problem | None:
-    """Return what is wrong with usage of a feature; None when nothing is. The database holds so many digits exactly."""
+    """Return what is wrong with usage of a feature; None when nothing is.
+
+    `value` is what would be stored of the report's; the database holds so many digits exactly.
+    """
     reason = (
         _of_text("customerId", report.customer)
         or _of_text("featureId", report.feature)
         or _of_rest(report, now)
         or (None if report.key is None else _of_text("idempotencyKey", report.key))
-        or _of_value(report.value, report.behavior, exact_digits)
+        or _of_value(value, report.behavior, exact_digits)
     )
     if reason:
         return Problem(index, Reason.BAD_INPUT, reason)
@@ -141,16 +145,25 @@ def _of_time(at: datetime, now: datetime) -> str | None:
     return None
 
 
+def as_stored(value: Decimal) -> Decimal:
+    """Return a value to the last digit that is held: half away from zero as Stigg rounds, who keeps four digits less.
+
+    An application computes with floats, and 0.1 + 0.2 is 0.30000000000000004.
+    """
+    if not value.is_finite() or value.adjusted() >= DIGITS_BEFORE:
+        return value  # refused
+    exponent = value.as_tuple().exponent
+    is_longer = isinstance(exponent, int) and exponent < -DIGITS_AFTER
+    return value.quantize(LAST_DIGIT, ROUND_HALF_UP) if is_longer else value
+
+
 def _of_value(value: Decimal, behavior: UpdateBehavior, exact_digits: int) -> str | None:
     if not value.is_finite():
         return f"The value {value} is not a number that can be counted: send a finite one."
     if value and value.adjusted() >= DIGITS_BEFORE:
         return f"The value has more than {DIGITS_BEFORE} digits before the point: nothing that is billed has so many."
-    _, digits, exponent = value.as_tuple()
     # Zeros at the end are no digits: 0.5000000000 can be held.
-    if isinstance(exponent, int) and exponent < -DIGITS_AFTER and value != round(value, DIGITS_AFTER):
-        return f"The value {value} has more than {DIGITS_AFTER} digits after the point: round it first."
-    if len(digits) > exact_digits and len(value.normalize().as_tuple().digits) > exact_digits:
+    if exact_digits < DIGITS_BEFORE + DIGITS_AFTER and len(value.normalize().as_tuple().digits) > exact_digits:
         return (
             f"The value {value} has more than {exact_digits} digits, which this database cannot hold: use PostgreSQL."
         )

@@ -15,7 +15,7 @@ from usage.models.meter import Aggregation, Operation
 EVENT_NAME = ("eventName", "event_name")
 #: What usage can hold: so many digits before and after the point.
 DIGITS_BEFORE, DIGITS_AFTER = 13, 9
-_LAST_DIGIT = Decimal(1).scaleb(-DIGITS_AFTER)
+LAST_DIGIT = Decimal(1).scaleb(-DIGITS_AFTER)
 
 
 class Countable(Protocol):
@@ -163,4 +163,4 @@ _COMPARISONS: dict[Operation, Callable[[Any, Any], bool]] = {
 
 
 def _rounded(number: Decimal) -> Decimal:
-    return number.quantize(_LAST_DIGIT)
+    return number.quantize(LAST_DIGIT)

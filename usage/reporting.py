@@ -19,7 +19,7 @@ from django.db import transaction
 from catalog.models import Feature
 from customers.models import Customer
 from usage import meters
-from usage.checking import FeatureFacts, Problem, Reason, is_storable, problem_of_event, problem_of_usage
+from usage.checking import FeatureFacts, Problem, Reason, as_stored, is_storable, problem_of_event, problem_of_usage
 from usage.models import Meter, UpdateBehavior
 from usage.storing import Hour, Row, Stored, exact_digits, note_hours, store
 
@@ -28,7 +28,10 @@ MAX_BATCH = 1000
 
 @dataclass(frozen=True, slots=True)
 class UsageReport:
-    """So much of a feature was used; without `at` it is now, without a key it is always a new event."""
+    """So much of a feature was used; without `at` it is now, without a key it is always a new event.
+
+    What is stored of the value has nine digits after the point.
+    """
 
     customer: str
     feature: str
@@ -77,8 +80,9 @@ def report_usage(
     rows: dict[int, Row] = {}
     for index, report in reports.items():
         customer, feature = customers.get(report.customer), features.get(report.feature)
+        value = as_stored(report.value)
         problem = problem_of_usage(
-            report, index=index, customer=customer, feature=feature, now=now, exact_digits=digits
+            report, value=value, index=index, customer=customer, feature=feature, now=now, exact_digits=digits
         )
         if problem is not None or customer is None or feature is None:
             problems += [problem] if problem else []
@@ -90,7 +94,7 @@ def report_usage(
             event_name="",
             resource_id=report.resource,
             update_behavior=report.behavior,
-            value=report.value,
+            value=value,
             dimensions=report.dimensions,
             occurred_at=report.at.astimezone(UTC) if report.at else now,
         )

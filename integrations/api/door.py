@@ -182,6 +182,10 @@ def _body(request: HttpRequest) -> bytes:
         raise ApiError(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", "Send JSON, with Content-Type: application/json."
         )
+    if request.headers.get("Content-Encoding", "identity") != "identity":
+        raise ApiError(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", "Send the body as it is, not compressed."
+        )
     body = request.read(MAX_BODY_BYTES + 1)
     if len(body) > MAX_BODY_BYTES:
         sentence = f"The body is larger than {MAX_BODY_BYTES:,} bytes: send smaller batches."

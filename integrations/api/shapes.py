@@ -1,16 +1,18 @@
 """Stigg's JSON in and out; pure. Names and types are those of the SDK (`stigg/types`).
 
 What cannot be read is a Problem with its index, so that a batch is told everything that is wrong with it at once.
-Unknown names are passed over: a newer SDK may send more than we know.
+A name that is not known is refused, as everywhere: `update_behavior` passed over would make a sum of what was a SET.
 """
 
 import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import MAX_PREC, Context, Decimal, InvalidOperation
+from math import isinf
 from typing import Any, TypeVar
 
 from integrations.api.errors import bad_input
+from integrations.api.money import tidy
 from usage.checking import Problem, Reason
 from usage.history import History
 from usage.models import UpdateBehavior
@@ -18,6 +20,11 @@ from usage.reporting import RawEvent, UsageReport
 from usage.storing import Stored
 
 _Read = TypeVar("_Read")
+_BEYOND = Context(prec=MAX_PREC, traps=[])
+_USAGE = frozenset(
+    "customerId featureId value updateBehavior resourceId idempotencyKey createdAt dimensions".split()  # noqa: SIM905
+)
+_EVENT = frozenset("customerId eventName idempotencyKey resourceId timestamp dimensions".split())  # noqa: SIM905
 
 
 class Unreadable(Exception):  # noqa: N818 - an answer for the caller
@@ -31,31 +38,58 @@ def load(body: bytes) -> dict[str, Any]:
         ApiError: it is no JSON object in UTF-8.
     """
     try:
-        read = json.loads(body.decode(), parse_float=Decimal, parse_constant=Decimal)
-    except RecursionError as wrong:
-        raise bad_input("The body is nested too deeply.") from wrong
-    except ValueError as wrong:  # not JSON, not UTF-8, or a whole number of thousands of digits
+        read = read_json(body.decode())
+    except ValueError as wrong:
         raise bad_input(f"The body is not JSON: {wrong}") from wrong
     if not isinstance(read, dict):
         raise bad_input("The body is no JSON object.")
     return read
 
 
+def read_json(text: str) -> Any:
+    """Read JSON, its numbers exactly; one whose exponent no decimal holds is infinite, or zero.
+
+    Raises:
+        ValueError: it is not JSON, nested too deeply, or holds a whole number of thousands of digits.
+    """
+    try:
+        try:
+            return json.loads(text, parse_float=Decimal, parse_constant=Decimal)
+        except InvalidOperation:
+            return json.loads(text, parse_float=_BEYOND.create_decimal, parse_constant=Decimal)
+    except RecursionError as wrong:
+        raise ValueError("it is nested too deeply") from wrong
+    except json.JSONDecodeError:
+        raise
+    except ValueError as wrong:  # how Python says that it protects itself
+        raise ValueError("a whole number in it has thousands of digits") from wrong
+
+
 def usage_reports(body: Mapping[str, Any]) -> tuple[dict[int, UsageReport], list[Problem]]:
     """Read `{"usages": [...]}`."""
-    return batch(enumerate(_list(body, "usages")), read=usage_report)
+    return batch(enumerate(_only(body, "usages")), read=usage_report)
 
 
 def raw_events(body: Mapping[str, Any]) -> tuple[dict[int, RawEvent], list[Problem]]:
     """Read `{"events": [...]}`."""
-    return batch(enumerate(_list(body, "events")), read=raw_event)
+    return batch(enumerate(_only(body, "events")), read=raw_event)
 
 
-def _list(body: Mapping[str, Any], name: str) -> list[Any]:
+def _only(body: Mapping[str, Any], name: str) -> list[Any]:
     rows = body.get(name)
     if not isinstance(rows, list):
         raise bad_input(f'Send an object with the list "{name}".')
+    if unknown := _unknown(body, frozenset({name})):
+        raise bad_input(unknown)
     return rows
+
+
+def _unknown(row: Mapping[str, Any], known: frozenset[str]) -> str | None:
+    """Return what is wrong with names that nobody knows; null asks for nothing."""
+    if row.keys() <= known:
+        return None
+    names = ", ".join(sorted(repr(name[:40]) for name in row.keys() - known if row[name] is not None))
+    return f"{names}: not known here. The names are {', '.join(sorted(known))}." if names else None
 
 
 def batch(
@@ -76,6 +110,8 @@ def batch(
 
 def usage_report(row: Mapping[str, Any]) -> UsageReport:
     """Read one of `usages`; raises Unreadable."""
+    if unknown := _unknown(row, _USAGE):
+        raise Unreadable(unknown)
     key = row.get("idempotencyKey")
     return UsageReport(
         customer=_text(row, "customerId"),
@@ -91,6 +127,8 @@ def usage_report(row: Mapping[str, Any]) -> UsageReport:
 
 def raw_event(row: Mapping[str, Any]) -> RawEvent:
     """Read one of `events`; raises Unreadable."""
+    if unknown := _unknown(row, _EVENT):
+        raise Unreadable(unknown)
     return RawEvent(
         customer=_text(row, "customerId"),
         name=_text(row, "eventName"),
@@ -156,8 +194,13 @@ def _dimensions(row: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     if not isinstance(value, dict):
         raise Unreadable("dimensions is no JSON object.")
-    # Stored as JSON, where a number is what the shortest text of a float says.
-    return {name: float(one) if isinstance(one, Decimal) else one for name, one in value.items()}
+    return {name: _dimension(one) if isinstance(one, Decimal) else one for name, one in value.items()}
+
+
+def _dimension(number: Decimal) -> float | str:
+    """Return what is stored as JSON: a float where its shortest text says all, else every digit; meters read both."""
+    nearest = float(number)
+    return nearest if not number.is_finite() or isinf(nearest) or Decimal(repr(nearest)) == number else str(number)
 
 
 def measurements(reports: Mapping[int, UsageReport], stored: Mapping[int, Stored]) -> list[dict[str, Any]]:
@@ -174,7 +217,7 @@ def _measurement(report: UsageReport, stored: Stored, received: str) -> dict[str
         "customerId": report.customer,
         "featureId": report.feature,
         "resourceId": report.resource or None,
-        "value": number(stored.value or Decimal(0)),
+        "value": tidy(stored.value or Decimal(0)),
         "timestamp": time(stored.occurred_at),
         "createdAt": received,
     }
@@ -188,18 +231,13 @@ def history(read: History) -> dict[str, Any]:
             {
                 "tags": [{"key": key, "value": value} for key, value in series.tags],
                 "points": [
-                    {"timestamp": time(point.at), "value": number(point.value), "isResetPoint": point.is_reset}
+                    {"timestamp": time(point.at), "value": tidy(point.value), "isResetPoint": point.is_reset}
                     for point in series.points
                 ],
             }
             for series in read.series
         ],
     }
-
-
-def number(value: Decimal) -> int | float:
-    """Write a quantity as a JSON number: whole ones without a point."""
-    return int(value) if value == value.to_integral_value() else float(value)
 
 
 def time(at: datetime) -> str:

@@ -21,7 +21,7 @@ class UsageIn(Input):
 
     customer_id: Name
     feature_id: Name
-    value: Number
+    value: Number = Field(description="Rounded half away from zero to nine digits after the point.")
     update_behavior: UpdateBehavior | None = None
     resource_id: Text | None = None
     idempotency_key: Name | None = Field(None, description="What comes again under it is the same usage, told again.")

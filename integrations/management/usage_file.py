@@ -12,7 +12,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from integrations.api.shapes import Unreadable, raw_event, usage_report
+from integrations.api.shapes import Unreadable, raw_event, read_json, usage_report
 from usage.reporting import RawEvent, UsageReport
 
 FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
@@ -102,8 +102,8 @@ def _records(tape: _Tape, *, offset: int, number: int) -> Iterator[Line]:
 
 def _said_in_json(text: str) -> Said:
     try:
-        row = json.loads(text, parse_float=Decimal, parse_constant=Decimal)
-    except (ValueError, RecursionError) as wrong:
+        row = read_json(text)
+    except ValueError as wrong:
         return Unreadable(f"It is not JSON: {wrong}")
     return _said(row) if isinstance(row, dict) else Unreadable("It is no JSON object.")
 

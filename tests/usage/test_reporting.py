@@ -219,8 +219,7 @@ class TestRefusals:
             ({"value": Decimal("-Infinity")}, Reason.BAD_INPUT, "The value -Infinity is not a number"),
             ({"value": Decimal("1e13")}, Reason.BAD_INPUT, "more than 13 digits before the point"),
             ({"value": Decimal("-1e999999")}, Reason.BAD_INPUT, "more than 13 digits before the point"),
-            ({"value": Decimal("0.1234567891")}, Reason.BAD_INPUT, "more than 9 digits after the point"),
-            ({"value": Decimal("1e-400")}, Reason.BAD_INPUT, "more than 9 digits after the point"),
+            ({"value": Decimal("9999999999999.9999999996")}, Reason.BAD_INPUT, "more than 13 digits before the point"),
             ({"value": Decimal(-1), "behavior": UpdateBehavior.SET}, Reason.BAD_INPUT, "a SET starts at zero"),
             ({"at": datetime(2026, 3, 10, 12)}, Reason.BAD_INPUT, "has no offset"),  # noqa: DTZ001 - that is the point
             ({"at": NOON + timedelta(minutes=6)}, Reason.BAD_INPUT, "lies in the future"),
@@ -274,6 +273,23 @@ class TestRefusals:
         report_usage(reports={0: usage(**fields)}, now=NOON)
 
         assert [row[6] for row in stored_rows()] == [fields.get("value", Decimal(3))]
+
+    @pytest.mark.parametrize(
+        ("value", "stored"),
+        [
+            ("0.30000000000000004", "0.3"),
+            ("0.1234567885", "0.123456789"),
+            ("-0.1234567885", "-0.123456789"),
+            ("1.1111111111111111111111111111111111111111", "1.111111111"),
+            ("1e-400", "0"),
+            ("1e-999999", "0"),
+        ],
+    )
+    def test_what_floats_leave_behind_is_rounded_half_away_from_zero(self, value: str, stored: str) -> None:
+        answer = report_usage(reports={0: usage(value=Decimal(value))}, now=NOON)
+
+        assert [row[6] for row in stored_rows()] == [Decimal(stored)]
+        assert answer[0].value == Decimal(stored)
 
     def test_all_digits_are_kept_or_the_database_says_that_it_cannot(self) -> None:
         most = {0: usage(value=Decimal("9999999999999.999999999"))}

@@ -1,5 +1,6 @@
 """The API's door: who gets in, what is too much, and that whatever comes is answered in Stigg's shape."""
 
+import gzip
 import json
 from datetime import timedelta
 from typing import Any
@@ -8,7 +9,7 @@ from unittest import mock
 import httpx
 import pytest
 import stigg
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.test import Client
 from time_machine import travel
 
@@ -25,6 +26,7 @@ pytestmark = [pytest.mark.usefixtures("_noon", "customer", "feature")]
 
 ONE = {"customerId": "acme", "featureId": "api-calls", "value": 3, "idempotencyKey": "k1"}
 BATCH = json.dumps({"usages": [ONE]})
+NAMES = "createdAt, customerId, dimensions, featureId, idempotencyKey, resourceId, updateBehavior, value"
 
 
 def post(
@@ -105,8 +107,9 @@ class TestBodies:
             ("", "The body is not JSON"),
             ("{", "The body is not JSON"),
             (b"\xff\xfe", "The body is not JSON"),
-            ("[" * 100_000, "The body is nested too deeply"),
-            ('{"usages": [' + "9" * 5000 + "]}", "The body is not JSON"),
+            ("[" * 100_000, "The body is not JSON: it is nested too deeply"),
+            ('{"usages": [' + "9" * 5000 + "]}", "The body is not JSON: a whole number in it has thousands of digits"),
+            ('{"usages": [], "dryRun": true}', "'dryRun': not known here. The names are usages."),
             ("[]", "The body is no JSON object"),
             ("null", "The body is no JSON object"),
             ("{}", 'Send an object with the list "usages"'),
@@ -137,6 +140,7 @@ class TestBodies:
             ({"value": True}, "value is no number."),
             ({"value": float("nan")}, "The value NaN is not a number that can be counted: send a finite one."),
             ({"value": float("-inf")}, "The value -Infinity is not a number that can be counted: send a finite one."),
+            ({"update_behavior": "SET"}, f"'update_behavior': not known here. The names are {NAMES}."),
             ({"updateBehavior": "set"}, "updateBehavior is neither DELTA nor SET."),
             ({"createdAt": 5}, "createdAt is no text."),
             ({"createdAt": "soon"}, "createdAt is no time in ISO 8601, for example 2026-03-10T12:00:00Z: 'soon'."),
@@ -161,10 +165,31 @@ class TestBodies:
         assert answer.json()["errors"] == [{"index": 1, "code": "BadUserInput", "message": message}]
         assert UsageEvent.objects.count() == 0
 
-    def test_names_that_we_do_not_know_are_passed_over(self, http: httpx.Client, token: str) -> None:
-        batch = {"usages": [ONE | {"entityIds": ["e-1"]}], "dryRun": None}
+    def test_a_name_that_we_do_not_know_asks_for_nothing_when_it_is_null(self, http: httpx.Client, token: str) -> None:
+        batch = {"usages": [ONE | {"entityIds": None}], "dryRun": None}
 
         assert post(http, token, json.dumps(batch)).status_code == 201
+
+    def test_a_number_beyond_all_counting_is_named_by_its_index(self, http: httpx.Client, token: str) -> None:
+        nothing = BATCH.replace('"value": 3', '"value": 1e-99999999999999999999')
+        too_much = BATCH.replace('"value": 3', '"value": 1e99999999999999999999')
+
+        assert '"value": 0,' in post(http, token, nothing).text
+        answer = post(http, token, too_much)
+        assert code(answer) == (400, "BadUserInput")
+        assert [(one["index"], one["message"]) for one in answer.json()["errors"]] == [
+            (0, "The value Infinity is not a number that can be counted: send a finite one.")
+        ]
+
+    @pytest.mark.skipif(connection.vendor == "sqlite", reason="holds fifteen digits, and says so")
+    def test_every_digit_comes_back(self, http: httpx.Client, token: str) -> None:
+        batch = BATCH.replace(
+            '"value": 3', '"value": 1234567890123.123456789, "dimensions": {"a": 12.1234567890123456789}'
+        )
+
+        assert '"value": 1234567890123.123456789,' in post(http, token, batch).text
+        assert '"value": 1234567890123.123456789,' in post(http, token, batch).text
+        assert UsageEvent.objects.get().dimensions == {"a": "12.1234567890123456789"}
 
     def test_a_body_beyond_the_limit_is_not_read(self, http: httpx.Client, token: str) -> None:
         answer = post(http, token, b" " * (4 * 1024 * 1024 + 1))
@@ -184,6 +209,12 @@ class TestBodies:
         answer = post(http, token, "usages=1", **{"Content-Type": "application/x-www-form-urlencoded"})
 
         assert code(answer) == (415, "UnsupportedMediaType")
+
+    def test_a_compressed_body_is_refused_for_what_it_is(self, http: httpx.Client, token: str) -> None:
+        answer = post(http, token, gzip.compress(BATCH.encode()), **{"Content-Encoding": "gzip"})
+
+        assert code(answer) == (415, "UnsupportedMediaType")
+        assert answer.json()["message"] == "Send the body as it is, not compressed."
 
     @pytest.mark.parametrize(
         ("method", "path", "status"),
