@@ -13,7 +13,8 @@ from django.utils import timezone
 
 from integrations.models import Connection
 from integrations.usage_differences import plain
-from integrations.usage_reconcile import Line, reconcile_usage
+from integrations.usage_lines import Line
+from integrations.usage_reconcile import reconcile_usage
 from integrations.usage_sync import read_again
 from integrations.zuora.errors import ZuoraError
 from integrations.zuora.tenant import client_for

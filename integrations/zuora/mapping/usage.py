@@ -15,6 +15,8 @@ from integrations.zuora.mapping.tenant import Tenant
 
 #: What Description holds.
 KEY_LIMIT = 200
+#: The RbeStatus of what is on an invoice: https://docs.zuora.com/en/zuora-platform/integration/apis/soap-api
+BILLED = "Processed"
 ZERO = Decimal(0)
 
 

@@ -12,7 +12,7 @@ from integrations.models import UsageRecord, UsageState
 from integrations.retry import decide
 from integrations.words import in_words
 from integrations.zuora.errors import Kind, ZuoraError
-from integrations.zuora.mapping.usage import same_moment
+from integrations.zuora.mapping.usage import BILLED, same_moment
 
 #: The fields that these functions set.
 OUTCOME = [
@@ -33,7 +33,6 @@ OUTCOME = [
     "accepted_at",
     "confirmed_at",
 ]
-_BILLED = "Processed"
 _ZERO = Decimal(0)
 _DUPLICATE = "Zuora holds several usage records with the key {key}: {ids}."
 _DUPLICATE_CURE = "Delete all but one of them in Zuora, then retry."
@@ -100,7 +99,7 @@ def learn(record: UsageRecord, row: Mapping[str, Any], *, now: datetime) -> None
     moments = [one for one in known if one is not None]
     record.held_starts_at = next((one for one in moments if same_moment(row.get("StartDateTime"), one)), None)
     record.accepted_at = record.accepted_at or now
-    if row.get("RbeStatus") == _BILLED and not record.is_billed:
+    if row.get("RbeStatus") == BILLED and not record.is_billed:
         _freeze(record, record.held)
         record.starts_at = record.held_starts_at or record.starts_at  # a move that was meant comes too late
         record.confirmed_at = now

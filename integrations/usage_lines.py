@@ -1,0 +1,200 @@
+"""One charge of one subscription in one billing period: what events, slices and Zuora say of it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Q, QuerySet, Sum
+
+from catalog.models import Price
+from integrations.models import Connection, SyncRecord, UsageCharge, UsageRecord
+from integrations.usage_differences import Seen, Sums, changed_there, differences, quantity_of
+from integrations.usage_reading import Held, Row
+from integrations.zuora.mapping import keys
+from subscriptions.models import Subscription
+from subscriptions.periods import Period
+from subscriptions.tenure import stretches
+from usage.counting import Source, used
+from usage.models import Aggregation, DirtyHour, Meter, Slice
+from usage.selling import Owner, owner_of, stretches_of
+from usage.windows import Window, ends_at
+
+ZERO = Decimal(0)
+_SUMMED = frozenset({Aggregation.SUM, Aggregation.COUNT})
+
+
+@dataclass(frozen=True)
+class Line:
+    """One charge of one subscription in one billing period; equal when there are no differences."""
+
+    subscription: str
+    charge: str
+    number: str
+    start: datetime
+    end: datetime
+    sums: Sums
+    differences: tuple[str, ...]
+    changed_there: tuple[int, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the line as the report has it: numbers and times as text."""
+        return {
+            "subscription": self.subscription,
+            "charge": self.charge,
+            "number": self.number,
+            "start": self.start.isoformat(),
+            "end": self.end.isoformat(),
+            **{name: format(amount, "f") for name, amount in vars(self.sums).items()},
+            "differences": list(self.differences),
+        }
+
+
+@dataclass
+class _Far:
+    """The usage records that Zuora holds for one subscription, by what they are ours by."""
+
+    ours: dict[str, list[Row]] = field(default_factory=dict)
+    foreign: list[Row] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A subscription to be compared, in these periods, and what it is in Zuora."""
+
+    subscription: Subscription
+    record: SyncRecord
+    periods: Sequence[Period]
+
+    @property
+    def is_linked(self) -> bool:
+        return self.record.is_linked
+
+
+class Comparison:
+    """Compares one subscription."""
+
+    def __init__(self, connection: Connection, one: Compared, held: Held, upto: datetime) -> None:
+        self._connection, self._upto = connection, upto
+        self._subscription, self._record, self._periods = one.subscription, one.record, one.periods
+        self._slices = Slice.objects.filter(subscription=one.subscription, starts_at__lt=upto)
+        self._records = UsageRecord.objects.filter(connection=connection, charge__subscription=one.subscription)
+        self._held = held
+
+    def lines(self) -> Iterator[Line]:
+        charges: dict[Owner, dict[int, Price]] = {}
+        for price in (
+            Price.objects.filter(slices__subscription=self._subscription)
+            .distinct()
+            .select_related("plan", "addon", "feature")
+        ):
+            if price.feature_id is not None:
+                charges.setdefault(owner_of(price), {})[price.feature_id] = price
+        far = self._sorted_out()
+        known = {
+            one.key: one
+            for one in UsageCharge.objects.filter(connection=self._connection, subscription=self._subscription)
+        }
+        for prices in charges.values():
+            for price in prices.values():
+                key = keys.charge_key(keys.package_key(price.package), price)
+                for period in self._periods:
+                    yield self._line(price, key, known.get(key), period, far)
+
+    def _sorted_out(self) -> _Far:
+        far, rows = _Far(), self._held.rows
+        said = {row["Description"] for row in rows if "Description" in row}
+        ours = set(self._records.filter(external_key__in=said).values_list("external_key", flat=True))
+        for row in rows:
+            if row.get("Description") in ours:
+                far.ours.setdefault(row["Description"], []).append(row)
+            else:
+                far.foreign.append(row)
+        return far
+
+    def _line(self, price: Price, key: str, charge: UsageCharge | None, period: Period, far: _Far) -> Line:
+        owner = {"price__plan": price.plan_id} if price.plan_id else {"price__addon": price.addon_id}
+        of_charge = self._slices.filter(price__feature=price.feature_id, **owner)
+        mine = of_charge.filter(starts_at__gte=period.start, starts_at__lt=period.end)
+        records = self._records_of(charge, mine, period)
+        rows = [row for one in records for row in far.ours.get(one.external_key, [])]
+        foreign = [row for row in far.foreign if charge and _is_in(row, charge.number, period)]
+        sums = Sums(
+            events=self._events(price, mine, period),
+            carried=_carry_before(of_charge, period.start) - _carry_before(of_charge, period.end),
+            slices=mine.aggregate(total=Sum("quantity"))["total"] or ZERO,
+            moved=sum((one.wanted - (one.slice.quantity if one.slice else ZERO) for one in records), ZERO),
+            zuora=sum((quantity_of(row) for row in [*rows, *foreign]), ZERO),
+        )
+        without = mine.filter(quantity__gt=0).exclude(pk__in=[one.slice_id for one in records if one.slice_id])
+        is_last = period.end >= self._upto
+        seen = Seen(
+            sums=sums,
+            records=records,
+            rows=far.ours,
+            foreign=foreign,
+            unclosed=self._unclosed(price, period),
+            waiting=list(without.order_by("starts_at").values_list("starts_at", "quantity")),
+            waits_for=self._waits(),
+            unabsorbed=charge.unabsorbed if charge is not None and is_last else ZERO,
+        )
+        number = charge.number if charge else ""
+        found = (tuple(differences(seen)), tuple(changed_there(seen)))
+        return Line(self._subscription.ref_id, key, number, period.start, period.end, sums, *found)
+
+    def _records_of(self, charge: UsageCharge | None, mine: QuerySet[Slice], period: Period) -> list[UsageRecord]:
+        own = list(self._records.filter(slice__in=mine).select_related("slice").order_by("starts_at"))
+        if charge is None:
+            return own
+        corrections = self._records.filter(
+            charge=charge, slice=None, starts_at__gte=period.start, starts_at__lt=period.end
+        )
+        return own + list(corrections.order_by("starts_at"))
+
+    def _events(self, price: Price, mine: QuerySet[Slice], period: Period) -> Decimal:
+        begin = max(period.start, self._subscription.billing_anchor)
+        end = min(period.end, self._upto, ends_at(self._subscription) or self._upto)
+        meter = Meter.objects.filter(feature=price.feature_id).first()
+        total = ZERO
+        for held in stretches_of(stretches(self._subscription), price):
+            source = Source(held.terms.customer_id, price.feature_id or 0, held.terms.resource_id, meter)
+            whole = Window(max(begin, held.start), min(end, held.end or end))
+            if whole.start >= whole.end:
+                continue
+            windows = [whole]
+            if meter is not None and meter.aggregation not in _SUMMED:
+                within = mine.filter(starts_at__gte=whole.start, starts_at__lt=whole.end).order_by("starts_at")
+                windows = [Window(one.starts_at, one.ends_at) for one in within.iterator()]
+            total += sum((used(source, window).change for window in windows), ZERO)
+        return total
+
+    def _unclosed(self, price: Price, period: Period) -> list[datetime]:
+        whose = Q()
+        for held in stretches_of(stretches(self._subscription), price):
+            whose |= Q(customer=held.terms.customer_id, resource_id=held.terms.resource_id)
+        dirty = DirtyHour.objects.filter(
+            whose,
+            feature=price.feature_id,
+            hour__gt=period.start - timedelta(hours=1),
+            hour__lt=min(period.end, self._upto),
+        )
+        return list(dirty.order_by("hour").values_list("hour", flat=True)) if whose else []
+
+    def _waits(self) -> str:
+        if not self._record.is_linked:
+            return "its subscription, which is not in Zuora yet"
+        if self._record.is_stopped:
+            return "a decision: the subscription is in Zuora, and its sync has stopped"
+        return "its charge, or for the next push"
+
+
+def _carry_before(slices: QuerySet[Slice], moment: datetime) -> Decimal:
+    last = slices.filter(starts_at__lt=moment).order_by("-starts_at")
+    return last.values_list("carry", flat=True).first() or ZERO
+
+
+def _is_in(row: Mapping[str, Any], number: str, period: Period) -> bool:
+    moment = datetime.fromisoformat(str(row["StartDateTime"]))
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return row.get("ChargeNumber") in {None, number} and period.start <= moment < period.end

@@ -1,0 +1,61 @@
+"""What Zuora holds of the usage of many subscriptions; few calls for all.
+
+Usage is read by ZOQL, because Object Query filters it neither by subscription nor by charge:
+https://docs.zuora.com/en/zuora-platform/extensibility/zoql
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from integrations.zuora.client import Client, zoql_text
+
+Row = Mapping[str, Any]
+T = TypeVar("T")
+#: Two conditions each, of the two hundred that a query takes.
+MOST_TOGETHER = 100
+#: So many usage records may be held in memory at once, where it is not one subscription that has more.
+_MOST_ROWS = 5_000
+_FIELDS = "Id, Quantity, StartDateTime, Description, SubscriptionNumber, ChargeNumber, RbeStatus"
+_SLACK = timedelta(days=2)  # a record may be filed up to a day before its hour, in whichever zone
+
+
+@dataclass
+class Held:
+    """What Zuora holds of one subscription: its usage records."""
+
+    rows: list[Row] = field(default_factory=list)
+
+
+def in_parts(subscriptions: Sequence[T], *, sizes: Sequence[int]) -> Iterator[list[T]]:
+    """Yield as many at a time as a query takes and memory should hold; `sizes` are their usage records."""
+    part: list[T] = []
+    rows = 0
+    for one, size in zip(subscriptions, sizes, strict=True):
+        if part and (len(part) == MOST_TOGETHER or rows + size > _MOST_ROWS):
+            yield part
+            part, rows = [], 0
+        part.append(one)
+        rows += size
+    if part:
+        yield part
+
+
+def read_held(client: Client, since: Mapping[str, datetime]) -> dict[str, Held]:
+    """Return what Zuora holds by subscription number, from a moment on, by one query and its pages.
+
+    Raises:
+        ZuoraError: Zuora could not be read.
+    """
+    if not since:
+        return {}
+    held = {number: Held() for number in since}
+    conditions = " or ".join(
+        f"SubscriptionNumber = {zoql_text(number)} and StartDateTime >= {zoql_text((moment - _SLACK).isoformat())}"
+        for number, moment in since.items()
+    )
+    for row in client.zoql(f"select {_FIELDS} from Usage where {conditions}"):  # noqa: S608 - ZOQL, and quoted
+        if row.get("SubscriptionNumber") in held:
+            held[row["SubscriptionNumber"]].rows.append(row)
+    return held
