@@ -161,7 +161,9 @@ def cancel_there(*, record: SyncRecord, actor: User, now: datetime) -> None:
 @transaction.atomic
 def dismiss(*, job: SyncJob, reason: str, actor: User, now: datetime) -> None:
     """Take a failed job off the list of problems, with the reason."""
-    changed = SyncJob.objects.filter(pk=job.pk, state=JobState.FAILED).update(state=JobState.DONE, reason=reason)
+    changed = SyncJob.objects.filter(pk=job.pk, state=JobState.FAILED).update(
+        state=JobState.DONE, reason=reason, cause=""
+    )
     if not changed:
         raise Impossible("A worker was faster: the job is no longer failed.")
     note(actor=actor, action="dismiss", subject=job.key, now=now, reason=reason)

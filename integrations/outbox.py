@@ -10,11 +10,13 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, F, OuterRef, Q, Subquery
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Subquery, Value, When
 
 from integrations.models import AccountLock, Connection, JobState, SyncJob
+from integrations.models.job import cause_of
 
 #: Who claims: the boot tells a restarted container from the process that died under the same name and number.
 HOST, BOOT = socket.gethostname(), uuid.uuid4().hex[:8]
@@ -53,13 +55,15 @@ def claim(
     try:
         with transaction.atomic():
             due = SyncJob.objects.due(now=now).filter(pk__in=job_ids, connection=connection)
-            found = {job.pk: job for job in due.select_for_update().order_by("pk")}
+            asked = due.annotate(tries_again=Exists(_of_same_entity(SyncJob.objects.problems())))
+            found: dict[int, Any] = {job.pk: job for job in asked.select_for_update().order_by("pk")}
             jobs = _apart([found[pk] for pk in job_ids if pk in found])
             if not jobs or not may_go():
                 return []
             if connection.paused_until is not None:
                 jobs = jobs[:1]
             _take(jobs, connection=connection, worker=worker, now=now)
+            _forget_problems([job for job in jobs if found[job.pk].tries_again])
             begin(jobs)
             held_up = set() if connection.paused_until else found.keys() - {job.pk for job in jobs}
     except IntegrityError:  # an entity or an account is being sent
@@ -99,6 +103,19 @@ def _take(jobs: Sequence[SyncJob], *, connection: Connection, worker: str, now: 
     AccountLock.objects.bulk_create(sorted(locks, key=lambda lock: lock.account))
 
 
+def _of_same_entity(jobs: QuerySet[SyncJob]) -> QuerySet[SyncJob]:
+    return jobs.filter(connection=OuterRef("connection"), kind=OuterRef("kind"), entity_id=OuterRef("entity_id"))
+
+
+def _forget_problems(jobs: Sequence[SyncJob]) -> None:
+    """Let what is tried again need nobody: the wish has done so, but for a failure that was stored at the same time."""
+    if jobs:
+        of_entities = Q()
+        for job in jobs:
+            of_entities |= Q(connection=job.connection_id, kind=job.kind, entity_id=job.entity_id)
+        SyncJob.objects.problems().filter(of_entities).update(cause="")
+
+
 def settle(*, ends: Mapping[SyncJob, End], now: datetime) -> list[int]:
     """End claims that were made together, and return the jobs that can go now; one taken away meanwhile is left alone.
 
@@ -131,7 +148,14 @@ def _end(jobs: Sequence[SyncJob], end: End, *, now: datetime) -> int:
         finished_at=None if end.state == JobState.WAITING else now,
         **({"not_before": end.not_before} if end.not_before else {}),
         **({} if end.counts else {"attempts": F("attempts") - 1}),
+        **({"cause": _cause_of(end)} if end.state == JobState.FAILED else {}),
     )
+
+
+def _cause_of(end: End) -> Case:
+    """Return the cause of a failure, but nothing where the entity is about to be tried again anyway."""
+    newer = Exists(_of_same_entity(SyncJob.objects.waiting()))
+    return Case(When(newer, then=Value("")), default=Value(cause_of(end.reason)))
 
 
 def _newer_waits(job: SyncJob) -> bool:

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from integrations.entities import Wish
-from integrations.models import Connection, Priority, SyncJob, SyncRecord, SyncStatus
+from integrations.models import Connection, JobState, Priority, SyncJob, SyncRecord, SyncStatus
 
 _CHUNK = 500
 
@@ -38,6 +38,7 @@ def wish(
 def _store(*, connection: Connection, wishes: list[Wish], now: datetime, at: datetime, priority: Priority) -> list[int]:
     _store_records(connection=connection, wishes=wishes, now=now)
     found: dict[tuple[str, int], SyncJob] = {}
+    failed: list[int] = []
     missing = wishes
     # A job can be claimed between the insert that met it and the lock that looks for it: then it is inserted again.
     while missing:
@@ -58,13 +59,16 @@ def _store(*, connection: Connection, wishes: list[Wish], now: datetime, at: dat
             ],
             ignore_conflicts=True,
         )
-        rows = _waiting_of(connection, missing).select_for_update().order_by("pk")
-        found |= {(job.kind, job.entity_id): job for job in rows}
+        rows = list(_met_by(connection, missing).select_for_update().order_by("pk"))
+        failed += [job.pk for job in rows if job.cause]
+        found |= {(job.kind, job.entity_id): job for job in rows if not job.cause}
         missing = [w for w in missing if (w.kind, w.entity_id) not in found]
     stale = [job for w in wishes if _touch(job := found[w.kind, w.entity_id], w, at=at, priority=priority)]
     SyncJob.objects.bulk_update(
         stale, ["not_before", "priority", "waiting_for", "reason", "attempts", "account", "other_account", "key"]
     )
+    if failed:
+        SyncJob.objects.filter(pk__in=failed).update(cause="")
     return [job.pk for job in found.values()]
 
 
@@ -95,11 +99,15 @@ def _store_records(*, connection: Connection, wishes: list[Wish], now: datetime)
     ).update(status=SyncStatus.PENDING, status_since=now)
 
 
-def _waiting_of(connection: Connection, wishes: Iterable[Wish]) -> QuerySet[SyncJob]:
+def _met_by(connection: Connection, wishes: Iterable[Wish]) -> QuerySet[SyncJob]:
+    """Return the jobs that wait for the same, and the failed ones that need nobody any more with these wishes."""
     by_kind: dict[str, list[int]] = {}
     for w in wishes:
         by_kind.setdefault(w.kind, []).append(w.entity_id)
     match = Q()
+    # Said of each part, so that PostgreSQL asks the index of the few that wait and of the few that failed.
+    states = Q(state=JobState.WAITING), ~Q(cause="")
     for kind, entity_ids in by_kind.items():
-        match |= Q(kind=kind, entity_id__in=entity_ids)
-    return SyncJob.objects.waiting().filter(match, connection=connection)
+        for state in states:
+            match |= Q(state, connection=connection, kind=kind, entity_id__in=entity_ids)
+    return SyncJob.objects.filter(match)

@@ -10,7 +10,7 @@ from integrations.bulk.following import GONE, Found, connection_of, follow
 from integrations.entities import ENTITIES, Wish
 from integrations.models import Connection, Operation, Priority, SyncJob
 from integrations.operations import Kind, Line, Step, start
-from integrations.problems import of_cause, problems
+from integrations.problems import problems
 
 NAME = "retry"
 
@@ -20,7 +20,7 @@ def chosen(connection: Connection, *, cause: str, kind: str) -> QuerySet[SyncJob
     jobs = problems(connection)
     if kind:
         jobs = jobs.filter(kind=kind)
-    return of_cause(jobs, cause) if cause else jobs
+    return jobs.filter(cause=cause) if cause else jobs
 
 
 def _found(operation: Operation, place: Any, most: int) -> Found:

@@ -1,3 +1,4 @@
+import re
 from datetime import datetime
 from typing import Self
 
@@ -6,6 +7,15 @@ from django.db.models import Q
 
 from integrations.models.connection import Connection
 from integrations.models.kinds import EntityKind, Priority
+
+_PARTICULAR = re.compile(r"""'[^']*'|"[^"]*"|“[^”]*”|\b\w*\d\w*""")
+#: An index holds it.
+_CAUSE_LENGTH = 300
+
+
+def cause_of(reason: str) -> str:
+    """Return what is general in a reason, never nothing: names in quotes and words with digits are particular."""
+    return _PARTICULAR.sub("…", reason)[:_CAUSE_LENGTH] or "It was not said why."
 
 
 class JobState(models.TextChoices):
@@ -22,6 +32,10 @@ class SyncJobQuerySet(models.QuerySet["SyncJob"]):
     def open(self) -> Self:
         """Return the jobs that will still do something by themselves."""
         return self.filter(state__in=[JobState.WAITING, JobState.SENDING])
+
+    def problems(self) -> Self:
+        """Return the failed jobs that nobody has tried again or dismissed: what needs a person."""
+        return self.exclude(cause="")
 
     def of(self, *, kind: str, entity_id: int) -> Self:
         return self.filter(kind=kind, entity_id=entity_id)
@@ -49,6 +63,13 @@ class SyncJob(models.Model):
     other_account = models.CharField(max_length=64, blank=True)
     waiting_for = models.CharField(max_length=300, blank=True, help_text="Record key of the parent that must go first.")
     reason = models.TextField(blank=True, help_text="Why it waits or failed, in plain words.")
+    #: It goes with the next wish for the entity: so what needs a person is counted and grouped along an index.
+    cause = models.CharField(
+        max_length=_CAUSE_LENGTH,
+        blank=True,
+        default="",
+        help_text="What is general in its reason, while it needs a person.",
+    )
     created_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)
 
@@ -85,6 +106,15 @@ class SyncJob(models.Model):
             models.Index(fields=["kind", "entity_id", "-id"], name="job_of_entity"),
             models.Index(fields=["state", "-finished_at"], name="job_finished"),
             models.Index(fields=["connection", "id"], condition=Q(state="FAILED"), name="job_failed"),
+            # What needs a person: the list, of all and of a kind; by cause; and of an entity that is tried again.
+            models.Index(fields=["connection", "id"], condition=~Q(cause=""), name="job_problem"),
+            models.Index(fields=["connection", "kind", "id"], condition=~Q(cause=""), name="job_problem_of_kind"),
+            models.Index(
+                fields=["connection", "cause", "id", "kind"], condition=~Q(cause=""), name="job_problem_by_cause"
+            ),
+            models.Index(
+                fields=["connection", "kind", "entity_id"], condition=~Q(cause=""), name="job_problem_of_entity"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from integrations.charts import Chart
 from integrations.models import Connection, UsageReconciliation, UsageState
-from integrations.problems import causes_of
+from integrations.problems import causes_of_usage
 from integrations.usage_problems import charges_to_credit, failed_records
 from integrations.views.usage_of_subscription import usage_card
 from integrations.views.usage_overview import usage_of_two_days
@@ -97,7 +97,7 @@ def usage_problems(connection: Connection | None) -> dict[str, Any]:
     if connection is None:
         return {}
     failed = failed_records(connection)
-    causes = causes_of(failed)
+    causes = causes_of_usage(failed)
     credits_ = charges_to_credit(connection, now=timezone.now()).select_related("subscription__customer")
     return {
         "failed": sum(cause.count for cause in causes),

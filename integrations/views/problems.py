@@ -16,7 +16,7 @@ from django.utils import timezone
 from integrations import operating
 from integrations.forms import DismissForm
 from integrations.models import Connection, EntityKind, JobState, SyncJob, SyncRecord
-from integrations.problems import causes_of, of_cause, problems, to_decide
+from integrations.problems import causes_of, problems, to_decide
 from integrations.views.access import actor, operators, viewers
 from integrations.views.answers import page_or_part
 from integrations.views.overview import active_connection
@@ -52,7 +52,7 @@ def problem_list(request: HttpRequest) -> HttpResponse:
         offered, rare = causes.value[:_CAUSES], causes.value[_CAUSES:]
         context["causes"] = [*offered, *(one for one in rare if one.text == cause)]
         if cause:
-            failed = of_cause(failed, cause)
+            failed = failed.filter(cause=cause)
         context["slice"] = page_of(failed, key="-pk", **edges_of(request), size=PAGE_SIZE)
         context["to_decide"] = _to_decide(connection)
         context["decisions_shown"] = _BESIDE
@@ -84,7 +84,7 @@ def problems_retry(request: HttpRequest) -> HttpResponse:
         return redirect("problems")
     failed = problems(connection)
     if cause := request.POST.get("cause", ""):
-        chosen = list(of_cause(failed, cause)[: _AT_ONCE + 1])
+        chosen = list(failed.filter(cause=cause)[: _AT_ONCE + 1])
         if len(chosen) > _AT_ONCE:
             return _retry_in_background(request, cause)
         asked = len(chosen)

@@ -23,7 +23,6 @@ from django.utils import timezone  # noqa: E402
 from customers.models import Customer  # noqa: E402
 from integrations.filters import ANSWERS  # noqa: E402
 from integrations.models import AuditEntry, JobState, Operation, Request, SyncJob, UsageRecord  # noqa: E402
-from integrations.problems import cause_of  # noqa: E402
 from integrations.usage_filters import STATES  # noqa: E402
 from subscriptions.models import Subscription  # noqa: E402
 from tests.bench.pages import LIMIT_MS, figures, stopwatch  # noqa: E402
@@ -97,12 +96,12 @@ def _subscriptions(deep: Subscription) -> dict[str, str]:
 
 
 def _problems() -> dict[str, str]:
-    reason = SyncJob.objects.filter(state="FAILED").order_by("pk")[100].reason
+    cause = SyncJob.objects.problems().order_by("pk")[100].cause
     return {
         "problems": "/problems/",
         "problems, customers": "/problems/?kind=customer",
         "problems, plans": "/problems/?kind=plan",
-        "problems, one cause": f"/problems/?cause={quote(cause_of(reason))}",
+        "problems, one cause": f"/problems/?cause={quote(cause)}",
         "problems, no such cause": "/problems/?cause=nothing",
     }
 

@@ -68,6 +68,8 @@ _JOBS = {
     "state": "CASE judged WHEN 'PENDING' THEN 'WAITING' WHEN 'ERROR' THEN 'FAILED' ELSE 'DONE' END",
     "reason": "CASE judged WHEN 'ERROR' THEN 'No currency “' || ref_id || '” in ' || "
     "translate((row_id % 200)::text, '0123456789', 'abcdefghij') ELSE '' END",
+    "cause": "CASE judged WHEN 'ERROR' THEN 'No currency … in ' || "
+    "translate((row_id % 200)::text, '0123456789', 'abcdefghij') ELSE '' END",
     "not_before": "now() - n * interval '30 days'",
     "created_at": "now() - n * interval '30 days'",
     "finished_at": "CASE judged WHEN 'PENDING' THEN NULL ELSE now() - n * interval '30 days' END",

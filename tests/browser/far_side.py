@@ -18,6 +18,7 @@ from integrations.models import (
     SyncRecord,
     SyncStatus,
 )
+from integrations.models.job import cause_of
 from tests.browser.scene import Company, company, connection
 from tests.browser.usage_scene import build_usage
 
@@ -163,6 +164,7 @@ def _jobs(now: datetime, tenant: Connection, of: Company) -> None:
                 "finished_at": at + timedelta(seconds=2) if ended else None,
                 "attempts": 1,
                 "priority": Priority.CHANGE,
+                "cause": cause_of(values.get("reason", "")) if state == JobState.FAILED else "",
                 **values,
             }
         )

@@ -84,7 +84,7 @@ def pro() -> list[object]:
 def failed() -> SyncJob:
     return SyncJob.objects.create(
         connection=Connection.objects.get(), kind=EntityKind.PLAN, entity_id=PLANS.get("pro").pk, key="plan:pro",
-        state="FAILED", reason="made up", not_before=NOW, created_at=NOW,
+        state="FAILED", reason="made up", cause="made up", not_before=NOW, created_at=NOW,
     )  # fmt: skip
 
 

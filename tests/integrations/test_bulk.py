@@ -8,8 +8,8 @@ from catalog.models import PackageStatus, Plan, Price
 from integrations import operating, operations
 from integrations.bulk import KINDS, following
 from integrations.models import AuditEntry, JobState, Operation, OperationState, Priority, SyncJob
+from integrations.models.job import cause_of
 from integrations.operating import Impossible
-from integrations.problems import cause_of
 from tests.factories.catalog import plan_with_prices
 from tests.factories.customers import CustomerFactory
 from tests.factories.subscriptions import SubscriptionFactory
@@ -102,6 +102,7 @@ def failing(world: World) -> World:
     assert world.statuses() == {"plan:p1": "ERROR", "plan:p2": "ERROR", "plan:p3": "SUCCESS"}
     job = SyncJob.objects.get(key="plan:p3")
     job.pk, job.state, job.reason = None, JobState.FAILED, "Something else."
+    job.cause = cause_of(job.reason)
     job.save()
     return world
 

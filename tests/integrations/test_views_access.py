@@ -183,7 +183,7 @@ def test_a_viewer_is_shown_nothing_that_a_viewer_may_not_do(as_role: dict[str, C
     record.save()
     SyncJob.objects.create(
         connection=connection, kind=EntityKind.PLAN, entity_id=plan.pk, key="plan:pro", state="FAILED",
-        not_before=connection.connected_at, created_at=connection.connected_at,
+        cause="Made up.", not_before=connection.connected_at, created_at=connection.connected_at,
     )  # fmt: skip
     for address in [*READS, *(reverse(name, args=arguments_of(name)) for name in USAGE)]:
         forms = [form.split('"')[0] for form in as_role["Viewer"].get(address).content.decode().split('action="')[1:]]

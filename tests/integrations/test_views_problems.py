@@ -7,6 +7,7 @@ from django.utils import timezone
 from pytest_django.fixtures import DjangoAssertNumQueries
 
 from integrations.models import AuditEntry, Connection, EntityKind, JobState, Priority, SyncJob, SyncRecord
+from integrations.models.job import cause_of
 from integrations.views import problems as views
 from tests.browser.scene import people
 from tests.factories.catalog import PlanFactory
@@ -27,6 +28,7 @@ def fail(row: Any, reason: str = "Made up.") -> SyncJob:
     """Let the row's job have failed."""
     job = SyncJob.objects.get(kind=row._meta.model_name, entity_id=row.pk)
     job.state, job.reason, job.finished_at = JobState.FAILED, reason, timezone.now()
+    job.cause = cause_of(reason)
     job.save()
     return job
 
@@ -98,7 +100,7 @@ def test_many_of_one_cause_are_tried_again_in_the_background(browser: Client, mo
 
 def test_retry_tells_the_truth_when_somebody_got_there_first(browser: Client) -> None:
     failed = fail(PlanFactory.create(ref_id="a"))
-    SyncJob.objects.filter(pk=failed.pk).update(state=JobState.DONE)
+    SyncJob.objects.filter(pk=failed.pk).update(state=JobState.DONE, cause="")
     response = browser.post("/problems/retry/", {"job": [failed.pk]}, follow=True)
     assert said(response) == ["1 had been tried again, or settled, by somebody else meanwhile."]
     assert waiting() == []

@@ -43,6 +43,7 @@ def test_the_backlog_is_told_by_state(client: Client) -> None:
             state=state,
             waiting_for=waiting_for,
             not_before=not_before,
+            cause="Made up." if state == JobState.FAILED else "",
             created_at=datetime(2026, 1, 1, tzinfo=UTC),
         )
 
