@@ -21,10 +21,10 @@ from usage.storing import Stored
 
 _Read = TypeVar("_Read")
 _BEYOND = Context(prec=MAX_PREC, traps=[])
-_USAGE = frozenset(
+USAGE = frozenset(
     "customerId featureId value updateBehavior resourceId idempotencyKey createdAt dimensions".split()  # noqa: SIM905
 )
-_EVENT = frozenset("customerId eventName idempotencyKey resourceId timestamp dimensions".split())  # noqa: SIM905
+EVENT = frozenset("customerId eventName idempotencyKey resourceId timestamp dimensions".split())  # noqa: SIM905
 
 
 class Unreadable(Exception):  # noqa: N818 - an answer for the caller
@@ -110,7 +110,7 @@ def batch(
 
 def usage_report(row: Mapping[str, Any]) -> UsageReport:
     """Read one of `usages`; raises Unreadable."""
-    if unknown := _unknown(row, _USAGE):
+    if unknown := _unknown(row, USAGE):
         raise Unreadable(unknown)
     key = row.get("idempotencyKey")
     return UsageReport(
@@ -127,7 +127,7 @@ def usage_report(row: Mapping[str, Any]) -> UsageReport:
 
 def raw_event(row: Mapping[str, Any]) -> RawEvent:
     """Read one of `events`; raises Unreadable."""
-    if unknown := _unknown(row, _EVENT):
+    if unknown := _unknown(row, EVENT):
         raise Unreadable(unknown)
     return RawEvent(
         customer=_text(row, "customerId"),

@@ -5,20 +5,22 @@ Every line needs a key and a time of its own: only so can the same file be read 
 
 import csv
 import hashlib
-import json
+import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from integrations.api.shapes import Unreadable, raw_event, read_json, usage_report
+from integrations.api.shapes import EVENT, USAGE, Unreadable, raw_event, read_json, usage_report
 from usage.reporting import RawEvent, UsageReport
 
 FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 MAX_LINE_BYTES = 1024 * 1024
 _EDGE = 4096
 _DIMENSION = "dimensions."
+_NUMBER = re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*")
 
 Said = UsageReport | RawEvent | Unreadable
 
@@ -87,17 +89,39 @@ class _Tape:
 
 def _records(tape: _Tape, *, offset: int, number: int) -> Iterator[Line]:
     records = csv.reader(tape, strict=True)
+    begins = 1
     try:
         names = [name.strip() for name in next(records, [])]
-        if "customerId" not in names or "idempotencyKey" not in names:
-            raise UnusableFile("The first line does not name the columns: customerId, featureId, value, createdAt, …")
+        _check_columns(names)
         if offset:
             tape.go_to(offset, number=number)
+        begins = tape.number + 1
         for values in records:
             if values:
                 yield Line(tape.number, tape.position, _said_in_csv(names, values))
+            begins = tape.number + 1
     except csv.Error as wrong:
-        raise UnusableFile(f"Line {tape.number} is not CSV: {wrong}.") from wrong
+        where = f"Line {begins} is" if begins == tape.number else f"Lines {begins} to {tape.number} are"
+        raise UnusableFile(f"{where} not CSV: {wrong}.") from wrong
+
+
+def _check_columns(names: Sequence[str]) -> None:
+    """Refuse what would be dropped: a column that means nothing here, or one of two with the same name.
+
+    Raises:
+        UnusableFile: the columns are not those of usage, or of events.
+    """
+    known = sorted(USAGE | EVENT)
+    if "customerId" not in names or "idempotencyKey" not in names:
+        raise UnusableFile(f"The first line does not name the columns: {', '.join(known)}, {_DIMENSION}NAME.")
+    names = [name for name in names if name]  # one without a name holds nothing, or its lines are refused
+    if unknown := [name for name in names if name not in known and not name.startswith(_DIMENSION)]:
+        raise UnusableFile(
+            f"The first line names columns that mean nothing here: {', '.join(map(repr, unknown))}. Known are "
+            f"{', '.join(known)}, and {_DIMENSION}NAME for a dimension: rename them, or leave them out."
+        )
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise UnusableFile(f"The first line names {', '.join(map(repr, twice))} more than once: which one counts?")
 
 
 def _said_in_json(text: str) -> Said:
@@ -115,14 +139,32 @@ def _said_in_csv(names: Sequence[str], values: Sequence[str]) -> Said:
     dimensions = {name.removeprefix(_DIMENSION): row.pop(name) for name in list(row) if name.startswith(_DIMENSION)}
     try:
         if "value" in row:
-            row["value"] = Decimal(row["value"])
+            row["value"] = _amount(row["value"])
         if "dimensions" in row:
-            dimensions |= json.loads(row["dimensions"])
-    except InvalidOperation:
-        return Unreadable(f"value is no number: {row['value'][:40]!r}.")
-    except (ValueError, TypeError, RecursionError):
-        return Unreadable("dimensions is no JSON object.")
+            dimensions |= _object(row["dimensions"])
+    except Unreadable as wrong:
+        return wrong
     return _said(row | {"dimensions": dimensions})
+
+
+def _amount(text: str) -> Decimal:
+    """Read a number as JSON and spreadsheets write it; raises Unreadable. Python's own would take 1_000, too."""
+    try:
+        if _NUMBER.fullmatch(text):
+            return Decimal(text)
+    except InvalidOperation:  # an exponent beyond all counting
+        pass
+    raise Unreadable(f"value is no number: {text[:40]!r}.")
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        read = read_json(text)
+    except ValueError:
+        read = None
+    if isinstance(read, dict):
+        return read
+    raise Unreadable("dimensions is no JSON object.")
 
 
 def _said(row: dict[str, Any]) -> Said:

@@ -1,5 +1,6 @@
 """`manage.py import_usage`: a file of usage, as often as one likes."""
 
+import fcntl
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -140,6 +141,78 @@ def test_bytes_that_are_no_text_are_a_wrong_line(tmp_path: Path, capsys: pytest.
     assert "Line 2: customerId has characters that no database holds" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [("1.5", "1.5"), (" +1e3 ", "1000"), (".5", "0.5"), ("0.30000000000000004", "0.3")],
+)
+def test_a_number_is_what_spreadsheets_write(tmp_path: Path, value: str, read: str) -> None:
+    file = tmp_path / "usage.csv"
+    file.write_text(f"{','.join(line(1))},\nacme,api-calls,{value},k1,2026-03-01T10:00:00Z,\n")
+
+    call_command("import_usage", str(file))
+
+    assert [row[3] for row in stored()] == [Decimal(read)]
+
+
+@pytest.mark.parametrize("value", ["1_000", "1 000", "'1", "１２", "NaN", "1e99999999999999999999"])  # noqa: RUF001
+def test_what_only_python_takes_for_a_number_is_a_wrong_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], value: str
+) -> None:
+    file = tmp_path / "usage.csv"
+    file.write_text(f"{','.join(line(1))}\nacme,api-calls,{value},k1,2026-03-01T10:00:00Z\n")
+
+    with pytest.raises(CommandError):
+        call_command("import_usage", str(file))
+
+    assert stored() == []
+    assert f"Line 2: value is no number: {value!r}." in capsys.readouterr().err
+
+
+def test_dimensions_that_are_a_list_of_pairs_are_a_wrong_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "usage.csv"
+    file.write_text(
+        f"{','.join(line(1))},dimensions\n"
+        'acme,api-calls,1,k1,2026-03-01T10:00:00Z,"[[""a"", ""b""]]"\n'
+        'acme,api-calls,1,k2,2026-03-01T10:00:00Z,"{""a"": ""b""}"\n'
+    )
+
+    with pytest.raises(CommandError):
+        call_command("import_usage", str(file))
+
+    assert [(row[0], row[5]) for row in stored()] == [("k2", {"a": "b"})]
+    assert "Line 2: dimensions is no JSON object." in capsys.readouterr().err
+
+
+def test_a_name_or_a_number_that_means_nothing_is_a_wrong_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    far = json.dumps(line(2)).replace('"value": 1', '"value": 1e99999999999999999999')
+    file = jsonl(tmp_path / "usage.jsonl", [line(1, update_behavior="SET"), far, line(3, updated=None)])
+
+    with pytest.raises(CommandError):
+        call_command("import_usage", str(file))
+
+    assert [row[0] for row in stored()] == ["k3"]
+    printed = capsys.readouterr().err
+    assert "Line 1: 'update_behavior': not known here." in printed
+    assert "Line 2: The value Infinity is not a number that can be counted" in printed
+
+
+def test_two_runs_of_one_file_do_not_write_one_checkpoint(tmp_path: Path) -> None:
+    file = jsonl(tmp_path / "usage.jsonl", [line(1)])
+
+    with file.open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(CommandError, match=r"Another run is importing usage\.jsonl: wait for its end\."):
+            call_command("import_usage", str(file))
+    assert stored() == []
+
+    call_command("import_usage", str(file))
+    assert len(stored()) == 1
+
+
 def test_a_dry_run_checks_and_stores_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = jsonl(tmp_path / "usage.jsonl", [line(1), line(2, featureId="nothing")])
 
@@ -213,6 +286,17 @@ def test_a_checkpoint_of_another_file_is_not_gone_on_from(tmp_path: Path) -> Non
         ("usage.csv", b"a,b\n1,2\n", "The first line does not name the columns"),
         ("usage.csv", b"", "The first line does not name the columns"),
         ("usage.csv", b'customerId,idempotencyKey\n"a" b,c\n', "Line 2 is not CSV"),
+        (
+            "usage.csv",
+            b'customerId,idempotencyKey\na,b\n"c,d\ne,f\n',
+            "Lines 3 to 4 are not CSV: unexpected end of data",
+        ),
+        (
+            "usage.csv",
+            b"customerId,idempotencyKey,update_behavior,resourceID\n",
+            "names columns that mean nothing here: 'update_behavior', 'resourceID'",
+        ),
+        ("usage.csv", b"customerId,idempotencyKey,value,value\n", "names 'value' more than once: which one counts"),
         ("usage.jsonl", b"x" * (1024 * 1024), "Line 1 is longer than 1,048,576 bytes"),
         ("nothing.jsonl", None, "No such file or directory"),
     ],

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import time
 from collections import Counter
+from contextlib import contextmanager
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
@@ -18,7 +20,7 @@ from integrations.management.usage_file import FORMATS, Line, UnusableFile, fing
 from usage.reporting import MAX_BATCH, RawEvent, Refused, UsageReport, report_events, report_usage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from django.core.management.base import CommandParser
 
@@ -53,7 +55,8 @@ class Command(BaseCommand):
             raise CommandError(f"{file.name} ends neither in {' nor in '.join(FORMATS)}: give --format.")
         try:
             size = file.stat().st_size
-            self._import(file, form, size, dry_run=options["dry_run"], restart=options["restart"])
+            with _alone(file):
+                self._import(file, form, size, dry_run=options["dry_run"], restart=options["restart"])
         except OSError as wrong:
             raise CommandError(f"{file}: {wrong.strerror}.") from wrong
 
@@ -108,6 +111,24 @@ class Command(BaseCommand):
             self.stderr.write(f"Line {number}: {bad[number]}")
         new = len({one.pk for one in stored.values() if one.is_new})
         return Counter(new=new, old=len(stored) - new, bad=len(bad))
+
+
+@contextmanager
+def _alone(file: Path) -> Iterator[None]:
+    """Hold the file until the end: two runs would write one checkpoint.
+
+    Raises:
+        CommandError: another run holds it.
+        OSError: it cannot be read.
+    """
+    with file.open("rb") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as wrong:
+            raise CommandError(f"Another run is importing {file.name}: wait for its end.") from wrong
+        except OSError:
+            pass  # some network drives lock nothing; every line is stored once there, too
+        yield
 
 
 def _lines(done: Mapping[str, int]) -> int:
