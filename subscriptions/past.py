@@ -39,11 +39,12 @@ class Present:
 
 @dataclass(frozen=True)
 class Past:
-    """A subscription as it was `since` a moment, not to be saved; `coupon` is its own of then, or its customer's."""
+    """A subscription as it was from `since` to `until`, not to be saved; `coupon` is its own, or its customer's."""
 
     subscription: Subscription
     coupon: Coupon | None
     since: datetime
+    until: datetime
 
 
 def present(subscription: Subscription) -> Present:
@@ -119,6 +120,12 @@ def contents_since(subscription: Subscription, moment: datetime | None) -> list[
     return list(_read(subscription, found)) if found else []
 
 
+def latest_contents(subscription: Subscription, *, most: int) -> list[Past]:
+    """Return the subscription as it was before today's content, the latest first."""
+    found = list(PastContent.objects.filter(subscription=subscription).order_by("-starts_at")[:most])
+    return list(_read(subscription, found)) if found else []
+
+
 def _since(subscription: Subscription, model: type[PastTerms | PastContent]) -> datetime:
     ends = model._default_manager.filter(subscription=subscription).order_by("-ends_at")  # noqa: SLF001
     return ends.values_list("ends_at", flat=True).first() or subscription.start_date
@@ -187,7 +194,7 @@ def _read(subscription: Subscription, rows: list[PastContent]) -> Iterator[Past]
                 if price in prices
             ],
         )
-        yield Past(was, coupons.get(content["coupon"]), row.starts_at)
+        yield Past(was, coupons.get(content["coupon"]), row.starts_at, row.ends_at)
 
 
 def _overridden(was: Subscription, price: Price, amount: str | None, tiers: list[list[Any]]) -> PriceOverride:

@@ -10,9 +10,12 @@ from catalog.models import BillingPeriod, Coupon, Package, Price
 from customers.models import Customer
 from integrations.models import SyncRecord
 from integrations.zuora.mapping.keys import charge_key, package_key, rate_plan_key
-from subscriptions.models import OPEN, CustomerCoupon, ScheduleStatus, Subscription, SubscriptionStatus
+from subscriptions.models import OPEN, CustomerCoupon, PastTerms, ScheduleStatus, Subscription, SubscriptionStatus
+from subscriptions.past import latest_contents
 
 _SUBSCRIPTIONS_SHOWN = 100
+#: So many of its earlier contents a subscription's page shows; raw rows hold all of them.
+_PASTS_SHOWN = 20
 _STATES = {
     SubscriptionStatus.NOT_STARTED: "Scheduled",
     SubscriptionStatus.PAYMENT_PENDING: "Pending payment",
@@ -102,7 +105,19 @@ def _subscription(subscription: Subscription) -> dict[str, Any]:
         "scheduled": scheduled,
         "failed_changes": [change for change in changes if change.status == ScheduleStatus.FAILED],
         "state": _state(subscription, is_updated=bool(scheduled)),
+        "pasts": latest_contents(subscription, most=_PASTS_SHOWN),
+        "pasts_shown": _PASTS_SHOWN,
+        "owners": _owners(subscription),
     }
+
+
+def _owners(subscription: Subscription) -> list[PastTerms]:
+    """Return the last terms of each other customer who had it, the latest first."""
+    terms = subscription.past_terms.exclude(customer=subscription.customer_id).select_related("customer")
+    latest: dict[int, PastTerms] = {}
+    for held in terms.order_by("-ends_at"):
+        latest.setdefault(held.customer_id, held)
+    return list(latest.values())
 
 
 def _state(subscription: Subscription, *, is_updated: bool) -> str:

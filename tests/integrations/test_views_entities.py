@@ -1,5 +1,5 @@
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -20,11 +20,12 @@ from integrations.models import (
 )
 from integrations.views import entities
 from integrations.views.listing import FILTERS
-from subscriptions.models import ScheduledChange
+from subscriptions.models import ScheduledChange, Subscription
+from subscriptions.past import keep_past, present
 from tests.browser.scene import people
-from tests.factories.catalog import AddonFactory, CouponFactory, PlanFactory
+from tests.factories.catalog import AddonFactory, CouponFactory, FeatureFactory, PlanFactory
 from tests.factories.customers import CustomerFactory
-from tests.factories.subscriptions import SubscriptionFactory
+from tests.factories.subscriptions import SubscriptionAddonFactory, SubscriptionFactory, SubscriptionQuantityFactory
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -353,6 +354,34 @@ def test_a_scheduled_change_is_shown_with_what_will_be_and_when(browser: Client)
             "9 \N{MULTIPLICATION SIGN} seats Could not be made: Pro is sold for 1 to 5.",
         ),
     ]
+
+
+def test_a_subscriptions_page_tells_what_it_held_before_and_who_had_it(browser: Client) -> None:
+    subscription = SubscriptionFactory.create(
+        ref_id="first", plan=PlanFactory.create(ref_id="pro", display_name="Pro"), billing_period="MONTHLY"
+    )
+    start, other = subscription.start_date, CustomerFactory.create(name="Acme")
+    assert "What it held before" not in page(browser, "/subscriptions/first/")
+    sso, seats = AddonFactory.create(display_name="SSO"), FeatureFactory.create(units_plural="seats")
+    changes: list[Any] = [
+        lambda: SubscriptionAddonFactory.create(subscription=subscription, addon=sso, quantity=2),
+        lambda: SubscriptionQuantityFactory.create(subscription=subscription, feature=seats, quantity=7),
+        lambda: Subscription.objects.update(customer=other),
+    ]
+    for days, make in enumerate(changes, 1):
+        before = present(Subscription.objects.get())
+        make()
+        keep_past(Subscription.objects.get(), before=before, at=start + timedelta(days=days))
+    shown = page(browser, "/subscriptions/first/")
+    table = shown.split('aria-labelledby="pasts"')[1].split("</table>")[0]
+    body = table.split("<tbody>")[1].split("</tr>")[:-1]
+    rows = [re.findall(r"<t[hd] [^>]*>(.*?)</t[hd]>", row, re.DOTALL) for row in body]
+    at = [f"{start + timedelta(days=days):%Y-%m-%d %H:%M} UTC" for days in range(3)]
+    assert [[" ".join(re.sub(r"<[^>]+>", " ", cell).split()) for cell in row] for row in rows] == [
+        [at[1], at[2], "Pro , version 1, monthly", "none", "2 \N{MULTIPLICATION SIGN} SSO", "none", "none"],
+        [at[0], at[1], "Pro , version 1, monthly", "none", "none", "none", "none"],
+    ]
+    assert f"{subscription.customer}</a> up to <time" in shown
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from pytest_django import DjangoAssertNumQueries
 from catalog.models import BillingModel, BillingPeriod, Feature
 from catalog.tiers import Tier
 from subscriptions.models import CustomerCoupon, PriceOverride, ScheduledChange, Subscription
+from subscriptions.past import keep_past, present
 from tests.admin_pages import act, complaints, post, said, text, url
 from tests.factories.catalog import CouponFactory, FeatureFactory, addon_with_prices, plan_with_prices, price
 from tests.factories.customers import CustomerFactory
@@ -306,4 +307,24 @@ def test_a_coupon_that_a_customer_gets_by_hand_takes_effect_now(admin_client: Cl
 def test_every_role_sees_what_is_scheduled() -> None:
     for role in ("Viewer", "Operator", "Administrator"):
         held = Group.objects.get(name=role).permissions.values_list("codename", flat=True)
-        assert {"view_scheduledchange", "view_pastterms"} <= set(held)
+        assert {"view_scheduledchange", "view_pastterms", "view_pastcontent"} <= set(held)
+
+
+@pytest.mark.parametrize("model", ["pastcontent", "pastterms"])
+def test_what_a_subscription_was_is_looked_at_and_goes_only_with_it(admin_client: Client, model: str) -> None:
+    row, addon = SubscriptionFactory.create(ref_id="sub-1"), addon_with_prices()
+    with time_machine.travel(row.start_date + timedelta(days=1), tick=False):
+        before = present(row)
+        SubscriptionAddonFactory.create(subscription=row, addon=addon)
+        keep_past(Subscription.objects.get(pk=row.pk), before=before, at=row.start_date + timedelta(hours=1))
+    past = getattr(row, {"pastcontent": "past_contents", "pastterms": "past_terms"}[model]).get()
+    name = f"subscriptions_{model}"
+    assert "sub-1" in text(admin_client.get(url(name, "changelist")))
+    page = text(admin_client.get(url(name, "change", past.pk)))
+    assert ("sub-1" in page, 'name="_save"' in page, url(name, "delete", past.pk) in page) == (True, False, False)
+    assert admin_client.get(url(name, "add")).status_code == 403
+    assert admin_client.post(url(name, "delete", past.pk), {"post": "yes"}).status_code == 403
+    act(admin_client, name, "delete_selected", past, post="yes")
+    assert type(past).objects.count() == 1
+    admin_client.post(url("subscriptions_subscription", "delete", row.pk), {"post": "yes"}, follow=True)
+    assert (type(past).objects.count(), Subscription.objects.count()) == (0, 0)
