@@ -29,12 +29,6 @@ def to_decide(connection: Connection) -> QuerySet[SyncRecord]:
     )
 
 
-def causes_of(jobs: QuerySet[SyncJob]) -> list[Cause]:
-    """Return the causes of failed jobs, the most frequent first."""
-    counted = jobs.order_by().values_list("cause").annotate(count=Count("*")).order_by("-count", "cause")
-    return [Cause(cause, count) for cause, count in counted]
-
-
 def causes_of_usage(records: QuerySet[UsageRecord]) -> list[Cause]:
     """Return the causes of failed usage records, the most frequent first."""
     counted: Counter[str] = Counter()

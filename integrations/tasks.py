@@ -13,7 +13,7 @@ from django.conf import settings
 from django.utils import timezone
 from kombu.exceptions import ChannelError, KombuError, OperationalError
 
-from integrations import delivery, operations, outbox, purging, sweeping, usage_delivery, usage_reconcile
+from integrations import delivery, figures, operations, outbox, purging, sweeping, usage_delivery, usage_reconcile
 from integrations.breaker import next_probe
 from integrations.bulk import KINDS, reconciling
 from integrations.models import Connection, Priority, StiggEvent, UsageReconciliation
@@ -131,6 +131,12 @@ def sweep() -> None:
         ring_operation(operation_id)
     for event_id in events.due(now=now):
         ring_stigg_event(event_id)
+
+
+@shared_task(name="integrations.count")
+def count() -> None:
+    """Count what pages show and would wait for."""
+    figures.count_due(now=timezone.now())
 
 
 def _queue_room() -> int:

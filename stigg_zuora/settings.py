@@ -179,6 +179,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": SYNC_SWEEP_SECONDS,
         "options": {"expires": SYNC_SWEEP_SECONDS, "queue": "click"},
     },
+    "count": {
+        "task": "integrations.count",
+        "schedule": 10.0,
+        "options": {"expires": 10, "queue": "click"},
+    },
     "take-effect": {
         "task": "integrations.take_effect",
         "schedule": crontab(),  # each minute; what takes effect does so as of its own moment

@@ -2,6 +2,7 @@ from integrations.models.api_key import ApiAnswer, ApiKey, Scope
 from integrations.models.audit import AuditEntry
 from integrations.models.connection import Connection
 from integrations.models.delivery import Delivery, DeliveryOutcome, Request
+from integrations.models.figure import Figure
 from integrations.models.job import AccountLock, JobState, SyncJob
 from integrations.models.kinds import EntityKind, Priority, Standing, SyncStatus
 from integrations.models.one_of import one_of
@@ -32,6 +33,7 @@ __all__ = [
     "DeliveryOutcome",
     "EncryptedField",
     "EntityKind",
+    "Figure",
     "Happening",
     "JobState",
     "Operation",

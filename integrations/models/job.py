@@ -103,6 +103,7 @@ class SyncJob(models.Model):
                 name="job_waiting_other",
             ),
             models.Index(fields=["claimed_at"], condition=Q(state="SENDING"), name="job_sending"),
+            models.Index(fields=["connection", "created_at"], condition=Q(state="WAITING"), name="job_waiting_long"),
             models.Index(fields=["kind", "entity_id", "-id"], name="job_of_entity"),
             models.Index(fields=["state", "-finished_at"], name="job_finished"),
             models.Index(fields=["connection", "id"], condition=Q(state="FAILED"), name="job_failed"),

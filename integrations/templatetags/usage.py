@@ -7,9 +7,10 @@ from django import template
 from django.utils import timezone
 
 from integrations.charts import Chart
+from integrations.figures import Shown
 from integrations.models import Connection, UsageReconciliation, UsageState
-from integrations.problems import causes_of_usage
-from integrations.usage_problems import charges_to_credit, failed_records
+from integrations.problems import Cause
+from integrations.usage_problems import charges_to_credit
 from integrations.views.usage_of_subscription import usage_card
 from integrations.views.usage_overview import usage_of_two_days
 from integrations.views.usage_rows import UsageRow
@@ -83,25 +84,17 @@ def usage_overview(context: template.Context, connection: Connection | None) -> 
     return {"connection": connection, "perms": context.get("perms"), **found}
 
 
-@register.simple_tag
-def usage_problem_count(connection: Connection | None) -> int:
-    """Return how much of usage needs a person: failed records, and charges to credit."""
-    if connection is None:
-        return 0
-    return failed_records(connection).count() + charges_to_credit(connection, now=timezone.now()).count()
-
-
 @register.inclusion_tag("integrations/usage_problems.html")
-def usage_problems(connection: Connection | None) -> dict[str, Any]:
+def usage_problems(connection: Connection, figure: Shown) -> dict[str, Any]:
     """Show what of usage needs a person, the failed records by cause."""
-    if connection is None:
-        return {}
-    failed = failed_records(connection)
-    causes = causes_of_usage(failed)
+    if figure.value is None:
+        return {"is_counted": False}
     credits_ = charges_to_credit(connection, now=timezone.now()).select_related("subscription__customer")
     return {
-        "failed": sum(cause.count for cause in causes),
-        "causes": causes[:_PROBLEMS_SHOWN],
+        "is_counted": True,
+        "counted_at": figure.counted_at,
+        "failed": figure.value["failed"],
+        "causes": [Cause(text, count) for text, count in figure.value["causes"][:_PROBLEMS_SHOWN]],
         "credits": credits_[:_PROBLEMS_SHOWN],
-        "credits_count": credits_.count(),
+        "credits_count": figure.value["to_credit"],
     }

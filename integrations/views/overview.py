@@ -1,19 +1,22 @@
 """The first page: is it working, what waits, what failed and why."""
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Min, Q
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from integrations.models import Connection, Delivery, JobState, SyncJob, SyncRecord
-from integrations.problems import causes_of, problems, to_decide
+from integrations import figures
+from integrations.counting import BACKLOG, DECISIONS, PROBLEMS, STANDINGS, USAGE_PROBLEMS
+from integrations.figures import Shown
+from integrations.models import Connection, Delivery, JobState, SyncJob
+from integrations.problems import Cause
 from integrations.sections import SECTIONS, Section
 from integrations.views.access import viewers
 from integrations.views.answers import page_or_part
-from integrations.views.remembering import remembered
 
 _CAUSES_SHOWN = 8
 _DELIVERIES_SHOWN = 10
@@ -37,35 +40,22 @@ def active_connection() -> Connection | None:
     return Connection.objects.active().defer("client_secret").first()
 
 
-def counts_of(connection: Connection) -> list[Counts]:
-    """Return the counts of every section, in one query."""
-    return _by_section(_counted(connection))
-
-
-def _counted(connection: Connection) -> dict[str, dict[str, int]]:
-    kinds = [section.kind for section in SECTIONS.values()]
-    rows = SyncRecord.objects.filter(connection=connection, kind__in=kinds).order_by().values_list("kind", "standing")
-    found: dict[str, dict[str, int]] = {}
-    for kind, standing, count in rows.annotate(count=Count("*")):
-        found.setdefault(kind, {})[standing.replace("-", "_")] = count
-    return found
-
-
 def _by_section(counted: dict[str, dict[str, int]]) -> list[Counts]:
-    return [Counts(section, **counted.get(section.kind.value, {})) for section in SECTIONS.values()]
-
-
-def _backlog(connection: Connection) -> dict[str, Any]:
-    return (
-        SyncJob.objects.filter(connection=connection)
-        .open()
-        .aggregate(
-            waiting=Count("pk", filter=Q(state=JobState.WAITING)),
-            sending=Count("pk", filter=Q(state=JobState.SENDING)),
-            for_parents=Count("pk", filter=Q(state=JobState.WAITING) & ~Q(waiting_for="")),
-            oldest=Min("created_at", filter=Q(state=JobState.WAITING)),
+    return [
+        Counts(
+            section, **{standing.replace("-", "_"): n for standing, n in counted.get(section.kind.value, {}).items()}
         )
-    )
+        for section in SECTIONS.values()
+    ]
+
+
+def causes_among(found: list[list[Any]], *, kind: str = "") -> list[Cause]:
+    """Return the causes of a figure's rows, of one kind of entity or of all, the most frequent first."""
+    counted: Counter[str] = Counter()
+    for of_kind, cause, count in found:
+        if kind in {"", of_kind}:
+            counted[cause] += count
+    return [Cause(cause, count) for cause, count in counted.most_common()]
 
 
 def end_of_backlog(connection: Connection, *, waiting: int, now: datetime) -> datetime | None:
@@ -77,24 +67,50 @@ def end_of_backlog(connection: Connection, *, waiting: int, now: datetime) -> da
     return now + _PACE * (waiting / done) if done else None
 
 
+def _backlog(connection: Connection, shown: Shown, *, now: datetime) -> dict[str, Any]:
+    """Return what waits, as of when, and when it will be done; of what is counted for the first time nothing."""
+    if shown.value is None:
+        return {}
+    moving = shown.value["waiting"] - shown.value["for_parents"]
+    oldest = shown.value["oldest"]
+    return {
+        "backlog": {**shown.value, "oldest": datetime.fromisoformat(oldest) if oldest else None},
+        "backlog_at": shown.counted_at,
+        "moving": moving,
+        "ends_at": end_of_backlog(connection, waiting=moving, now=now),
+    }
+
+
+def _problems(found: Mapping[str, Shown]) -> dict[str, Any]:
+    """Return how much needs a person, by what it is; the oldest of the counts says as of when."""
+    jobs, usage, decisions = (found[name] for name in (PROBLEMS, USAGE_PROBLEMS, DECISIONS))
+    if jobs.value is None or usage.value is None or decisions.value is None:
+        return {}
+    of_usage = usage.value["failed"] + usage.value["to_credit"]
+    return {
+        "need_a_person": jobs.value["failed"] + of_usage + decisions.value,
+        "failed": jobs.value["failed"],
+        "causes_count": jobs.value["distinct"],
+        "causes": causes_among(jobs.value["causes"])[:_CAUSES_SHOWN],
+        "of_usage": of_usage,
+        "to_decide": decisions.value,
+        "problems_at": min((one.counted_at for one in (jobs, usage, decisions) if one.counted_at), default=None),
+    }
+
+
 @viewers
 def overview(request: HttpRequest) -> HttpResponse:
     connection = active_connection()
     context: dict[str, object] = {"connection": connection, "page": "overview"}
     if connection:
-        causes = remembered(f"causes-{connection.pk}", lambda: causes_of(problems(connection))).value
-        counts = remembered(f"counts-{connection.pk}", lambda: _counted(connection))
-        backlog = remembered(f"backlog-{connection.pk}", lambda: _backlog(connection)).value
-        moving = backlog["waiting"] - backlog["for_parents"]
+        now = timezone.now()
+        found = figures.read(connection, STANDINGS, PROBLEMS, BACKLOG, DECISIONS, USAGE_PROBLEMS, now=now)
+        standings = found[STANDINGS]
         context |= {
-            "backlog": backlog,
-            "ends_at": end_of_backlog(connection, waiting=moving, now=timezone.now()),
-            "moving": moving,
-            "to_decide": to_decide(connection).count(),
-            "causes": causes[:_CAUSES_SHOWN],
-            "failed": sum(cause.count for cause in causes),
-            "counts": _by_section(counts.value),
-            "counted_at": counts.counted_at,
+            **_backlog(connection, found[BACKLOG], now=now),
+            **_problems(found),
+            "counts": None if standings.value is None else _by_section(standings.value),
+            "counted_at": standings.counted_at,
             "deliveries": Delivery.objects.filter(job__connection=connection).select_related("job")[:_DELIVERIES_SHOWN],
         }
     return page_or_part(

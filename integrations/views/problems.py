@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import timedelta
-from functools import partial
 from itertools import groupby
 from typing import Any, TypeVar
 
@@ -13,21 +12,23 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 
-from integrations import operating
+from integrations import figures, operating
+from integrations.counting import PROBLEMS, USAGE_PROBLEMS
 from integrations.forms import DismissForm
 from integrations.models import Connection, EntityKind, JobState, SyncJob, SyncRecord
-from integrations.problems import causes_of, problems, to_decide
+from integrations.problems import problems, to_decide
 from integrations.views.access import actor, operators, viewers
 from integrations.views.answers import page_or_part
-from integrations.views.overview import active_connection
+from integrations.views.overview import active_connection, causes_among
 from integrations.views.paging import edges_of, page_of
-from integrations.views.remembering import remembered
 
 PAGE_SIZE = 50
 #: What waits for a decision, or waits long, is shown beside the failures, and not page by page.
 _BESIDE = 20
 #: A choice of more causes helps nobody: the most frequent are offered.
 _CAUSES = 100
+#: While they are counted for the first time none are offered.
+_NOTHING: dict[str, list[Any]] = {"causes": []}
 #: A job that waits longer than this is shown beside the failed ones.
 LONG = timedelta(minutes=15)
 #: More of one cause are tried again in the background.
@@ -48,12 +49,15 @@ def problem_list(request: HttpRequest) -> HttpResponse:
         failed = problems(connection)
         if kind in EntityKind:
             failed = failed.filter(kind=kind)
-        causes = remembered(f"causes-{connection.pk}-{kind if kind in EntityKind else ''}", partial(causes_of, failed))
-        offered, rare = causes.value[:_CAUSES], causes.value[_CAUSES:]
+        found = figures.read(connection, PROBLEMS, USAGE_PROBLEMS, now=timezone.now())
+        known = causes_among((found[PROBLEMS].value or _NOTHING)["causes"], kind=kind if kind in EntityKind else "")
+        offered, rare = known[:_CAUSES], known[_CAUSES:]
         context["causes"] = [*offered, *(one for one in rare if one.text == cause)]
         if cause:
             failed = failed.filter(cause=cause)
         context["slice"] = page_of(failed, key="-pk", **edges_of(request), size=PAGE_SIZE)
+        context["causes_at"] = found[PROBLEMS].counted_at
+        context["usage_problems"] = found[USAGE_PROBLEMS]
         context["to_decide"] = _to_decide(connection)
         context["decisions_shown"] = _BESIDE
         context["long_waiting"] = _long_waiting(connection)[:_BESIDE]

@@ -40,9 +40,12 @@ def pages_table(found: Mapping[str, Any]) -> str:
         for name, one in found["pages"].items()
     ]
     slow = [name for name, one in found["pages"].items() if one["p50_ms"] > limit]
+    counted = ", ".join(f"{name} {took}" for name, took in found["figures_ms"].items())
     return (
         f"{table(head, rows)}\n\n{found['customers']:,} customers and as many records, usage records, requests and "
-        f"lines of the audit log; filled in {found['fill_seconds']} seconds. Nothing is remembered between requests.\n"
+        f"lines of the audit log; filled in {found['fill_seconds']} seconds.\n"
+        f"What a worker counts beside the pages, in ms: {counted}. What takes less than {found['worth_ms']} "
+        "is counted by the pages.\n"
         f"Longer than {limit} ms by the median: {', '.join(slow) or 'none'}.\n"
         "What is far above the processor's time waited for a processor: the machine was busy.\n"
     )

@@ -147,12 +147,6 @@ def _body(logged: Logged) -> Any:
     return dict(parse_qsl(logged.raw_body.decode())) if form else logged.body
 
 
-@pytest.fixture(autouse=True)
-def _figures_of_this_moment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine that is busy must not have a page show what it counted before."""
-    monkeypatch.setattr("integrations.views.remembering.WORTH", float("inf"))
-
-
 @pytest.fixture
 def connection(db: None) -> Connection:  # noqa: ARG001 - the rows need it
     now = datetime(2026, 1, 1, tzinfo=UTC)
