@@ -61,6 +61,7 @@ def differences(seen: Seen) -> Iterator[str]:
         yield from _of_record(record, seen.rows.get(record.external_key, ()))
     for row in seen.foreign:
         what = row.get("Description") or "without a description"
+        what += "" if row.get("SubscriptionNumber") else ", filed under the account alone"
         yield (
             f"Zuora holds {_quantity(row)} in usage record {row['Id']}, {what}: not ours. "
             "Delete it there, unless it is to be billed as well."

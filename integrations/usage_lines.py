@@ -1,6 +1,6 @@
 """One charge of one subscription in one billing period: what events, slices and Zuora say of it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -66,6 +66,7 @@ class Compared:
     subscription: Subscription
     record: SyncRecord
     periods: Sequence[Period]
+    account_id: str
 
     @property
     def is_linked(self) -> bool:
@@ -119,7 +120,7 @@ class Comparison:
         mine = of_charge.filter(starts_at__gte=period.start, starts_at__lt=period.end)
         records = self._records_of(charge, mine, period)
         rows = [row for one in records for row in far.ours.get(one.external_key, [])]
-        foreign = [row for row in far.foreign if charge and _is_in(row, charge.number, period)]
+        foreign = [row for row in far.foreign if charge and _is_billed_by(row, charge, period)]
         sums = Sums(
             events=self._events(price, mine, period),
             carried=_carry_before(of_charge, period.start) - _carry_before(of_charge, period.end),
@@ -194,7 +195,10 @@ def _carry_before(slices: QuerySet[Slice], moment: datetime) -> Decimal:
     return last.values_list("carry", flat=True).first() or ZERO
 
 
-def _is_in(row: Mapping[str, Any], number: str, period: Period) -> bool:
+def _is_billed_by(row: Row, charge: UsageCharge, period: Period) -> bool:
+    """Whether the record lands on the charge, by its number or else by its unit, in the period."""
     moment = datetime.fromisoformat(str(row["StartDateTime"]))
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return row.get("ChargeNumber") in {None, number} and period.start <= moment < period.end
+    number = row.get("ChargeNumber")
+    lands = number == charge.number if number else row.get("UOM") == charge.unit or not charge.unit
+    return lands and period.start <= moment < period.end

@@ -17,13 +17,15 @@ T = TypeVar("T")
 MOST_TOGETHER = 100
 #: So many usage records may be held in memory at once, where it is not one subscription that has more.
 _MOST_ROWS = 5_000
-_FIELDS = "Id, Quantity, StartDateTime, Description, SubscriptionNumber, ChargeNumber, RbeStatus"
+#: Three conditions each.
+_ACCOUNTS_TOGETHER = 66
+_FIELDS = "Id, Quantity, UOM, StartDateTime, Description, AccountId, SubscriptionNumber, ChargeNumber, RbeStatus"
 _SLACK = timedelta(days=2)  # a record may be filed up to a day before its hour, in whichever zone
 
 
 @dataclass
 class Held:
-    """What Zuora holds of one subscription: its usage records."""
+    """What Zuora holds of one subscription: its usage records, and those that land on it by its account."""
 
     rows: list[Row] = field(default_factory=list)
 
@@ -42,8 +44,13 @@ def in_parts(subscriptions: Sequence[T], *, sizes: Sequence[int]) -> Iterator[li
         yield part
 
 
-def read_held(client: Client, since: Mapping[str, datetime]) -> dict[str, Held]:
+def read_held(
+    client: Client, since: Mapping[str, datetime], *, accounts: Mapping[str, str] | None = None
+) -> dict[str, Held]:
     """Return what Zuora holds by subscription number, from a moment on, by one query and its pages.
+
+    `accounts` are the subscriptions' by their ids: usage that is filed under an account alone is billed on every charge
+    of the account with that unit. It is read by a query of its own.
 
     Raises:
         ZuoraError: Zuora could not be read.
@@ -51,11 +58,24 @@ def read_held(client: Client, since: Mapping[str, datetime]) -> dict[str, Held]:
     if not since:
         return {}
     held = {number: Held() for number in since}
-    conditions = " or ".join(
-        f"SubscriptionNumber = {zoql_text(number)} and StartDateTime >= {zoql_text((moment - _SLACK).isoformat())}"
-        for number, moment in since.items()
-    )
-    for row in client.zoql(f"select {_FIELDS} from Usage where {conditions}"):  # noqa: S608 - ZOQL, and quoted
+    for row in _rows(client, [f"SubscriptionNumber = {zoql_text(one)} and {_from(since[one])}" for one in since]):
         if row.get("SubscriptionNumber") in held:
             held[row["SubscriptionNumber"]].rows.append(row)
+    of_account: dict[str, list[str]] = {}
+    for number, account in (accounts or {}).items():
+        of_account.setdefault(account, []).append(number)
+    first = {account: min(since[one] for one in numbers) for account, numbers in of_account.items()}
+    asked = [f"AccountId = {zoql_text(one)} and SubscriptionNumber = null and {_from(first[one])}" for one in first]
+    for begin in range(0, len(asked), _ACCOUNTS_TOGETHER):
+        for row in _rows(client, asked[begin : begin + _ACCOUNTS_TOGETHER]):
+            for number in of_account.get(str(row.get("AccountId")), ()):
+                held[number].rows.append(row)
     return held
+
+
+def _rows(client: Client, alternatives: Sequence[str]) -> list[dict[str, Any]]:
+    return client.zoql(f"select {_FIELDS} from Usage where {' or '.join(alternatives)}")  # noqa: S608 - ZOQL, and quoted
+
+
+def _from(moment: datetime) -> str:
+    return f"StartDateTime >= {zoql_text((moment - _SLACK).isoformat())}"

@@ -58,7 +58,12 @@ def reconcile_usage(
     while some := list(islice(found, MOST_TOGETHER)):
         compared = list(_to_compare(connection, some, upto=upto, day=day, whole=whole))
         for part in in_parts(compared, sizes=_sizes(connection, compared)):
-            held = read_held(client, {one.record.zuora_number: one.periods[0].start for one in part if one.is_linked})
+            linked = {one.record.zuora_number: one for one in part if one.is_linked}
+            held = read_held(
+                client,
+                {number: one.periods[0].start for number, one in linked.items()},
+                accounts={number: one.account_id for number, one in linked.items() if one.account_id},
+            )
             for one in part:
                 yield from Comparison(connection, one, held.get(one.record.zuora_number, Held()), upto).lines()
 
@@ -72,12 +77,17 @@ def _to_compare(
             connection=connection, kind=EntityKind.SUBSCRIPTION, root_id__in=[one.pk for one in subscriptions]
         )
     }
+    accounts: dict[int, str] = dict(
+        SyncRecord.objects.filter(
+            connection=connection, kind=EntityKind.CUSTOMER, root_id__in={one.customer_id for one in subscriptions}
+        ).values_list("root_id", "zuora_id")
+    )
     for one in subscriptions:
         record = records.get(one.pk)
         if record is None or (record.status == SyncStatus.NO_SYNC_REQUIRED and not record.is_linked):
             continue
         if periods := _periods(one, upto=upto, day=day, whole=whole):
-            yield Compared(one, record, periods)
+            yield Compared(one, record, periods, accounts.get(one.customer_id, ""))
 
 
 def _sizes(connection: Connection, compared: Sequence[Compared]) -> list[int]:

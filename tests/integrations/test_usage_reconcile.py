@@ -80,6 +80,13 @@ TAMPERED: dict[str, tuple[Callable[[UsageWorld], None], list[str]]] = {
             "Slices say 6, moved 0, but Zuora says 15.",
         ],
     ),
+    "extra, for every charge of the account with that unit": (
+        lambda tenant: _put(tenant, Id="f" * 32, SubscriptionNumber=None, ChargeNumber=None, Description="by hand"),
+        [
+            f"Zuora holds 2 in usage record {'f' * 32}, by hand, filed under the account alone: not ours.",
+            "Slices say 6, moved 0, but Zuora says 8.",
+        ],
+    ),
     "another quantity": (
         lambda tenant: change(tenant, Quantity=Decimal("2.5")),
         [
@@ -139,6 +146,13 @@ def test_every_difference_is_named(tenant: UsageWorld, how: str) -> None:
     assert len(found) == len(sentences), found
     for line, sentence in zip(found, sentences, strict=True):
         assert line.startswith(sentence)
+
+
+@pytest.mark.parametrize("without", [{"ChargeNumber": None}, {"ChargeNumber": None, "SubscriptionNumber": None}])
+def test_what_is_counted_in_another_unit_lands_on_another_charge(tenant: UsageWorld, without: dict[str, None]) -> None:
+    _put(tenant, Id="f" * 32, Description="by hand", UOM="lorries", **without)
+    tenant.next_hour()
+    assert compare()[-1] == "2 compared, all equal."
 
 
 @pytest.mark.parametrize("how", ["missing", "another quantity", "another time", "a time long before"])

@@ -40,7 +40,7 @@ def compared(tenant: UsageWorld, subscription: Subscription | None = None) -> li
     return [line for line in lines if line.sums.events]
 
 
-def test_all_are_read_by_one_query(tenant: UsageWorld, sold: list[Subscription]) -> None:
+def test_all_are_read_by_one_query_and_one_for_their_accounts(tenant: UsageWorld, sold: list[Subscription]) -> None:
     lines = compared(tenant)
     assert [(line.subscription, int(line.sums.zuora), len(line.differences)) for line in lines] == [
         ("a", 1, 0),
@@ -48,7 +48,7 @@ def test_all_are_read_by_one_query(tenant: UsageWorld, sold: list[Subscription])
         ("c'1", 10, 2),
         ("d", 16, 0),
     ]
-    assert tenant.world.calls()[QUERY] == 1
+    assert tenant.world.calls()[QUERY] == 2
     assert [line for one in sold for line in compared(tenant, one)] == lines
 
 
@@ -62,9 +62,11 @@ def test_a_query_asks_for_no_more_than_it_takes_or_memory_should_hold(
         monkeypatch.setattr(usage_reading, "MOST_TOGETHER", most)
         monkeypatch.setattr(usage_reading, "_MOST_ROWS", rows)
         assert compared(tenant) == lines
-        assert tenant.world.calls()[QUERY] == calls
+        assert tenant.world.calls()[QUERY] == 2 * calls
 
 
 def test_a_hundred_go_into_a_query(tenant: UsageWorld) -> None:
     since = {f"stigg--{number}": START for number in range(usage_reading.MOST_TOGETHER)}
-    assert usage_reading.read_held(tenant.world.client, since).keys() == since.keys()
+    accounts = {number: f"account of {number}" for number in since}
+    assert usage_reading.read_held(tenant.world.client, since, accounts=accounts).keys() == since.keys()
+    assert tenant.world.calls()[QUERY] == 3  # sixty-six accounts go into one of theirs
