@@ -217,9 +217,10 @@ class Deployment:
     def fault(self, kind: str, **members: Any) -> None:
         self.control("POST", "faults", {"kind": kind, **members})
 
-    def faults_left(self) -> int:
-        """Return how many faults are in force: one with `times` is gone as soon as it struck that often."""
-        return len(self.control("GET", "faults")["faults"])
+    def faults_left(self, path: str = "") -> int:
+        """Return how many faults are in force, of all or of one path: one with `times` goes when it struck so often."""
+        faults = self.control("GET", "faults")["faults"]
+        return sum(one["path"] == path for one in faults) if path else len(faults)
 
     def requests(self, last: int = 20_000) -> list[dict[str, Any]]:
         """Return what Zuora was asked, oldest first, tokens left out."""
