@@ -86,6 +86,13 @@ def in_use_at(moments: Iterable[tuple[Source, datetime]]) -> dict[tuple[Source, 
     return {given[n - 1]: exact(last) + exact(added) for n, last, added in found}
 
 
+def reached(source: Source, *, since: datetime | None, before: datetime) -> Decimal | None:
+    """Return how far a count had come that began at zero, or long ago; None when nothing was reported by then."""
+    rows, texts = rows_of(SOURCE | WINDOW, [(*_whose(source), since or _EVER, before)])
+    [(_, last, added)] = read(_IN_USE.format(rows=rows), texts)
+    return None if last is None and added is None else exact(last) + exact(added)
+
+
 def next_sets(gaps: Iterable[tuple[Source, datetime, datetime | None]]) -> dict[tuple[Source, datetime], datetime]:
     """Return when the first SET from a moment on was, before another: its difference rests on all that came before it.
 
@@ -118,7 +125,7 @@ SELECT span.n, set_.value, (
 )
 FROM {{rows}} LEFT JOIN usage_usageevent set_ ON set_.id = (
   SELECT event.id FROM usage_usageevent event
-  WHERE {_MATCHING} AND event.update_behavior = 'SET' AND event.occurred_at < span.high
+  WHERE {_WITHIN} AND event.update_behavior = 'SET'
   ORDER BY event.occurred_at DESC, event.id DESC LIMIT 1
 )"""  # noqa: S608 - our own words
 _NEXT_SET = f"""

@@ -18,6 +18,7 @@ from customers.models import Customer
 from subscriptions.models import Subscription
 from subscriptions.periods import current_period
 from usage import meters
+from usage.counting import Source, reached
 from usage.models import Aggregation, Meter, UpdateBehavior, UsageEvent
 
 _CHUNK = 5000
@@ -68,26 +69,34 @@ def read_history(
     if feature.meter_type != MeterType.FLUCTUATING:
         resets = list(_resets(customer, resource_id, end))
     began = max((reset.at for reset in resets if reset.at <= start), default=None)
-    events = _events(customer, feature, meter, resource_id).filter(occurred_at__lt=end)
-    if began is not None:
-        events = events.filter(occurred_at__gte=began)
     inside = tuple(reset for reset in resets if start < reset.at < end)
     lines: dict[str, _Line] = {}
+
+    def line(group: str) -> _Line:
+        if group not in lines:
+            lines[group] = _Line(meter=meter, start=start, resets=[reset.at for reset in inside])
+        return lines[group]
+
+    reported = Q(feature=feature)
+    if not group_by:
+        # However much lies before the start: the database adds it up, and only what is drawn is read.
+        source = Source(customer.pk, feature.pk, resource_id)
+        if (before := reached(source, since=began, before=start)) is not None:
+            line("").go_on_from(before)
+        reported &= Q(occurred_at__gte=start)
+    events = _events(customer, reported, meter, resource_id).filter(occurred_at__lt=end)
+    if began is not None:
+        events = events.filter(occurred_at__gte=began)
     for event in events.order_by("occurred_at", "pk").iterator(chunk_size=_CHUNK):
         if event.feature_id is None and (meter is None or not meters.counts(filters=meter.filters, event=event)):
             continue
-        group = _group(event, group_by)
-        if group not in lines:
-            lines[group] = _Line(meter=meter, start=start, resets=[reset.at for reset in inside])
-        lines[group].add(event)
-    series = [Series(((group_by, group),) if group_by else (), line.finish()) for group, line in sorted(lines.items())]
+        line(_group(event, group_by)).add(event)
+    series = [Series(((group_by, group),) if group_by else (), one.finish()) for group, one in sorted(lines.items())]
     return History(tuple(series), inside)
 
 
-def _events(customer: Customer, feature: Feature, meter: Meter | None, resource_id: str) -> QuerySet[UsageEvent]:
-    counted = Q(feature=feature)
-    if meter is not None:
-        counted |= Q(feature=None)
+def _events(customer: Customer, reported: Q, meter: Meter | None, resource_id: str) -> QuerySet[UsageEvent]:
+    counted = reported if meter is None else reported | Q(feature=None)
     return UsageEvent.objects.filter(counted, customer=customer, resource_id=resource_id)
 
 
@@ -127,6 +136,10 @@ class _Line:
         self._points: list[Point] = []
         self._since = start
         self._reported, self._tally = Decimal(0), _tally(meter)
+
+    def go_on_from(self, value: Decimal) -> None:
+        """Let so much have been reported before the line begins."""
+        self._reported = value
 
     def add(self, event: UsageEvent) -> None:
         while self._resets and self._resets[0] <= event.occurred_at:
