@@ -12,15 +12,17 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tests.bench import importing, pages, rest, standin, usage_in
+from tests.bench import importing, pages, rest, standin, usage_growth, usage_in
 from tests.bench.report import (
     budgets_table,
+    growth_table,
     hourly_table,
     import_table,
     pages_table,
@@ -39,8 +41,19 @@ SECRETS = {
 }
 
 
+#: What is measured, in this order.
+PARTS = ("standin", "sync", "hourly", "roads", "rest", "pages", "usage", "growth", "importing")
+
+
 def options_from(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument(
+        "--only",
+        type=_parts,
+        default=PARTS,
+        metavar="PART,...",
+        help=f"only these parts, of {', '.join(PARTS)}; else all of them, the parts whose number is 0 left out",
+    )
     parser.add_argument(
         "--plans",
         type=int,
@@ -78,7 +91,6 @@ def options_from(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--provisioned", type=int, default=1_000, help="customers, each with a subscription, by HTTP; 0 leaves them out"
     )
-    parser.add_argument("--no-standin", action="store_true", help="leave out how fast the stand-in itself is")
     parser.add_argument(
         "--rows", type=int, default=1_000_000, help="customers on the console's pages; 0 leaves them out (%(default)s)"
     )
@@ -102,16 +114,22 @@ def options_from(arguments: list[str] | None = None) -> argparse.Namespace:
         help="usage records that go by Actions, and then as many by file; 0 leaves both out (%(default)s)",
     )
     parser.add_argument("--file-mishaps", action="store_true", help="and files whose way is broken: who is billed what")
-    parser.add_argument("--no-usage", action="store_true", help="leave out how fast usage comes in")
     parser.add_argument(
         "--usage-rows",
         default="1000000",
-        help="stored events at which an hour is read, such as 1000000,10000000; empty for none (%(default)s)",
+        help="events that there are when an hour is closed, such as 1000000,10000000; empty for none (%(default)s)",
     )
     parser.add_argument(
         "--imported", type=int, default=2_000, help="customers that are imported from Stigg; 0: none (%(default)s)"
     )
     return parser.parse_args(arguments)
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    chosen = tuple(part.strip() for part in text.split(","))
+    if unknown := set(chosen) - set(PARTS):
+        raise argparse.ArgumentTypeError(f"there is no part {', '.join(sorted(unknown))}: choose of {', '.join(PARTS)}")
+    return chosen
 
 
 def with_changes(options: argparse.Namespace, **changes: Any) -> argparse.Namespace:
@@ -152,55 +170,101 @@ def measure(module: str, kind: str, options: argparse.Namespace) -> dict[str, An
             return found
 
 
-def _roads(kind: str, options: argparse.Namespace) -> list[dict[str, Any]]:
-    if not options.file_rows:
-        return []
-    found = measure("tests.bench.usage_roads", kind, with_changes(options, budget=options.usage_budget))
-    print(roads_table(found), flush=True)
-    return [found]
+def _kinds(options: argparse.Namespace) -> tuple[str, ...]:
+    return ("postgresql", "sqlite") if options.database == "both" else (options.database,)
+
+
+def _standin(_options: argparse.Namespace, results: dict[str, Any]) -> None:
+    results["standin"] = [asdict(one) for one in standin.run()]
+    print(standin_table(results["standin"]), flush=True)
+
+
+def _sync(options: argparse.Namespace, results: dict[str, Any]) -> None:
+    if not options.plans:
+        return
+    for kind in _kinds(options):
+        found = measure("tests.bench.sync", kind, with_changes(options, pushes_only=False))
+        results["sync"].append(found)
+        print(sync_table(found), flush=True)
+        fewer = {"plans": max(1, options.plans // 5), "customers": max(1, options.customers // 5)}
+        others = [
+            measure("tests.bench.sync", kind, with_changes(options, pushes_only=True, budget=int(budget), **fewer))
+            for budget in options.budgets.split(",")
+            if budget
+        ]
+        results["budgets"] += others
+        if others:
+            print(budgets_table(others), flush=True)
+
+
+def _hourly(options: argparse.Namespace, results: dict[str, Any]) -> None:
+    if options.metered:
+        for kind in _kinds(options):
+            found = measure("tests.bench.usage_hourly", kind, with_changes(options, budget=options.usage_budget))
+            results["hourly"].append(found)
+            print(hourly_table(found), flush=True)
+
+
+def _roads(options: argparse.Namespace, results: dict[str, Any]) -> None:
+    if options.file_rows:
+        for kind in _kinds(options):
+            found = measure("tests.bench.usage_roads", kind, with_changes(options, budget=options.usage_budget))
+            results["roads"].append(found)
+            print(roads_table(found), flush=True)
+
+
+def _rest(options: argparse.Namespace, results: dict[str, Any]) -> None:
+    if options.provisioned:
+        provisioned = rest.run(count=options.provisioned)
+        results["rest"] = [asdict(one) for one in provisioned]
+        print(rest.rest_table(provisioned), flush=True)
+
+
+def _pages(options: argparse.Namespace, results: dict[str, Any]) -> None:
+    if options.rows:
+        results["pages"] = pages.run(customers=options.rows)
+        print(pages_table(results["pages"]), flush=True)
+
+
+def _usage(_options: argparse.Namespace, results: dict[str, Any]) -> None:
+    results["usage"] = [asdict(one) for one in usage_in.run()]
+    print(usage_table(results["usage"]), flush=True)
+
+
+def _growth(options: argparse.Namespace, results: dict[str, Any]) -> None:
+    if sizes := [int(size) for size in options.usage_rows.split(",") if size]:
+        results["growth"] = asdict(usage_growth.run(sizes=sizes))
+        print(growth_table(results["growth"]), flush=True)
+
+
+def _importing(options: argparse.Namespace, results: dict[str, Any]) -> None:
+    if options.imported:
+        results["importing"] = [asdict(one) for one in importing.run(customers=options.imported)]
+        print(import_table(results["importing"]), flush=True)
+
+
+_MEASURES: dict[str, Callable[[argparse.Namespace, dict[str, Any]], None]] = {
+    "standin": _standin,
+    "sync": _sync,
+    "hourly": _hourly,
+    "roads": _roads,
+    "rest": _rest,
+    "pages": _pages,
+    "usage": _usage,
+    "growth": _growth,
+    "importing": _importing,
+}
 
 
 def main() -> None:
     options = options_from()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("Stopped."))  # and end what was started
     results: dict[str, Any] = {"options": vars(options), "sync": [], "budgets": [], "hourly": [], "roads": []}
-    if not options.no_standin:
-        results["standin"] = [asdict(one) for one in standin.run()]
-        print(standin_table(results["standin"]), flush=True)
-    for kind in ("postgresql", "sqlite") if options.database == "both" else (options.database,):
-        if options.plans:
-            found = measure("tests.bench.sync", kind, with_changes(options, pushes_only=False))
-            results["sync"].append(found)
-            print(sync_table(found), flush=True)
-            fewer = {"plans": max(1, options.plans // 5), "customers": max(1, options.customers // 5)}
-            others = [
-                measure("tests.bench.sync", kind, with_changes(options, pushes_only=True, budget=int(budget), **fewer))
-                for budget in options.budgets.split(",")
-                if budget
-            ]
-            results["budgets"] += others
-            if others:
-                print(budgets_table(others), flush=True)
-        if options.metered:
-            found = measure("tests.bench.usage_hourly", kind, with_changes(options, budget=options.usage_budget))
-            results["hourly"].append(found)
-            print(hourly_table(found), flush=True)
-        results["roads"] += _roads(kind, options)
-    if options.provisioned:
-        provisioned = rest.run(count=options.provisioned)
-        results["rest"] = [asdict(one) for one in provisioned]
-        print(rest.rest_table(provisioned), flush=True)
-    if options.rows:
-        results["pages"] = pages.run(customers=options.rows)
-        print(pages_table(results["pages"]), flush=True)
-    if not options.no_usage:
-        sizes = [int(size) for size in options.usage_rows.split(",") if size]
-        measured, plans = usage_in.run(sizes=sizes)
-        results["usage"] = {"cases": [asdict(one) for one in measured], "plans": plans}
-        print(usage_table(results["usage"]["cases"]), flush=True)
-    if options.imported:
-        results["importing"] = [asdict(one) for one in importing.run(customers=options.imported)]
-        print(import_table(results["importing"]), flush=True)
+    started = time.monotonic()
+    for part in PARTS:
+        if part in options.only:
+            _MEASURES[part](options, results)
+            print(f"({part}: {(time.monotonic() - started) / 60:.1f} minutes since the beginning)\n", flush=True)
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(results, indent=2) + "\n")
     print(f"Written to {RESULTS.relative_to(ROOT)}.")

@@ -204,3 +204,26 @@ def usage_table(cases: Iterable[Mapping[str, Any]]) -> str:
             for one in cases
         ),
     )
+
+
+def growth_table(found: Mapping[str, Any]) -> str:
+    """Return what each case costs at each number of events, and what the largest is of the smallest."""
+    sizes = found["sizes"]
+    names = ("pages", "processor_ms", "ms")
+    head = [
+        "What usage costs",
+        "statements",
+        *(f"{name.replace('_', ' ')} at {size / 1e6:g} M" for name in names for size in sizes),
+    ]
+    rows = []
+    for case in found["cases"][sizes[0]]:
+        at = [found["cases"][size][case] for size in sizes]
+        counts = dict.fromkeys(str(one["statements"]) for one in at)
+        rows.append([case, " -> ".join(counts), *(f"{one[name]:,}" for name in names for one in at)])
+    filled = "\n".join(
+        f"{size:,} events: "
+        + ", ".join(f"{one['rows']:,} {name} {one['mb']:,} MB" for name, one in how["tables"].items())
+        + f"; filled in {how['seconds']} seconds."
+        for size, how in found["filled"].items()
+    )
+    return f"{table(head, rows)}\n\n{filled}\n"

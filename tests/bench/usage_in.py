@@ -1,9 +1,8 @@
-"""How fast usage comes in, and whether reading an hour stays fast: `python -m tests.bench.usage_in`.
+"""How fast usage comes in: `python -m tests.bench.usage_in`.
 
 Batches go through HTTP: granian processes in front of a real PostgreSQL, all on this machine beside the load. Bodies
 are made before the clock starts. Beside it, in the same run, stands the bound: as many rows by one COPY into the same
-table, with the same indexes. `--rows 1000000,10000000` fills the table up to each size and reads one hour of one
-customer's feature at each; that takes minutes and some gigabytes.
+table, with the same indexes.
 """
 
 from __future__ import annotations
@@ -106,12 +105,8 @@ def _posts(path: str, bodies: Sequence[bytes]) -> list[Request]:
     return [("POST", path, body) for body in bodies]
 
 
-def run(
-    *, batches: int = 60, connections: int = 2, workers: int = 2, sizes: Sequence[int] = ()
-) -> tuple[list[Result], dict[int, str]]:
-    """All cases of the benchmark; and PostgreSQL's plan of reading an hour, per size."""
-    results: list[Result] = []
-    plans: dict[int, str] = {}
+def run(*, batches: int = 60, connections: int = 2, workers: int = 2) -> list[Result]:
+    """All cases of the benchmark."""
     with tempfile.TemporaryDirectory(prefix="usage-in-") as name:
         directory = Path(name)
         directory.chmod(0o755)  # PostgreSQL may run as another user
@@ -124,18 +119,7 @@ def run(
                 servers = Servers(server.pid, _server_of(directory / "postgres"))
                 load = Load(server.port, token, servers, batches=batches, connections=connections)
                 load.warm_up()
-                results += load.measure()
-                results.append(_bound(environment, servers, 1000 * batches))
-                for size in sizes:
-                    found = json.loads(run_program(environment, "-m", _TABLE, "read", size))
-                    case = f"reading one hour, {size:,} stored"
-                    results.append(result(case, found["events"], None, found["seconds"]))
-                    closing = found["closing"]
-                    case = f"closing one hour of {CUSTOMERS * FEATURES} charges, {size:,} stored"
-                    results.append(result(case, closing["events"], None, closing["seconds"]))
-                    plans[size] = found["plan"]
-                    results.append(load.thousands("usages", f"/api/v1/usage in thousands, {size:,} stored"))
-    return results, plans
+                return [*load.measure(), _bound(environment, servers, 1000 * batches)]
 
 
 def _server_of(postgres: Path) -> int:
@@ -154,15 +138,11 @@ def main() -> None:
     parser.add_argument("--batches", type=int, default=60, help="of a thousand (60)")
     parser.add_argument("--connections", type=int, default=2)
     parser.add_argument("--workers", type=int, default=2, help="web server processes (2)")
-    parser.add_argument("--rows", default="", help="sizes of the table at which one hour is read: 1000000,10000000")
     parser.add_argument("--json", action="store_true", help="JSON only")
     options = parser.parse_args()
-    sizes = [int(size) for size in options.rows.split(",") if size]
-    results, plans = run(batches=options.batches, connections=options.connections, workers=options.workers, sizes=sizes)
+    results = run(batches=options.batches, connections=options.connections, workers=options.workers)
     if not options.json:
         print(usage_table([asdict(one) for one in results]))
-        for size, plan in plans.items():
-            print(f"\nReading one hour of {size:,} events:\n{plan}")
     print(json.dumps([asdict(one) for one in results]))
 
 
