@@ -1,16 +1,17 @@
 """Names every difference between events, slices and Zuora; pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 from integrations.models import UsageRecord, UsageState
+from integrations.usage_reading import Row, is_open, quantity_of
 from integrations.zuora.mapping.usage import same_moment
+from integrations.zuora.push.usage.segments import Segment
 
-Row = Mapping[str, Any]
 ZERO = Decimal(0)
+_DAY = timedelta(days=1)
 _MEND = "“Set right in Zuora” at Usage > Comparisons, or reconcile_usage --mend, sets it right."
 
 
@@ -33,14 +34,17 @@ class Sums:
 class Seen:
     """All that was seen of one charge in one period.
 
-    `rows` are Zuora's records by external key, `foreign` those on the charge that are not ours. `waiting` are the
-    slices without a record, and `waits_for` says for what.
+    `rows` are Zuora's records by external key, `foreign` those on the charge that are not ours. `charges` are the
+    segments of the subscription's charges by number, and `day` says on which day of the tenant a moment lies.
+    `waiting` are the slices without a record, and `waits_for` says for what.
     """
 
     sums: Sums
     records: Sequence[UsageRecord]
     rows: Mapping[str, Sequence[Row]]
     foreign: Sequence[Row]
+    charges: Mapping[str, Sequence[Segment]]
+    day: Callable[[datetime], date]
     unclosed: Sequence[datetime]
     waiting: Sequence[tuple[datetime, Decimal]]
     waits_for: str
@@ -59,6 +63,7 @@ def differences(seen: Seen) -> Iterator[str]:
         yield f"{of}, has no record: it waits for {seen.waits_for}."
     for record in seen.records:
         yield from _of_record(record, seen.rows.get(record.external_key, ()))
+        yield from _never_billed(record, seen)
     for row in seen.foreign:
         what = row.get("Description") or "without a description"
         what += "" if row.get("SubscriptionNumber") else ", filed under the account alone"
@@ -83,13 +88,8 @@ def changed_there(seen: Seen) -> list[int]:
         for one in seen.records
         if one.state == UsageState.CONFIRMED
         and not one.is_billed
-        and any(True for _ in _of_record(one, seen.rows.get(one.external_key, ())))
+        and any(True for _ in (*_of_record(one, seen.rows.get(one.external_key, ())), *_never_billed(one, seen)))
     ]
-
-
-def quantity_of(row: Row) -> Decimal:
-    """Return the quantity of a record that Zuora shows."""
-    return Decimal(str(row["Quantity"]))
 
 
 def _of_record(record: UsageRecord, rows: Sequence[Row]) -> Iterator[str]:
@@ -112,6 +112,37 @@ def _of_record(record: UsageRecord, rows: Sequence[Row]) -> Iterator[str]:
         if not same_moment(row.get("StartDateTime"), record.starts_at):
             at = row.get("StartDateTime")
             yield f"Zuora has {key} at {at}, not {record.starts_at.isoformat()}{_why_other(record)}"
+
+
+def _never_billed(record: UsageRecord, seen: Seen) -> Iterator[str]:
+    """Name what Zuora holds as it should be, and bills on no invoice: its charge does not run on that day."""
+    for row in seen.rows.get(record.external_key, ()):
+        number = row.get("ChargeNumber")
+        is_right = number == record.charge_number and same_moment(row.get("StartDateTime"), record.starts_at)
+        segments, day = seen.charges.get(record.charge_number, ()), seen.day(record.starts_at)
+        if is_right and is_open(row) and not any(one.bills(day) for one in segments):
+            yield (
+                f"Zuora holds {_quantity(row)} of {record.external_key} on {day} under {number}, and bills that charge "
+                f"{_days(segments)}: it comes on no invoice{_why_never(record)}"
+            )
+
+
+def _days(segments: Sequence[Segment]) -> str:
+    """Return when a charge is billed: "from 2026-03-01 to 2026-03-10, and from 2026-04-01 on"."""
+    spans = [
+        f"from {one.starts_on} on" if one.ends_on is None else f"from {one.starts_on} to {one.ends_on - _DAY}"
+        for one in sorted(segments, key=lambda one: one.segment)
+        if one.starts_on and (one.ends_on is None or one.starts_on < one.ends_on)
+    ]
+    return ", and ".join(spans) or "on no day"
+
+
+def _why_never(record: UsageRecord) -> str:
+    if record.state == UsageState.FAILED:
+        return f". {record.reason} {record.cure}".rstrip()
+    if record.state == UsageState.CONFIRMED:
+        return f". If the charge ended rightly, file it under a day that is billed: {_MEND}"
+    return ": look again when it is read back."
 
 
 def _why_missing(record: UsageRecord) -> str:

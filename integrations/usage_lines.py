@@ -10,9 +10,11 @@ from django.db.models import Q, QuerySet, Sum
 
 from catalog.models import Price
 from integrations.models import Connection, SyncRecord, UsageCharge, UsageRecord
-from integrations.usage_differences import Seen, Sums, changed_there, differences, quantity_of
-from integrations.usage_reading import Held, Row
+from integrations.usage_differences import Seen, Sums, changed_there, differences
+from integrations.usage_reading import Held, Row, quantity_of
 from integrations.zuora.mapping import keys
+from integrations.zuora.push.usage.charges import as_noted
+from integrations.zuora.tenant import tenant_of
 from subscriptions.models import Subscription
 from subscriptions.periods import Period
 from subscriptions.tenure import stretches
@@ -81,7 +83,12 @@ class Comparison:
         self._subscription, self._record, self._periods = one.subscription, one.record, one.periods
         self._slices = Slice.objects.filter(subscription=one.subscription, starts_at__lt=upto)
         self._records = UsageRecord.objects.filter(connection=connection, charge__subscription=one.subscription)
-        self._held = held
+        self._held, self._day = held, tenant_of(connection).day
+        self._known = {
+            one.key: one for one in UsageCharge.objects.filter(connection=connection, subscription=one.subscription)
+        }
+        noted = {one.number: as_noted(one, one.number) for one in self._known.values()}
+        self._charges_shown = {**noted, **held.charges}
 
     def lines(self) -> Iterator[Line]:
         charges: dict[Owner, dict[int, Price]] = {}
@@ -93,15 +100,11 @@ class Comparison:
             if price.feature_id is not None:
                 charges.setdefault(owner_of(price), {})[price.feature_id] = price
         far = self._sorted_out()
-        known = {
-            one.key: one
-            for one in UsageCharge.objects.filter(connection=self._connection, subscription=self._subscription)
-        }
         for prices in charges.values():
             for price in prices.values():
                 key = keys.charge_key(keys.package_key(price.package), price)
                 for period in self._periods:
-                    yield self._line(price, key, known.get(key), period, far)
+                    yield self._line(price, key, self._known.get(key), period, far)
 
     def _sorted_out(self) -> _Far:
         far, rows = _Far(), self._held.rows
@@ -135,6 +138,8 @@ class Comparison:
             records=records,
             rows=far.ours,
             foreign=foreign,
+            charges=self._charges_shown,
+            day=self._day,
             unclosed=self._unclosed(price, period),
             waiting=list(without.order_by("starts_at").values_list("starts_at", "quantity")),
             waits_for=self._waits(),

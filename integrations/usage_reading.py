@@ -1,4 +1,4 @@
-"""What Zuora holds of the usage of many subscriptions; few calls for all.
+"""What Zuora holds of the usage of many subscriptions, and on which days it bills their charges; few calls for all.
 
 Usage is read by ZOQL, because Object Query filters it neither by subscription nor by charge:
 https://docs.zuora.com/en/zuora-platform/extensibility/zoql
@@ -7,9 +7,12 @@ https://docs.zuora.com/en/zuora-platform/extensibility/zoql
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, TypeVar
 
 from integrations.zuora.client import Client, zoql_text
+from integrations.zuora.mapping.usage import BILLED
+from integrations.zuora.push.usage.segments import Segment, charges_of
 
 Row = Mapping[str, Any]
 T = TypeVar("T")
@@ -25,9 +28,13 @@ _SLACK = timedelta(days=2)  # a record may be filed up to a day before its hour,
 
 @dataclass
 class Held:
-    """What Zuora holds of one subscription: its usage records, and those that land on it by its account."""
+    """What Zuora holds of one subscription: its usage records, with those that land on it by its account, and charges.
+
+    Of charges there are the segments, by the charges' numbers.
+    """
 
     rows: list[Row] = field(default_factory=list)
+    charges: Mapping[str, Sequence[Segment]] = field(default_factory=dict)
 
 
 def in_parts(subscriptions: Sequence[T], *, sizes: Sequence[int]) -> Iterator[list[T]]:
@@ -47,7 +54,9 @@ def in_parts(subscriptions: Sequence[T], *, sizes: Sequence[int]) -> Iterator[li
 def read_held(
     client: Client, since: Mapping[str, datetime], *, accounts: Mapping[str, str] | None = None
 ) -> dict[str, Held]:
-    """Return what Zuora holds by subscription number, from a moment on, by one query and its pages.
+    """Return what Zuora holds by subscription number, from a moment on.
+
+    One query and its pages for the usage, and one for the charges of fifty subscriptions with usage that is not billed.
 
     `accounts` are the subscriptions' by their ids: usage that is filed under an account alone is billed on every charge
     of the account with that unit. It is read by a query of its own.
@@ -70,6 +79,9 @@ def read_held(
         for row in _rows(client, asked[begin : begin + _ACCOUNTS_TOGETHER]):
             for number in of_account.get(str(row.get("AccountId")), ()):
                 held[number].rows.append(row)
+    wanted = {number: _open_charges(one.rows) for number, one in held.items()}
+    for number, charges in charges_of(client, {number: some for number, some in wanted.items() if some}).items():
+        held[number].charges = charges
     return held
 
 
@@ -79,3 +91,17 @@ def _rows(client: Client, alternatives: Sequence[str]) -> list[dict[str, Any]]:
 
 def _from(moment: datetime) -> str:
     return f"StartDateTime >= {zoql_text((moment - _SLACK).isoformat())}"
+
+
+def is_open(row: Row) -> bool:
+    """Whether a usage record has still to come on an invoice; of nothing there is nothing to bill."""
+    return row.get("RbeStatus") != BILLED and quantity_of(row) != 0
+
+
+def quantity_of(row: Row) -> Decimal:
+    """Return the quantity of a record that Zuora shows."""
+    return Decimal(str(row["Quantity"]))
+
+
+def _open_charges(rows: Sequence[Row]) -> set[str]:
+    return {str(row["ChargeNumber"]) for row in rows if "ChargeNumber" in row and is_open(row)}

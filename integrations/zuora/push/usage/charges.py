@@ -35,6 +35,13 @@ def keys_of_prices(price_ids: Iterable[int]) -> dict[int, str]:
     return {row.pk: keys.charge_key(keys.package_key(row.package), row) for row in rows}
 
 
+def as_noted(charge: UsageCharge, number: str) -> list[Segment]:
+    """Return the days of a charge that an order of ours has taken away, as we know them: Zuora may show it no more."""
+    if charge.number != number or charge.ends_on is None:
+        return []
+    return [Segment(charge.catalog_id, number, charge.unit, charge.starts_on or date.min, charge.ends_on, segment=1)]
+
+
 def read_missing_numbers(far: Far, subscription_ids: Collection[int]) -> None:
     """Read the charge numbers that the waiting slices of these subscriptions need and that are not known.
 

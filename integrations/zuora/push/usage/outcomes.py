@@ -43,7 +43,7 @@ _GONE_CURE = "Somebody deleted it there: retry to make it anew."
 def accept(record: UsageRecord, zuora_id: str, *, now: datetime) -> None:
     """Zuora took what was sent; if something else is wanted by now it is sent next."""
     record.zuora_id, record.held, record.held_starts_at = zuora_id, record.sent, record.sent_starts_at
-    record.accepted_at, record.not_before, record.attempts = now, now, 0
+    record.accepted_at, record.confirmed_at, record.not_before, record.attempts = now, None, now, 0
     record.state, record.reason, record.cure = UsageState.ACCEPTED, "", ""
     record.settle()
 

@@ -35,6 +35,15 @@ class Segment:
         return self.starts_on is not None and self.starts_on <= day and (self.ends_on is None or day < self.ends_on)
 
 
+def nearest(segments: Iterable[Segment], day: date) -> Segment | None:
+    """Return the segment whose days come nearest to that day, the later one of two; None where no day is billed."""
+    billed = [one for one in segments if one.starts_on and (one.ends_on is None or one.starts_on < one.ends_on)]
+    begun = [one for one in billed if one.starts_on and one.starts_on <= day]
+    if begun:
+        return max(begun, key=lambda one: one.starts_on or date.min)
+    return min(billed, key=lambda one: one.starts_on or date.max, default=None)
+
+
 def shown_together(client: Client, numbers: Iterable[str]) -> dict[str, list[Segment]]:
     """Return by one call what these subscriptions show, fifty at the most; those that it cannot name are left out.
 
