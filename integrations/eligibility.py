@@ -187,14 +187,10 @@ def judge_customer(facts: CustomerFacts) -> Verdict:
         forced=forced_by(facts.billing_id, facts.metadata),
         rules=(
             Rule("has_a_subscription", bool(held), _count(held, "subscription"), "The customer has no subscription."),
-            _only("more_than_free_plans", held, lambda one: one.pricing_type == "FREE", "free-plan subscriptions"),
-            _only(
-                "more_than_trials", held, lambda one: one.is_trial and one.pricing_type == "PAID", "trial subscriptions"
-            ),
-            _only(
-                "more_than_custom_prices", held, lambda one: one.pricing_type == "CUSTOM", "custom-priced subscriptions"
-            ),
-            _only("more_than_uncollected", held, lambda one: not one.is_collected, "subscriptions that nobody pays"),
+            _only("more_than_free_plans", held, lambda one: one.pricing_type == "FREE", "free"),
+            _only("more_than_trials", held, lambda one: one.is_trial and one.pricing_type == "PAID", "in trial"),
+            _only("more_than_custom_prices", held, lambda one: one.pricing_type == "CUSTOM", "custom-priced"),
+            _only("more_than_uncollected", held, lambda one: not one.is_collected, "not paid for"),
             Rule(
                 "has_billing_information",
                 not missing,
@@ -222,8 +218,16 @@ def _end_of(facts: SubscriptionFacts) -> str:
     return f"{'ended' if facts.is_ended else 'not ended'}, {where}"
 
 
+_ONLY = {
+    "free": "free-plan subscriptions",
+    "in trial": "trial subscriptions",
+    "custom-priced": "custom-priced subscriptions",
+    "not paid for": "subscriptions that nobody pays",
+}
+
+
 def _only(
-    rule: str, held: tuple[SubscriptionFacts, ...], match: Callable[[SubscriptionFacts], bool], what: str
+    rule: str, held: tuple[SubscriptionFacts, ...], match: Callable[[SubscriptionFacts], bool], word: str
 ) -> Rule:
     """Fail where nothing is billable and this is (part of) why."""
     matching = sum(1 for one in held if match(one))
@@ -231,8 +235,8 @@ def _only(
     return Rule(
         rule,
         billable or not matching,
-        f"{matching} of {_count(held, 'subscription')}",
-        f"Nothing is billable: the customer has only {what}.",
+        f"{matching} of {_count(held, 'subscription')} {word}",
+        f"Nothing is billable: the customer has only {_ONLY[word]}.",
     )
 
 

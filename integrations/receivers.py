@@ -75,7 +75,7 @@ def _wish(rows: Iterable[models.Model], *, cause: models.Model, what: Happening,
         return
     now = timezone.now()
     entities = [(wish.kind, wish.entity_id) for _, wish in touched]
-    timeline.note(what=what, entities=entities, now=now, subject=_name(cause), fields=fields)
+    timeline.note(what=what, entities=entities, now=now, subject=_name(cause), fields=set(fields) - {"updated_at"})
     connection = Connection.objects.active().first() if wishes else None
     if connection is None:
         return

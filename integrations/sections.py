@@ -102,6 +102,11 @@ class Section:
     def _fields(self) -> set[str]:
         return {field.name for field in self.model._meta.get_fields()}  # noqa: SLF001
 
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """What a list shows of a row beside its id: who has it, and what was sold."""
+        return ("customer", "plan") if self.kind == EntityKind.SUBSCRIPTION else ()
+
     def search(self, text: str) -> Sought:
         """Return the condition for rows with words in their id, name or e-mail address that begin with those given.
 

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from integrations import operating
 from integrations.models import Operation
+from integrations.previewing import SENDS
 from integrations.views.access import actor, operators, viewers
 from integrations.views.answers import page_or_part
 from integrations.views.exports import as_csv
@@ -44,6 +45,7 @@ def operation_page(request: HttpRequest, operation_id: int) -> HttpResponse:
         "page": "background",
         "operation": operation,
         "outcome": outcome,
+        "sends": any(name in SENDS for name in operation.tally),
         "slice": page_of(lines, key="pk", **edges_of(request), size=PAGE_SIZE),
     }
     return page_or_part(

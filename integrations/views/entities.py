@@ -17,7 +17,7 @@ from integrations.views.access import actor, operators, viewers
 from integrations.views.answers import page_or_part
 from integrations.views.contents import contents_of
 from integrations.views.exports import as_csv
-from integrations.views.listing import COLUMNS, FILTERS, SORTS, Column, Listing, cells
+from integrations.views.listing import FILTERS, SORTS, Column, Listing, cells, columns_of
 from integrations.views.overview import active_connection
 from integrations.views.timeline import timeline_of
 
@@ -57,7 +57,7 @@ def entity_list(request: HttpRequest, section: Section) -> HttpResponse:
 def entity_export(request: HttpRequest, section: Section) -> HttpResponseBase:
     """Answer with the whole list as it is filtered and sorted."""
     listing = Listing.asked_for(section, active_connection(), request.GET)
-    return as_csv(map(cells, listing.rows()), name=f"{section.slug}.csv", header=COLUMNS)
+    return as_csv(map(cells, listing.rows()), name=f"{section.slug}.csv", header=columns_of(section))
 
 
 def _roots(connection: Connection | None, *, section: Section, ids: list[int]) -> dict[int, SyncRecord]:

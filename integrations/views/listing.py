@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, prefetch_related_objects
 
 from integrations.links import link_into_tenant
 from integrations.models import Connection, Standing, SyncRecord, Unasked, one_of
@@ -41,6 +41,7 @@ class Row:
     entity: Any
     record: SyncRecord | None
     url: str
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -184,8 +185,11 @@ class Listing:
         if self.connection is not None:
             for record in records.values():
                 record.connection = self.connection
+        prefetch_related_objects(list(entities.values()), *self.section.beside)
         return [
-            Row(entities[pk], records.get(pk), self.section.url(entities[pk].ref_id)) for pk in ids if pk in entities
+            Row(entities[pk], records.get(pk), self.section.url(entities[pk].ref_id), self.section.beside)
+            for pk in ids
+            if pk in entities
         ]
 
 
@@ -220,8 +224,17 @@ COLUMNS = (
 )
 
 
+def columns_of(section: Section) -> list[str]:
+    """Return the head of an export."""
+    return [*COLUMNS, *(name.capitalize() for name in section.beside)]
+
+
 def cells(row: Row) -> list[str]:
     """Return what an export says of a row, column by column."""
+    return [*_common_cells(row), *(getattr(row.entity, name).ref_id for name in row.beside)]
+
+
+def _common_cells(row: Row) -> list[str]:
     record = row.record
     if record is None:
         return [row.entity.ref_id, str(row.entity), FILTERS[NONE], "", "", "", "", "", ""]

@@ -277,11 +277,7 @@ class OAuth(requests.auth.AuthBase):
         if status == 429:  # noqa: PLR2004
             return LimitExceeded(f"{host} gives no more tokens for now.", **facts(answer))
         if 400 <= status < 500 and status not in {404, 408}:  # noqa: PLR2004
-            return Unauthorized(
-                f"{host} refuses this client ID and secret (HTTP {status}). Check both, check that the tenant URL is"
-                " this tenant's own data centre, and that the API user is still active.",
-                **facts(answer),
-            )
+            return Unauthorized(f"{host} refuses this client ID and secret (HTTP {status}).", **facts(answer))
         if 300 <= status < 400:  # noqa: PLR2004
             target = answer.header("location") or "nowhere"
             return Redirected(f"{host} redirects to {target}: check the tenant URL.", **facts(answer))

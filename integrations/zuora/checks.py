@@ -58,8 +58,9 @@ def enter(client: Client) -> Iterator[tuple[Step, Identity | None]]:
         identity = client.identify()
     except Unauthorized as error:
         cure = (
-            "Check the client ID and the client secret. If both are right, check in Zuora that the API user is active"
-            " (Settings > Administration > Manage Users), or make a new OAuth client for it: its secret is shown once."
+            "Check the client ID and the client secret, and that the tenant URL is this tenant's own data centre."
+            " If all are right, check in Zuora that the API user is active (Settings > Administration >"
+            " Manage Users), or make a new OAuth client for it: its secret is shown once."
         )
         yield Step("Host", Outcome.PASSED, f"{host} answers."), None
         yield Step("Credentials", Outcome.FAILED, error.message, cure), None

@@ -99,7 +99,7 @@ const watch = async (form, panel) => {
   button.disabled = false;
   button.textContent = label;
   const worked = end.querySelector("a");
-  panel.querySelector("h2").textContent = worked ? "Tested" : "Not connected, and nothing was saved";
+  panel.querySelector("h2").textContent = worked ? "Tested" : panel.dataset.failed;
   if (worked && form.classList.contains("card")) form.hidden = true;
   worked?.focus();
   if (!end.firstChild) throw new Error("The answer ended early.");

@@ -84,6 +84,22 @@ def test_an_administrator_connects_watches_the_first_push_mends_what_fails_and_r
     assert (Connection.objects.count(), SyncRecord.objects.exclude(zuora_id="").count()) == (1, linked)
 
 
+def test_a_secret_that_does_not_work_changes_nothing_and_leaves_the_tenant_connected(
+    log_in: LogIn, tenant: Tenant
+) -> None:
+    page = log_in("Administrator")
+    page.goto(ZUORA)
+    connect(page, tenant.address, "demo-secret")
+    page.get_by_role("link", name="Open the connection").click()
+    page.get_by_label("Client secret").fill("wrong")
+    page.get_by_role("button", name="Test and use").click()
+    expect(page.get_by_role("heading", name="This test failed, and nothing was saved")).to_be_visible()
+    expect(page.get_by_text("Connected", exact=True).first).to_be_visible()
+    wide = "e => e.querySelector('table').offsetWidth > e.clientWidth"
+    assert page.evaluate(f"[...document.querySelectorAll('.table-responsive')].filter({wide}).length") == 0
+    assert violations(page) == []
+
+
 def test_the_question_before_a_removal_holds_the_focus_and_escape_takes_it_back(log_in: LogIn) -> None:
     connection(timezone.now())
     page = log_in("Administrator", phone=True)

@@ -98,7 +98,7 @@ def test_a_foreign_host_is_not_even_asked(actor: User, tenant: StandIn) -> None:
 
 def test_a_deactivated_user_is_refused(actor: User, tenant: StandIn) -> None:
     tenant.control.set_switches(user_active=False)
-    with pytest.raises(ConnectionRefused, match="API user is still active"):
+    with pytest.raises(ConnectionRefused, match="refuses this client ID and secret"):
         connect(actor)
     assert Connection.objects.count() == 0
 
@@ -234,7 +234,7 @@ def test_testing_again_keeps_new_findings_and_a_failed_test_changes_nothing(acto
     nothing: dict[str, list[str]] = {"Product": [], "Account": [], "Subscription": []}
     assert made.findings["custom_fields"] == nothing
     tenant.control.set_switches(user_active=False, custom_fields=CUSTOM_FIELDS)
-    with pytest.raises(ConnectionRefused, match="API user is still active"):
+    with pytest.raises(ConnectionRefused, match="refuses this client ID and secret"):
         drained(connecting.examine_again(connection=made, actor=actor, now=NOW))
     made.refresh_from_db()
     assert made.findings["custom_fields"] == nothing

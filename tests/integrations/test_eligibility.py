@@ -55,16 +55,16 @@ def test_which_rules_keep_a_subscription_out(facts: SubscriptionFacts, failed: d
     [
         (CUSTOMER, {}),
         (replace(CUSTOMER, subscriptions=()), {"has_a_subscription": "0 subscriptions"}),
-        (replace(CUSTOMER, subscriptions=(FREE,)), {"more_than_free_plans": "1 of 1 subscription"}),
-        (replace(CUSTOMER, subscriptions=(TRIAL, TRIAL)), {"more_than_trials": "2 of 2 subscriptions"}),
-        (replace(CUSTOMER, subscriptions=(CUSTOM,)), {"more_than_custom_prices": "1 of 1 subscription"}),
+        (replace(CUSTOMER, subscriptions=(FREE,)), {"more_than_free_plans": "1 of 1 subscription free"}),
+        (replace(CUSTOMER, subscriptions=(TRIAL, TRIAL)), {"more_than_trials": "2 of 2 subscriptions in trial"}),
+        (replace(CUSTOMER, subscriptions=(CUSTOM,)), {"more_than_custom_prices": "1 of 1 subscription custom-priced"}),
         (
             replace(CUSTOMER, subscriptions=(FREE, TRIAL)),
-            {"more_than_free_plans": "1 of 2 subscriptions", "more_than_trials": "1 of 2 subscriptions"},
+            {"more_than_free_plans": "1 of 2 subscriptions free", "more_than_trials": "1 of 2 subscriptions in trial"},
         ),
         (
             replace(CUSTOMER, subscriptions=(replace(PAID, is_collected=False),)),
-            {"more_than_uncollected": "1 of 1 subscription"},
+            {"more_than_uncollected": "1 of 1 subscription not paid for"},
         ),
         (replace(CUSTOMER, subscriptions=(FREE, TRIAL, CUSTOM, PAID)), {}),
         (replace(CUSTOMER, billing_currency=""), {"has_billing_information": "no currency"}),

@@ -279,7 +279,7 @@ def test_a_parent_without_what_was_sold_is_looked_at_less_and_less_often(world: 
     job = SyncJob.objects.waiting().get()
     assert (job.waiting_for, job.attempts) == ("", 7)  # three times at once, then after 8, 16, 32 and 60 s
     assert job.reason == (
-        "Waits for addon sso, which is in Zuora without the rate plan that was sold: give it a price of this billing "
+        "Waits for add-on sso, which is in Zuora without the rate plan that was sold: give it a price of this billing "
         "period."
     )
     assert job.not_before > world.now

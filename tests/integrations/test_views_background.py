@@ -165,3 +165,12 @@ def test_pages_take_a_fixed_number_of_queries(
     browser.get(address.format(one.pk))
     with django_assert_num_queries(queries):
         browser.get(address.format(one.pk))
+
+
+@pytest.mark.parametrize(("tally", "offered"), [({"Unchanged": 2}, False), ({"Unchanged": 2, "Would update": 1}, True)])
+def test_a_preview_is_applied_only_where_something_would_be_sent(
+    browser: Client, tally: dict[str, int], offered: bool
+) -> None:
+    seen = operation(kind="preview", state="DONE", tally=tally)
+    page = browser.get(f"/background/{seen.pk}/").content.decode()
+    assert ("Apply all" in page, "there is nothing to apply" in page) == (offered, not offered)

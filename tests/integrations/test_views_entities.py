@@ -23,7 +23,7 @@ from integrations.views.listing import FILTERS
 from subscriptions.models import ScheduledChange, Subscription
 from subscriptions.past import keep_past, present
 from tests.browser.scene import people
-from tests.factories.catalog import AddonFactory, CouponFactory, FeatureFactory, PlanFactory
+from tests.factories.catalog import AddonFactory, CouponFactory, FeatureFactory, PlanFactory, plan_with_prices
 from tests.factories.customers import CustomerFactory
 from tests.factories.subscriptions import SubscriptionAddonFactory, SubscriptionFactory, SubscriptionQuantityFactory
 
@@ -65,16 +65,39 @@ def names(browser: Client, address: str) -> list[str]:
 
 @pytest.mark.parametrize("slug", MAKERS)
 @pytest.mark.parametrize("rows", [1, 3])
-def test_a_list_takes_eight_queries_however_many_rows(
+def test_a_list_takes_a_fixed_number_of_queries_however_many_rows(
     browser: Client, django_assert_num_queries: DjangoAssertNumQueries, slug: str, rows: int
 ) -> None:
     MAKERS[slug].create_batch(rows)
     SyncRecord.objects.update(status=SyncStatus.SUCCESS, zuora_id="a" * 32)
     browser.get(f"/{slug}/")
-    # session, user, two for permissions, connection, rows, records, connection for the banner
-    with django_assert_num_queries(8):
+    # session, user, two for permissions, connection, rows, records, connection for the banner; who has it, which plan
+    with django_assert_num_queries(10 if slug == "subscriptions" else 8):
         browser.get(f"/{slug}/")
     assert len(browser.get(f"/{slug}/").context["rows"]) == rows
+
+
+def test_a_subscription_is_listed_and_exported_with_its_customer_and_plan(browser: Client) -> None:
+    acme = CustomerFactory.create(ref_id="acme", name="Acme & Sons")
+    SubscriptionFactory.create(ref_id="s1", customer=acme, plan=PlanFactory.create(ref_id="pro", display_name="Pro"))
+    cell = page(browser, "/subscriptions/").split('data-label="Customer, plan"')[1].split("</td>")[0]
+    assert 'href="/customers/acme/">Acme &amp; Sons</a>' in cell
+    assert ">Pro<" in cell
+    exported = b"".join(browser.get("/subscriptions.csv").streaming_content).decode().splitlines()  # type: ignore[attr-defined]
+    assert [line.split(",")[-2:] for line in exported] == [["Customer", "Plan"], ["acme", "pro"]]
+
+
+def test_the_price_of_a_package_says_for_how_many(browser: Client) -> None:
+    plan = plan_with_prices(ref_id="pro")
+    plan.prices.update(block_size=500)
+    shown = page(browser, "/plans/pro/")
+    assert re.search(r'</data> for <data value="500"[^>]*>500</data>', shown)
+
+
+def test_an_address_of_what_is_gone_says_so_in_our_words(browser: Client) -> None:
+    gone = browser.get("/usage/987654/")
+    assert (gone.status_code, "what it named is gone" in gone.content.decode()) == (404, True)
+    assert "There is no plan with the id gone." in browser.get("/plans/gone/").content.decode()
 
 
 def test_a_row_shows_status_since_when_and_the_billing_id_as_a_link_into_the_tenant(browser: Client) -> None:
@@ -243,7 +266,8 @@ def test_a_waiting_entity_names_and_links_its_parent(browser: Client) -> None:
         waiting_for="plan:pro", reason="The plan is not in Zuora yet."
     )
     shown = page(browser, "/subscriptions/first/")
-    assert 'Waits for <a class="alert-link" href="/plans/pro/">pro</a>' in shown
+    assert 'The plan is not in Zuora yet. <a class="alert-link" href="/plans/pro/">Look at pro</a>' in shown
+    assert shown.count("The plan is not in Zuora yet.") == 1
     assert "The plan is not in Zuora yet." in shown
 
 

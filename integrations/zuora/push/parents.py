@@ -53,7 +53,8 @@ def account(parents: Parts, customer: Customer) -> SyncRecord:
 
 
 def _waits(key: str, parent: SyncRecord | None) -> Waits:
-    return Waits(key, f"Waits for {key.replace(':', ' ', 1)}, {_state(parent)}.")
+    kind, _, ref_id = key.partition(":")
+    return Waits(key, f"Waits for {EntityKind(kind).label.lower()} {ref_id}, {_state(parent)}.")
 
 
 def _state(root: SyncRecord | None) -> str:
