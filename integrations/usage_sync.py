@@ -9,8 +9,9 @@ from enum import StrEnum
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import F, OuterRef, Q, Subquery
 
-from catalog.models import BillingPeriod
+from catalog.models import BillingPeriod, Price
 from integrations import operating, usage_delivery
 from integrations.models import Connection, EntityKind, SyncRecord, UsageCharge, UsageRecord, UsageState
 from integrations.models.usage import UsageRecordQuerySet
@@ -44,10 +45,10 @@ _SEEN = {
 
 @dataclass(frozen=True)
 class Part:
-    """A slice and the record of it, if there is one yet."""
+    """A slice, and how far it has come."""
 
-    slice: Slice
-    record: UsageRecord | None
+    starts_at: datetime
+    quantity: Decimal
     sight: Sight
 
 
@@ -170,30 +171,36 @@ def read_again(*, records: Collection[int], actor: User | None, now: datetime) -
     return count
 
 
-def usage_of_period(*, subscription: Subscription, moment: datetime) -> tuple[ChargeUsage, ...]:
+def usage_of_period(
+    *, subscription: Subscription, connection: Connection | None, moment: datetime
+) -> tuple[ChargeUsage, ...]:
     """Return the usage of the billing period around that moment per charge, each slice with how far it has come."""
     if not subscription.billing_period:
         return ()
     period = current_period(
         start=subscription.billing_anchor, billing_period=BillingPeriod(subscription.billing_period), now=moment
     )
-    connection = Connection.objects.active().first()
-    slices = subscription.slices.filter(starts_at__gte=period.start, starts_at__lt=period.end)
+    # A year has 8,760 hours: of each only what is shown is read.
+    state = UsageRecord.objects.filter(connection=connection, slice=OuterRef("pk")).order_by().values("state")[:1]
+    slices = subscription.slices.filter(starts_at__gte=period.start, starts_at__lt=period.end).order_by("starts_at")
+    shown = slices.annotate(state=Subquery(state), is_changed=Q(revision__gt=F("taken_revision")))
+    of_price: dict[int, list[Part]] = defaultdict(list)
+    read = shown.values_list("price", "starts_at", "quantity", "state", "is_changed")
+    for price_id, starts_at, quantity, state_then, is_changed in read:
+        of_price[price_id].append(Part(starts_at, quantity, _sight(quantity, state_then, is_changed=is_changed)))
     known = _charges(subscription, connection)
-    records = {one.slice_id: one for one in UsageRecord.objects.filter(connection=connection, slice__in=slices)}
     parts: dict[str, list[Part]] = defaultdict(list)
     units: dict[str, str] = {}
-    for one in slices.select_related("price__plan", "price__addon", "price__feature").order_by("starts_at"):
-        key = keys.charge_key(keys.package_key(one.price.package), one.price)
-        units[key] = _unit(one)
-        record = records.get(one.pk)
-        parts[key].append(Part(one, record, _sight(one, record)))
+    for price in Price.objects.filter(pk__in=of_price).select_related("plan", "addon", "feature").order_by("pk"):
+        key = keys.charge_key(keys.package_key(price.package), price)
+        units[key] = _unit(price)
+        parts[key] += of_price[price.pk]
     return tuple(
         ChargeUsage(
             key=key,
             unit=units[key],
             number=known[key].number if key in known else "",
-            quantity=sum((part.slice.quantity for part in own), ZERO),
+            quantity=sum((part.quantity for part in own), ZERO),
             parts=tuple(own),
             unabsorbed=known[key].unabsorbed if key in known else ZERO,
         )
@@ -201,12 +208,13 @@ def usage_of_period(*, subscription: Subscription, moment: datetime) -> tuple[Ch
     )
 
 
-def _sight(one: Slice, record: UsageRecord | None) -> Sight:
-    if record is None:
-        return Sight.PENDING if one.quantity else Sight.SYNCED
-    sight = sight_of(record.state)
+def _sight(quantity: Decimal, state: str | None, *, is_changed: bool) -> Sight:
+    """Return how far a slice has come by the state of its record, which is None where there is no record."""
+    if state is None:
+        return Sight.PENDING if quantity else Sight.SYNCED
+    sight = sight_of(state)
     # What Zuora holds is what the slice was before.
-    return Sight.PENDING if sight is Sight.SYNCED and one.has_changed else sight
+    return Sight.PENDING if sight is Sight.SYNCED and is_changed else sight
 
 
 def sight_of(state: str) -> Sight:
@@ -244,7 +252,7 @@ def _amounts(subscription: Subscription, connection: Connection | None) -> tuple
     waiting = subscription.slices.filter(quantity__gt=0) & Slice.objects.untaken()
     for one in waiting.select_related("price__plan", "price__addon", "price__feature"):
         key = keys.charge_key(keys.package_key(one.price.package), one.price)
-        units.setdefault(key, _unit(one))
+        units.setdefault(key, _unit(one.price))
         quantities[key] += one.quantity
         counts[key] += 1
     return tuple(
@@ -262,6 +270,6 @@ def _records_of(subscription: Subscription, connection: Connection | None) -> Us
     return UsageRecord.objects.filter(connection=connection, charge__subscription=subscription)
 
 
-def _unit(one: Slice) -> str:
-    feature = one.price.feature
+def _unit(price: Price) -> str:
+    feature = price.feature
     return (feature.units_plural or feature.units_singular) if feature else ""

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib import messages
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Count, Max, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -65,7 +65,7 @@ def usage_card(
     if not _is_metered(subscription):
         return {}
     period = _period(subscription, at or now)
-    charges = usage_sync.usage_of_period(subscription=subscription, moment=period.start)
+    charges = usage_sync.usage_of_period(subscription=subscription, connection=connection, moment=period.start)
     return {
         "subscription": subscription,
         "period": period,
@@ -98,7 +98,7 @@ def _is_ended(subscription: Subscription, now: datetime) -> bool:
 
 def _shown(charge: ChargeUsage, place: int, period: Period) -> ChargeShown:
     bars, step = bars_between(period.start, period.end)
-    fill(bars, ((part.slice.starts_at, part.sight.value.lower(), part.slice.quantity) for part in charge.parts))
+    fill(bars, ((part.starts_at, part.sight.value.lower(), part.quantity) for part in charge.parts))
     what = charge.unit or "usage"
     return ChargeShown(charge, Chart(f"usage-{place}", f"{what[0].upper()}{what[1:]} by the {step}", charge.unit, bars))
 
@@ -107,9 +107,8 @@ def _runs(subscription: Subscription, connection: Connection | None, now: dateti
     """Return when usage was sent last and is sent next, and what a person sent last."""
     records = UsageRecord.objects.filter(connection=connection, charge__subscription=subscription)
     return {
-        "last_sync": records.aggregate(last=Max("accepted_at"))["last"],
+        **records.aggregate(last_sync=Max("accepted_at"), failed=Count("pk", filter=Q(state=UsageState.FAILED))),
         "next_sync": next_run(now),
-        "failed": records.filter(state=UsageState.FAILED).count(),
         "by_hand": _by_hand(subscription, connection),
     }
 
@@ -139,7 +138,10 @@ def _subscription(ref_id: str) -> Subscription:
 
 @viewers
 def usage_of_subscription(request: HttpRequest, ref_id: str) -> HttpResponse:
-    """Show the usage of a billing period, and what would be sent now."""
+    """Show the usage of a billing period; what would be sent is counted anew, and so fetched by the page's script.
+
+    Where there is no script the page leads to itself with it.
+    """
     subscription, connection = _subscription(ref_id), active_connection()
     card = usage_card(subscription, connection, at=_moment(request.GET.get("at", "")))
     context: dict[str, Any] = {
@@ -149,7 +151,7 @@ def usage_of_subscription(request: HttpRequest, ref_id: str) -> HttpResponse:
         "entity": subscription,
         "usage": card,
     }
-    if card:
+    if card and "preview" in request.GET:
         context["preview"] = usage_sync.preview(subscription=subscription, now=timezone.now())
     return render(request, "integrations/usage_of_subscription.html", context)
 

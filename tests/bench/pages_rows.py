@@ -1,5 +1,7 @@
 """Fills a database as a deployment with a million customers has it: rows of a small scene, multiplied by PostgreSQL."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from importlib import import_module
 
@@ -7,6 +9,7 @@ from django.apps import apps
 from django.db import connection
 from django.db.models import Model
 
+from customers.models import Customer
 from integrations.models import (
     AuditEntry,
     Connection,
@@ -21,8 +24,10 @@ from integrations.models import (
     UsageCharge,
     UsageRecord,
 )
+from subscriptions.models import Subscription
 from tests.browser import scene
 from tests.browser.usage_scene import build_usage
+from usage.models import Slice
 
 _WORDS = (
     "(ARRAY['Aurora','Birch','Cobalt','Delta','Ember','Fjord','Garnet','Harbor','Indigo','Juniper'])[1 + i * 7 % 10]"
@@ -124,6 +129,36 @@ def multiply(row: Model, source: str, differing: dict[str, str]) -> None:
         )
 
 
+#: All indexes of some tables but their primary keys, and how to make them again.
+_INDEXES = """
+SELECT class.relname, tables.relname, pg_get_indexdef(class.oid), pg_get_constraintdef(one.oid)
+FROM pg_index AS index JOIN pg_class AS class ON class.oid = index.indexrelid
+JOIN pg_class AS tables ON tables.oid = index.indrelid LEFT JOIN pg_constraint AS one ON one.conindid = class.oid
+AND one.contype = 'u' WHERE NOT index.indisprimary AND tables.relname = ANY(%s) ORDER BY class.relname
+"""
+
+
+@contextmanager
+def in_bulk(*models: type[Model]) -> Iterator[None]:
+    """Fill these tables without their triggers and indexes; these are made at the end, which takes a third of the time.
+
+    What the triggers would have noted of what nobody has asked for is noted then.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SET session_replication_role = replica")
+        cursor.execute("SET maintenance_work_mem = '512MB'")
+        cursor.execute(_INDEXES, [[model._meta.db_table for model in models]])
+        indexes = cursor.fetchall()
+        for name, table, _, constraint in indexes:
+            cursor.execute(f'ALTER TABLE "{table}" DROP CONSTRAINT "{name}"' if constraint else f'DROP INDEX "{name}"')
+    yield
+    with connection.cursor() as cursor:
+        for name, table, index, constraint in indexes:
+            cursor.execute(f'ALTER TABLE "{table}" ADD CONSTRAINT "{name}" {constraint}' if constraint else index)
+        cursor.execute(import_module("integrations.migrations.0016_unasked")._REBUILD)
+        cursor.execute("SET session_replication_role = DEFAULT")
+
+
 def fill(count: int, now: datetime) -> None:
     """Make so many customers, with all that a deployment would have of them."""
     import_module("integrations.migrations.0002_roles").make_roles(apps, connection.schema_editor())
@@ -131,9 +166,11 @@ def fill(count: int, now: datetime) -> None:
     tenant = scene.connection(now - timedelta(days=40))
     company = scene.company(now)
     build_usage(now, tenant)
-    _entities(count, company)
-    _usage(count)
-    _logs(count, tenant, now)
+    filled = (Customer, Subscription, SyncRecord, SyncJob, Slice, UsageCharge, UsageRecord)
+    with in_bulk(*filled, Delivery, Request, AuditEntry, OperationLine):
+        _entities(count, company)
+        _usage(count)
+        _logs(count, tenant, now)
     with connection.cursor() as cursor:
         cursor.execute("VACUUM (ANALYZE)")
 

@@ -100,7 +100,7 @@ def test_a_page_sees_how_far_each_slice_has_come(tenant: UsageWorld) -> None:
     UsageRecord.objects.filter(wanted=4).update(state=UsageState.FAILED)
     tenant.use(acme, 5, at=START - timedelta(hours=1))
     tenant.close()
-    [charge] = usage_sync.usage_of_period(subscription=acme, moment=tenant.now)
+    [charge] = usage_sync.usage_of_period(subscription=acme, connection=tenant.world.connection, moment=tenant.now)
     assert (charge.key, charge.unit, charge.number, charge.quantity) == (KEY, "API calls", "C-00000001", Decimal(12))
     assert [part.sight for part in charge.parts] == [Sight.SYNCED, Sight.FAILED, Sight.PENDING]
     failed = UsageRecord.objects.get(state=UsageState.FAILED)

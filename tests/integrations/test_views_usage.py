@@ -18,6 +18,7 @@ from integrations.views import usage_of_subscription
 from subscriptions.models import Subscription
 from tests.browser.scene import people
 from tests.integrations.usage_world import START, UsageWorld, tenant
+from usage.models import Slice
 
 __all__ = ["tenant"]
 pytestmark = pytest.mark.django_db
@@ -248,6 +249,34 @@ def test_the_subscriptions_page_draws_its_usage_and_tells_runs(tenant: UsageWorl
     assert 'id="usage"' in browser.get("/subscriptions/s1/").content.decode()
 
 
+@pytest.mark.parametrize("hours", [3, 300])
+def test_a_subscriptions_usage_takes_a_fixed_number_of_queries_however_many_hours_it_has(
+    tenant: UsageWorld, browser: Client, django_assert_num_queries: DjangoAssertNumQueries, hours: int
+) -> None:
+    acme = three_hours(tenant)
+    one = acme.slices.first()
+    charge = UsageCharge.objects.get()
+    slices = [
+        Slice(
+            subscription=acme, price=one.price, starts_at=at, ends_at=at + HOUR, quantity=1, closed_at=START,
+            taken_revision=1,
+        )
+        for at in (START - HOUR * number for number in range(4, hours + 1))
+    ]  # fmt: skip
+    UsageRecord.objects.bulk_create(
+        UsageRecord(
+            connection=charge.connection, charge=charge, slice=each, external_key=f"made-up-{number}",
+            charge_number=charge.number, starts_at=each.starts_at, wanted=1, held=1, not_before=START,
+            zuora_id=f"made-up-{number}", state=UsageState.CONFIRMED,
+        )
+        for number, each in enumerate(Slice.objects.bulk_create(slices))
+    )  # fmt: skip
+    for address, queries in (("", 15), ("preview/", 33)):
+        browser.get(f"/subscriptions/s1/usage/{address}")
+        with django_assert_num_queries(queries):
+            browser.get(f"/subscriptions/s1/usage/{address}")
+
+
 def test_periods_are_walked_and_a_mistyped_one_is_the_current(tenant: UsageWorld, browser: Client) -> None:
     three_hours(tenant)
     usage = browser.get("/subscriptions/s1/usage/").context["usage"]
@@ -300,7 +329,7 @@ def test_what_cannot_be_sent_says_why_and_has_no_button(tenant: UsageWorld, brow
     acme = tenant.sell(customer__payment_method_id="")
     tenant.use(acme, 4, at=START - HOUR)
     reason = "Usage waits for the subscription, which is not in Zuora yet."
-    page = browser.get("/subscriptions/s1/usage/").content.decode()
+    page = browser.get("/subscriptions/s1/usage/?preview=1").content.decode()
     assert reason in page
     assert 'action="/subscriptions/s1/usage/sync/"' not in page
     assert said(browser.post("/subscriptions/s1/usage/sync/", follow=True)) == [reason]
@@ -309,10 +338,10 @@ def test_what_cannot_be_sent_says_why_and_has_no_button(tenant: UsageWorld, brow
 def test_a_viewer_sees_all_but_the_button(tenant: UsageWorld, browser: Client) -> None:
     three_hours(tenant)
     button = 'action="/subscriptions/s1/usage/sync/"'
-    assert button in browser.get("/subscriptions/s1/usage/").content.decode()
+    assert button in browser.get("/subscriptions/s1/usage/?preview=1").content.decode()
     viewer = Client()
     viewer.force_login(User.objects.get(username="viewer"))
-    page = viewer.get("/subscriptions/s1/usage/")
+    page = viewer.get("/subscriptions/s1/usage/?preview=1")
     assert button not in page.content.decode()
     assert page.context["preview"].amounts[0].quantity == 5
 
