@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import transaction
 
 from integrations.models import UsageCharge, UsageRecord, UsageState
+from integrations.zuora.errors import ZuoraError
 from integrations.zuora.mapping.usage import moment_that_is_billed
 from integrations.zuora.push.far import Far
 from integrations.zuora.push.usage.charges import as_noted, linked_records
@@ -33,15 +34,36 @@ def confirm(far: Far, *, subscription_ids: Collection[int] | None = None) -> int
         ZuoraError: what is left is read back next time.
     """
     confirmed, done = 0, 0
-    while True:
-        rows = UsageRecord.objects.to_confirm(now=far.clock()).filter(connection=far.connection, pk__gt=done)
-        if subscription_ids is not None:
-            rows = rows.filter(charge__subscription__in=subscription_ids)
-        chunk = list(rows.select_related("charge").order_by("pk")[:MOST_CONDITIONS])
-        if not chunk:
-            return confirmed
-        confirmed += _store(far, chunk, show(far.client, chunk), _charges_of(far, chunk))
+    while chunk := _claim(far, subscription_ids, after=done):
+        try:
+            shown, charges = show(far.client, chunk), _charges_of(far, chunk)
+        except ZuoraError:
+            _give_back(far, chunk)
+            raise
+        confirmed += _store(far, chunk, shown, charges)
         done = chunk[-1].pk
+    return confirmed
+
+
+def _claim(far: Far, subscription_ids: Collection[int] | None, *, after: int) -> list[UsageRecord]:
+    """Take the next records, so that of two sweeps at once each reads others; who dies has them for a while only."""
+    now = far.clock()
+    rows = UsageRecord.objects.to_confirm(now=now).filter(connection=far.connection, pk__gt=after)
+    if subscription_ids is not None:
+        rows = rows.filter(charge__subscription__in=subscription_ids)
+    locked = rows.select_related("charge").select_for_update(skip_locked=True, of=("self",), no_key=True)
+    with transaction.atomic():
+        chunk = list(locked.order_by("pk")[:MOST_CONDITIONS])
+        until = now + timedelta(seconds=settings.SYNC_CLAIM_SECONDS)
+        UsageRecord.objects.filter(pk__in=[one.pk for one in chunk]).update(not_before=until)
+    for one in chunk:
+        one.not_before = until
+    return chunk
+
+
+def _give_back(far: Far, chunk: Sequence[UsageRecord]) -> None:
+    mine = UsageRecord.objects.filter(pk__in=[one.pk for one in chunk], not_before=chunk[0].not_before)
+    mine.filter(state=UsageState.ACCEPTED).update(not_before=far.clock())
 
 
 def _charges_of(far: Far, chunk: Sequence[UsageRecord]) -> dict[int, Sequence[Segment]]:
@@ -66,15 +88,15 @@ def _charges_of(far: Far, chunk: Sequence[UsageRecord]) -> dict[int, Sequence[Se
 def _store(
     far: Far, seen: list[UsageRecord], shown: dict[int, list[Row]], charges_shown: Mapping[int, Sequence[Segment]]
 ) -> int:
-    """Compare and store; a record that was sent again meanwhile is left alone."""
-    held = {one.pk: (one.zuora_id, one.held) for one in seen}
+    """Compare and store; a record that was sent again, or claimed by another, is left alone."""
+    claimed = {one.pk: (one.zuora_id, one.held, one.not_before) for one in seen}
     with transaction.atomic():
-        mine = UsageRecord.objects.filter(pk__in=held, state=UsageState.ACCEPTED)
+        mine = UsageRecord.objects.filter(pk__in=claimed, state=UsageState.ACCEPTED)
         charges = UsageCharge.objects.select_for_update().filter(pk__in=mine.values("charge")).order_by("pk").in_bulk()
         records = [
             one
             for one in mine.select_for_update(of=("self",)).order_by("pk")
-            if (one.zuora_id, one.held) == held[one.pk]
+            if (one.zuora_id, one.held, one.not_before) == claimed[one.pk]
         ]
         for record in records:
             record.charge = charges[record.charge_id]
@@ -90,7 +112,8 @@ def _compare(far: Far, record: UsageRecord, rows: list[Row], segments: Sequence[
     if rows:
         learn(record, rows[0], now=now)
         if not record.differs:
-            record.state, record.confirmed_at, record.attempts = UsageState.CONFIRMED, now, 0
+            record.state, record.confirmed_at = UsageState.CONFIRMED, now
+            record.not_before, record.attempts = now, 0
             if segments is not None and record.wanted and not record.is_billed:
                 _file_where_it_is_billed(far, record, segments)
             return
