@@ -1,17 +1,22 @@
 """A real PostgreSQL and a real Redis, from wheels, on Unix sockets in a directory of the caller's."""
 
+import ctypes
 import os
 import pwd
 import shutil
+import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 START_SECONDS = 30
+_PR_SET_PDEATHSIG = 1  # of linux/prctl.h
 
 
 @contextmanager
@@ -49,7 +54,8 @@ def postgres(path: Path) -> Iterator[str]:
     }
     arguments = [binaries / "postgres", "-D", data, *(f"--{name}={value}" for name, value in options.items())]
     ready = [binaries / "pg_isready", "--quiet", "-h", path, "-U", "postgres"]
-    with _running(arguments, log=path / "postgres.log", ready=ready, **identity):
+    # SIGINT is its word for ending at once and in order, whoever is connected.
+    with _running(arguments, log=path / "postgres.log", ready=ready, orphaned=signal.SIGINT, **identity):
         yield f"postgres://postgres@/{path}/postgres"
 
 
@@ -60,16 +66,23 @@ def redis_server(path: Path) -> Iterator[str]:
     socket = path / "redis.sock"
     options = ["--port", "0", "--unixsocket", socket, "--dir", path, "--save", "", "--appendonly", "no"]
     arguments = [_redis_executable(), *options]
-    with _running(arguments, log=path / "redis.log", ready=["test", "-S", socket]):
+    with _running(arguments, log=path / "redis.log", ready=["test", "-S", socket], orphaned=signal.SIGTERM):
         yield f"unix://{socket}"
 
 
 @contextmanager
-def _running(arguments: list[Any], *, log: Path, ready: list[Any], **identity: Any) -> Iterator[None]:
+def _running(
+    arguments: list[Any], *, log: Path, ready: list[Any], orphaned: signal.Signals, **identity: Any
+) -> Iterator[None]:
     # A session of its own: Ctrl-C must reach the tests first, which still need the server to end in order.
     with log.open("ab") as output:
         process = subprocess.Popen(  # noqa: S603 - our own wheels' executables
-            arguments, stdout=output, stderr=output, start_new_session=True, **identity
+            arguments,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            preexec_fn=partial(die_with_parent, orphaned),  # noqa: PLW1509 - it takes no lock that a thread could hold
+            **identity,
         )
     try:
         _wait_until_ready(process, ready=ready, log=log)
@@ -81,6 +94,12 @@ def _running(arguments: list[Any], *, log: Path, ready: list[Any], **identity: A
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def die_with_parent(by: signal.Signals = signal.SIGKILL) -> None:
+    """Let this process be sent a signal when its parent dies: nobody else would end it then."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, by)
 
 
 def _wait_until_ready(process: "subprocess.Popen[bytes]", *, ready: list[Any], log: Path) -> None:

@@ -8,9 +8,6 @@ over zuora-sdk, which makes a sample of the same objects and is extrapolated to 
 import argparse
 import json
 import os
-import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -31,6 +28,7 @@ from tests.bench.report import (
     sync_table,
     usage_table,
 )
+from tests.bench.web import run_program, stop_in_order
 from tests.servers import postgres, redis_server
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -158,15 +156,13 @@ def measure(module: str, kind: str, options: argparse.Namespace) -> dict[str, An
                 "DATABASE_URL": database_url,
                 "REDIS_URL": redis_url,
                 "LOG_LEVEL": "WARNING",
+                "TMPDIR": name,  # what it leaves there when it is stopped goes with the rest
                 "ZUORA_CONCURRENCY": str(options.budget),
                 "ZUORA_CONCURRENCY_HIGH_VOLUME": str(options.budget),
             }
-            migrate = [sys.executable, "manage.py", "migrate", "--verbosity=0"]
-            subprocess.run(migrate, cwd=ROOT, env=environment, check=True)  # noqa: S603 - our own program
+            run_program(environment, "manage.py", "migrate", "--verbosity=0")
             measures = json.dumps(vars(options) | {"database_url": database_url, "redis_url": redis_url})
-            command = [sys.executable, "-m", module, measures]
-            done = subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE)  # noqa: S603
-            found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+            found: dict[str, Any] = json.loads(run_program(environment, "-m", module, measures).splitlines()[-1])
             return found
 
 
@@ -258,7 +254,7 @@ _MEASURES: dict[str, Callable[[argparse.Namespace, dict[str, Any]], None]] = {
 
 def main() -> None:
     options = options_from()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Stopped."))  # and end what was started
+    stop_in_order()
     results: dict[str, Any] = {"options": vars(options), "sync": [], "budgets": [], "hourly": [], "roads": []}
     started = time.monotonic()
     for part in PARTS:

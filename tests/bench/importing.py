@@ -21,7 +21,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tests.bench.report import import_table
-from tests.servers import postgres, redis_server
+from tests.bench.web import run_program, stop_in_order
+from tests.servers import die_with_parent, postgres, redis_server
 
 ROOT = Path(__file__).resolve().parents[2]
 _COUNT = re.compile(r"^(\d+) (\w+) (created|updated|unchanged|skipped)$", re.MULTILINE)
@@ -45,7 +46,7 @@ def _stigg(customers: int) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     arguments = [sys.executable, "-m", "tests.bench.stigg_cloud", str(port), str(customers)]
-    process = subprocess.Popen(arguments, cwd=ROOT)  # noqa: S603 - our own program
+    process = subprocess.Popen(arguments, cwd=ROOT, preexec_fn=die_with_parent)  # noqa: S603, PLW1509 - our own program
     try:
         yield f"http://127.0.0.1:{port}"
     finally:
@@ -57,7 +58,13 @@ def _import(case: str, environment: Mapping[str, str], *options: str) -> Result:
     began = time.monotonic()
     command = [sys.executable, "manage.py", "import_stigg", *options]
     with tempfile.TemporaryFile("w+") as said:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=said)  # noqa: S603 - our own program
+        process = subprocess.Popen(  # noqa: S603 - our own program
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdout=said,
+            preexec_fn=die_with_parent,  # noqa: PLW1509 - it takes no lock
+        )
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         seconds = time.monotonic() - began
@@ -94,8 +101,7 @@ def run(*, customers: int) -> list[Result]:
                     "STIGG_EXTRA_HOSTS": url,
                     "VAR_DIR": name,
                 }
-                migrate = [sys.executable, "manage.py", "migrate", "--verbosity=0"]
-                subprocess.run(migrate, cwd=ROOT, env=environment, check=True)  # noqa: S603 - our own program
+                run_program(environment, "manage.py", "migrate", "--verbosity=0")
                 account = ("--url", url, "--api-key-file", str(directory / "key"))
                 results.append(_import(f"{many:,} customers with a subscription, all new", environment, *account))
                 if many == customers:
@@ -104,6 +110,7 @@ def run(*, customers: int) -> list[Result]:
 
 
 def main() -> None:
+    stop_in_order()
     parser = argparse.ArgumentParser(prog="python -m tests.bench.importing", description=__doc__)
     parser.add_argument("--customers", type=int, default=2_000, help="up to 100,000 (%(default)s)")
     results = [asdict(one) for one in run(customers=parser.parse_args().customers)]

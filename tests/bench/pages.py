@@ -11,8 +11,6 @@ import json
 import os
 import secrets
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -21,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.report import pages_table
+from tests.bench.web import run_program, stop_in_order
 from tests.servers import postgres
 
 #: What a list page may take.
@@ -43,12 +42,10 @@ def run(*, customers: int, repeats: int = 20, explain: bool = False, only: str =
                 "SECRET_KEY": secrets.token_urlsafe(64),
                 "VAR_DIR": name,
             }
-            migrate = [sys.executable, "manage.py", "migrate", "--verbosity=0"]
-            subprocess.run(migrate, cwd=ROOT, env=environment, check=True)  # noqa: S603 - our own program
+            run_program(environment, "manage.py", "migrate", "--verbosity=0")
             options = json.dumps({"customers": customers, "repeats": repeats, "explain": explain, "only": only})
-            command = [sys.executable, "-m", "tests.bench.pages_asked", options]
-            done = subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE)  # noqa: S603
-            found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+            asked = run_program(environment, "-m", "tests.bench.pages_asked", options)
+            found: dict[str, Any] = json.loads(asked.splitlines()[-1])
             return found
 
 
@@ -70,6 +67,7 @@ def figures(seconds: list[float]) -> dict[str, float]:
 
 
 def main() -> None:
+    stop_in_order()
     parser = argparse.ArgumentParser(prog="python -m tests.bench.pages", description=__doc__)
     parser.add_argument("--customers", type=int, default=1_000_000, help="and as many records (%(default)s)")
     parser.add_argument("--repeats", type=int, default=20, help="requests of each page (%(default)s)")

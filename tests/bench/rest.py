@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.report import table
-from tests.bench.web import Request, Result, environment_of, result, run_program, send, serving
+from tests.bench.web import Request, Result, environment_of, result, run_program, send, serving, stop_in_order
 from tests.servers import postgres, redis_server
 
 _ROWS = "tests.bench.rest_rows"
@@ -95,6 +95,7 @@ def rest_table(results: list[Result]) -> str:
 
 
 def main() -> None:
+    stop_in_order()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=1000, help="customers, each with a subscription (1000)")
     parser.add_argument("--connections", type=int, default=2)

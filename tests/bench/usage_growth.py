@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.bench.report import growth_table
-from tests.bench.web import environment_of, run_program
+from tests.bench.web import environment_of, run_program, stop_in_order
 from tests.servers import postgres
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def run(*, sizes: Sequence[int], only: str = "") -> Growth:
 
 
 def main() -> None:
+    stop_in_order()
     parser = argparse.ArgumentParser(prog="python -m tests.bench.usage_growth", description=__doc__)
     parser.add_argument(
         "--rows", default=",".join(map(str, SIZES)), help="events that there are, separated by commas (%(default)s)"

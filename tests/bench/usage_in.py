@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.bench.consumption import family_cpu_seconds
 from tests.bench.report import usage_table
-from tests.bench.web import Request, Result, environment_of, result, run_program, send, serving
+from tests.bench.web import Request, Result, environment_of, result, run_program, send, serving, stop_in_order
 from tests.servers import postgres
 
 if TYPE_CHECKING:
@@ -134,6 +134,7 @@ def _bound(environment: Mapping[str, str], servers: Servers, rows: int) -> Resul
 
 
 def main() -> None:
+    stop_in_order()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--batches", type=int, default=60, help="of a thousand (60)")
     parser.add_argument("--connections", type=int, default=2)

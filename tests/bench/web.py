@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import secrets
+import signal
 import socket
 import statistics
 import subprocess
@@ -13,8 +14,11 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from tests.servers import die_with_parent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -64,9 +68,26 @@ def environment_of(directory: Path, database_url: str) -> dict[str, str]:
 
 def run_program(environment: Mapping[str, str], *command: object) -> str:
     """Run one of our own programs and return what it prints."""
-    arguments = [sys.executable, *(str(part) for part in command)]
-    done = subprocess.run(arguments, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603
+    done = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, *(str(part) for part in command)],
+        cwd=ROOT,
+        env=environment,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=die_with_parent,
+    )
     return done.stdout.strip()
+
+
+def stop_in_order() -> None:
+    """Let SIGTERM end what was started, and leave nothing in the file system."""
+
+    def stop(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not come between
+        sys.exit("Stopped.")
+
+    signal.signal(signal.SIGTERM, stop)
 
 
 @contextmanager
@@ -78,7 +99,12 @@ def serving(log: Path, environment: Mapping[str, str], *, workers: int) -> Itera
     arguments += ["--workers", str(workers), "--blocking-threads", "2", "--no-ws", "--no-access-log"]
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - our own server
-            [*arguments, "stigg_zuora.wsgi:application"], cwd=ROOT, env=environment, stdout=output, stderr=output
+            [*arguments, "stigg_zuora.wsgi:application"],
+            cwd=ROOT,
+            env=environment,
+            stdout=output,
+            stderr=output,
+            preexec_fn=partial(die_with_parent, signal.SIGTERM),  # noqa: PLW1509 - as above
         )
     try:
         _wait(port, process, log)

@@ -4,7 +4,6 @@ Every process is ended by its own pid. Whoever waits, waits for a condition, wit
 lines of every log are shown.
 """
 
-import ctypes
 import json
 import os
 import re
@@ -25,7 +24,7 @@ import redis
 import requests
 
 from integrations.models import Connection
-from tests.servers import redis_server
+from tests.servers import die_with_parent, redis_server
 
 ROOT = Path(__file__).resolve().parents[2]
 QUEUES = "click,usage,changes,backfill"
@@ -41,7 +40,6 @@ CUSTOM_FIELDS = {
     "Subscription": ["stiggEntityUrl__c", "stiggCustomerId__c", "stiggResourceId__c"],
 }
 
-_PR_SET_PDEATHSIG = 1  # of linux/prctl.h
 _ID = re.compile(r"/[0-9a-f]{32}$")
 _ACCEPTED = range(200, 300)
 
@@ -306,12 +304,6 @@ class Deployment:
     def tails(self) -> str:
         """Return the last lines of every process."""
         return "\n".join(process.tail() for process in self._processes)
-
-
-def die_with_parent() -> None:
-    """Let this process be killed when its parent is: nobody else would end it then."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def worker_arguments(name: str, threads: int) -> list[str]:

@@ -33,7 +33,8 @@ from django.db.backends.signals import connection_created  # noqa: E402 - models
 from integrations import delivery, usage_delivery  # noqa: E402
 from integrations.models import SyncJob  # noqa: E402
 from integrations.zuora.client.wire import Wire  # noqa: E402
-from tests.processes.deployment import die_with_parent, worker_arguments  # noqa: E402
+from tests.processes.deployment import worker_arguments  # noqa: E402
+from tests.servers import die_with_parent  # noqa: E402
 
 DEATHS = "deaths.jsonl"
 STEPS = "steps.jsonl"
