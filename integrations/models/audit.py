@@ -11,7 +11,7 @@ class AuditEntry(models.Model):
     Triggers in the database hold this too, against `update()` and SQL; only the link to a deleted user may go.
     """
 
-    at = models.DateTimeField(db_index=True)
+    at = models.DateTimeField()
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     actor_name = models.CharField(max_length=255, help_text="Kept when the user is deleted.")
     action = models.CharField(max_length=64)
@@ -23,8 +23,10 @@ class AuditEntry(models.Model):
         ordering = ["-pk"]
         # What is filtered by, in the order of the log; and a list of all there are without reading each line.
         indexes = [
+            models.Index(fields=["at", "id"], name="audit_in_order"),
             models.Index(fields=["action", "at", "id"], name="audit_by_action"),
             models.Index(fields=["actor_name", "at", "id"], name="audit_by_actor"),
+            models.Index(fields=["subject", "at", "id"], name="audit_by_subject"),
         ]
 
     def __str__(self) -> str:

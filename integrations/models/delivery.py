@@ -52,11 +52,12 @@ class Request(models.Model):
     error = models.TextField(blank=True)
     duration_ms = models.PositiveIntegerField()
     zuora_request_id = models.CharField(max_length=64, blank=True)
-    started_at = models.DateTimeField(db_index=True)
+    started_at = models.DateTimeField()
 
     class Meta:
         ordering = ["-pk"]
         indexes = [
+            models.Index(fields=["started_at", "id"], name="request_in_order"),
             models.Index(fields=["track_id"], name="request_track_id"),
             models.Index(fields=["zuora_request_id"], condition=~Q(zuora_request_id=""), name="request_zuora_id"),
             # The log's filters, each in the order of the log.

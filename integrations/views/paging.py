@@ -22,6 +22,14 @@ class Page(Generic[M]):
     after: str
 
 
+@dataclass(frozen=True)
+class Reach:
+    """The place of a row on a way: the first value of what it is ordered by, and the key that a page goes on from."""
+
+    value: Any
+    key: str
+
+
 class _Row(Func):
     """Several values compared as one, first by the first: what an index over the same columns answers at once."""
 
@@ -47,6 +55,14 @@ class Way(Generic[M]):
         fields = [_field(self.rows.model, key) for key in self.keys]
         end = _Row(*map(Value, beyond, fields), output_field=Field())
         return self.rows.filter(compare(_row(self.keys), end))
+
+    def reach(self, most: int) -> Reach | None:
+        """Return the place of the last one of so many rows, or None where there are no more: found along the index."""
+        edges = list(self.rows.values_list(*self.keys)[most - 1 : most + 1])
+        if len(edges) < 2:  # noqa: PLR2004 - the last one and one beyond
+            return None
+        last = self.rows.model(**dict(zip(self.keys, edges[0], strict=True)))
+        return Reach(edges[0][0], _key(last, self.keys))
 
     def page(self, found: list[M], *, size: int) -> Page[M]:
         """Return the page of the first rows that were found, one more than it holds where there are more."""

@@ -139,27 +139,74 @@ def _usage() -> dict[str, str]:
 
 
 def _logs() -> dict[str, str]:
-    entry, exchange = AuditEntry.objects.order_by("pk")[1000], Request.objects.order_by("pk")[1000]
-    audit, log = "/settings/audit-log/", "/settings/requests/"
+    audit = {f"audit log, {name}": f"/settings/audit-log/?{query}" for name, query in _audit().items()}
+    return audit | {f"request log, {name}": f"/settings/requests/?{query}" for name, query in _requests().items()}
+
+
+def _audit() -> dict[str, str]:
+    entries = AuditEntry.objects.order_by("at", "pk")
+    entry, place = entries[1000], _place(entries[1000], "at")
+    first_day = f"until={entry.at:%Y-%m-%d}"
     return {
-        "audit log": audit,
-        "audit log, deep": f"{audit}?after={entry.pk}",
-        "audit log, who: early": f"{audit}?who=founder",
-        "audit log, who: nobody": f"{audit}?who=nobody",
-        "audit log, action: early": f"{audit}?action=connect",
-        "audit log, subject: early": f"{audit}?subject={quote(entry.subject)}",
-        "audit log, subject: none": f"{audit}?subject=zzz",
-        "audit log, until its first day": f"{audit}?until={entry.at:%Y-%m-%d}",
-        "request log": log,
-        "request log, deep": f"{log}?after={exchange.pk}",
-        **{f"request log, {answer}": f"{log}?answer={answer}" for answer in ANSWERS},
-        "request log, path: common": f"{log}?path=/v1/orders",
-        "request log, path: none": f"{log}?path=/v1/nothing",
-        "request log, track": f"{log}?track={exchange.track_id}",
-        "request log, entity": f"{log}?entity=customer:cus_000000100",
-        "request log, entity: none": f"{log}?entity=nobody",
-        "request log, until its first day": f"{log}?until={exchange.started_at:%Y-%m-%d}",
+        "first page": "",
+        "deep": f"after={place}",
+        "back from a deep page": f"before={place}",
+        "last page": f"after={_place(entries[30], 'at')}",
+        "who: early": "who=founder",
+        "who: nobody": "who=nobody",
+        "who: several": "who=o",
+        "who: several, subject: none": "who=o&subject=zzz",
+        "who: early, action: common": "who=founder&action=sync",
+        "who: common, action: early": "who=operator&action=connect",
+        "who and action: common": "who=operator&action=sync",
+        "who and action: common, deep": f"who=operator&action=sync&after={place}",
+        "action: early": "action=connect",
+        "action: common, subject: none": "action=sync&subject=zzz",
+        "action: early, subject: none": "action=connect&subject=zzz",
+        "subject: in every line": "subject=customer",
+        "subject: early": f"subject={quote(entry.subject)}",
+        "subject: none": "subject=zzz",
+        "subject: none, further": f"subject=zzz&after={_place(entries[500_000 % entries.count()], 'at')}",
+        "subject: none, on the way back": f"subject=zzz&before={place}",
+        "until its first day": first_day,
+        "until its first day, subject: none": f"{first_day}&subject=zzz",
+        "until its first day, action: common": f"{first_day}&action=sync",
     }
+
+
+def _requests() -> dict[str, str]:
+    exchanges = Request.objects.order_by("started_at", "pk")
+    exchange, place = exchanges[1000], _place(exchanges[1000], "started_at")
+    first_day, entity = f"until={exchange.started_at:%Y-%m-%d}", "entity=customer:cus_000000100"
+    return {
+        "first page": "",
+        "deep": f"after={place}",
+        "back from a deep page": f"before={place}",
+        "last page": f"after={_place(exchanges[30], 'started_at')}",
+        **{answer: f"answer={answer}" for answer in ANSWERS},
+        **{f"{answer}, path: none": f"answer={answer}&path=/v1/nothing" for answer in ANSWERS},
+        "2xx, until its first day": f"answer=2xx&{first_day}",
+        "path: common": "path=/v1/orders",
+        "path: none": "path=/v1/nothing",
+        "path: none, deep": f"path=/v1/nothing&after={place}",
+        "path: none, on the way back": f"path=/v1/nothing&before={place}",
+        "path: none, until its first day": f"path=/v1/nothing&{first_day}",
+        "track": f"track={exchange.track_id}",
+        "track: none": "track=nothing",
+        "track, another answer": f"track={exchange.track_id}&answer=2xx",
+        "entity": entity,
+        "entity: none": "entity=nobody",
+        "entity, path: none": f"{entity}&path=/v1/nothing",
+        "entity, 2xx": f"{entity}&answer=2xx",
+        "entity, 5xx": f"{entity}&answer=5xx",
+        "entity, until its first day": f"{entity}&{first_day}",
+        "until its first day": first_day,
+    }
+
+
+def _place(row: AuditEntry | Request, moment: str) -> str:
+    """Return the place of a line as the address of its neighbours' page has it."""
+    return quote(json.dumps([getattr(row, moment).isoformat(), str(row.pk)]))
 
 
 def measure(client: Client, address: str, *, repeats: int) -> dict[str, Any]:
