@@ -19,12 +19,11 @@ from subscriptions.models import Subscription
 from subscriptions.periods import Period
 from subscriptions.tenure import stretches
 from usage.counting import Source, used
-from usage.models import Aggregation, DirtyHour, Meter, Slice
-from usage.selling import Owner, owner_of, stretches_of
+from usage.models import DirtyHour, Meter, Slice
+from usage.selling import Owner, owner_of, stretches_of, unbroken
 from usage.windows import Window, ends_at
 
 ZERO = Decimal(0)
-_SUMMED = frozenset({Aggregation.SUM, Aggregation.COUNT})
 
 
 @dataclass(frozen=True)
@@ -125,7 +124,7 @@ class Comparison:
         rows = [row for one in records for row in far.ours.get(one.external_key, [])]
         foreign = [row for row in far.foreign if charge and _is_billed_by(row, charge, period)]
         sums = Sums(
-            events=self._events(price, mine, period),
+            events=self._events(price, period),
             carried=_carry_before(of_charge, period.start) - _carry_before(of_charge, period.end),
             slices=mine.aggregate(total=Sum("quantity"))["total"] or ZERO,
             moved=sum((one.wanted - (one.slice.quantity if one.slice else ZERO) for one in records), ZERO),
@@ -158,21 +157,16 @@ class Comparison:
         )
         return own + list(corrections.order_by("starts_at"))
 
-    def _events(self, price: Price, mine: QuerySet[Slice], period: Period) -> Decimal:
+    def _events(self, price: Price, period: Period) -> Decimal:
         begin = max(period.start, self._subscription.billing_anchor)
         end = min(period.end, self._upto, ends_at(self._subscription) or self._upto)
         meter = Meter.objects.filter(feature=price.feature_id).first()
         total = ZERO
-        for held in stretches_of(stretches(self._subscription), price):
+        for held in unbroken(stretches(self._subscription), price):
             source = Source(held.terms.customer_id, price.feature_id or 0, held.terms.resource_id, meter)
             whole = Window(max(begin, held.start), min(end, held.end or end))
-            if whole.start >= whole.end:
-                continue
-            windows = [whole]
-            if meter is not None and meter.aggregation not in _SUMMED:
-                within = mine.filter(starts_at__gte=whole.start, starts_at__lt=whole.end).order_by("starts_at")
-                windows = [Window(one.starts_at, one.ends_at) for one in within.iterator()]
-            total += sum((used(source, window).change for window in windows), ZERO)
+            if whole.start < whole.end:
+                total += used(source, whole).change
         return total
 
     def _unclosed(self, price: Price, period: Period) -> list[datetime]:

@@ -8,13 +8,13 @@ Hours are closed by the hundred: as many statements as for one.
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from itertools import zip_longest
 
 import structlog
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, Q
 
 from customers.models import Customer
 from subscriptions.models import Subscription
@@ -25,11 +25,12 @@ from usage.models import DirtyHour, Meter, Slice, UnattributedUsage
 from usage.reopening import had, reopen
 from usage.selling import Sold, sold_to
 from usage.spans import SOURCE, WINDOW, read, rows_of
-from usage.windows import HOUR
+from usage.windows import HOUR, period_of
 
 log = structlog.get_logger(__name__)
 _CHUNK = 500
 _LARGEST = Decimal(10) ** 13
+_TICK = timedelta(microseconds=1)
 _STORED = ["ends_at", "change", "carry", "quantity", "event_count", "revision", "closed_at"]
 
 
@@ -111,7 +112,10 @@ def _close_chunk(chunk: Sequence[DirtyHour], *, now: datetime, zone: tzinfo) -> 
 
 
 def _cut(hours: Mapping[Source, Sequence[datetime]], *, sold: Sold, zone: tzinfo) -> Iterator[Cut]:
-    """Cut these hours, and those in between with a SET: what it adds rests on what was before it."""
+    """Cut these hours, and those in between with a SET: what it adds rests on what was before it.
+
+    Where a meter does not add up, also all that is counted of their billing periods.
+    """
     gaps = [
         (source, hour + HOUR, following)
         for source, some in hours.items()
@@ -120,6 +124,9 @@ def _cut(hours: Mapping[Source, Sequence[datetime]], *, sold: Sold, zone: tzinfo
     wanted = {source: dict.fromkeys(some, True) for source, some in hours.items()}
     for (source, _), moment in next_sets(gaps).items():
         wanted[source].setdefault(moment.replace(minute=0, second=0, microsecond=0), False)
+    for source, told in hours.items():
+        if source.meter is not None and not source.meter.adds_up:
+            wanted[source] |= dict.fromkeys(_hours_of_runs(source, told, sold) - set(told), False)
     stored = _stored(wanted, sold)
     for source, some in wanted.items():
         held = {one.subscription.pk for one in sold.tenures.get((source.customer_id, source.resource_id), ())}
@@ -127,6 +134,19 @@ def _cut(hours: Mapping[Source, Sequence[datetime]], *, sold: Sold, zone: tzinfo
             own = [one for pk in held for one in stored.get((pk, source.feature_id, hour), ())]
             if is_told or own:  # else it was not closed yet: it will be, by itself
                 yield cut_hour(source, hour, sold=sold, stored=own, zone=zone)
+
+
+def _hours_of_runs(source: Source, hours: Iterable[datetime], sold: Sold) -> set[datetime]:
+    """Return the hours that have slices in the billing periods of these hours."""
+    periods = Q()
+    for one in {held.subscription for held in sold.tenures.get((source.customer_id, source.resource_id), ())}:
+        if one.billing_period:
+            for period in {period_of(one, hour + edge) for hour in hours for edge in (timedelta(0), HOUR - _TICK)}:
+                periods |= Q(subscription=one, starts_at__gte=period.start, starts_at__lt=period.end)
+    counted = Slice.objects.filter(periods, price__feature=source.feature_id) if periods else Slice.objects.none()
+    return {
+        at.replace(minute=0, second=0, microsecond=0) for at in counted.order_by().values_list("starts_at", flat=True)
+    }
 
 
 def _stored(hours: Mapping[Source, Iterable[datetime]], sold: Sold) -> dict[tuple[int, int, datetime], list[Slice]]:

@@ -3,17 +3,19 @@
 Many windows are counted by as few statements as one, each by the index, however many events there ever were.
 """
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import accumulate
 
 from django.db import connection
 
 from usage import meters
 from usage.models import Meter, UsageEvent
 from usage.spans import SOURCE, WINDOW, exact, moment_of, read, rows_of
-from usage.windows import Window
+from usage.windows import Run, Window
 
 ZERO = Decimal(0)
 _CHUNK = 5000
@@ -51,7 +53,11 @@ def used(source: Source, window: Window) -> Used:
 
 
 def used_in(spans: Iterable[Span]) -> dict[Span, Used]:
-    """Return the same of many windows; two statements, and one more for each window of a meter."""
+    """Return the same of many windows; two statements, and one more for each window, or run, of a meter.
+
+    What does not add up is counted over the run that windows lie in: each gets by how much it has grown at its end. All
+    windows of a run that have events are to be given, or what is missing goes to those that follow.
+    """
     given = list(dict.fromkeys(spans))
     found = dict.fromkeys(given, Used())
     with_set = []
@@ -64,9 +70,14 @@ def used_in(spans: Iterable[Span]) -> dict[Span, Used]:
     for source, window in with_set:
         change = held[source, window.end] - held[source, window.start]
         found[source, window] = Used(change, found[source, window].events)
+    runs: dict[tuple[Source, Meter, Run | Window], list[Window]] = defaultdict(list)
     for source, window in given:
         if source.meter is not None:
-            reported, metered = found[source, window], _metered(source, source.meter, window)
+            runs[source, source.meter, window.run or window].append(window)
+    for (source, meter, run), windows in runs.items():
+        since = run.since if isinstance(run, Run) else run.start
+        for window, metered in _metered(source, meter, since, sorted(windows, key=_start)):
+            reported = found[source, window]
             found[source, window] = Used(reported.change + metered.change, reported.events + metered.events)
     return found
 
@@ -148,18 +159,33 @@ def _whose(source: Source) -> tuple[int, int, str]:
     return source.customer_id, source.feature_id, source.resource_id
 
 
-def _metered(source: Source, meter: Meter, window: Window) -> Used:
+def _start(window: Window) -> datetime:
+    return window.start
+
+
+def _metered(source: Source, meter: Meter, since: datetime, windows: Sequence[Window]) -> Iterator[tuple[Window, Used]]:
+    """Yield what raw events add to windows that follow each other, by what they have come to since a moment.
+
+    An average falls, and a minimum: what later events take back is left out of the earlier windows, so that all of them
+    together are what it is at the end.
+    """
+    reached, events = [ZERO] * len(windows), [0] * len(windows)
+    tally, place = meters.Tally(aggregation=meter.aggregation, field=meter.field), 0
     raw = UsageEvent.objects.filter(
         customer_id=source.customer_id,
         feature=None,
         resource_id=source.resource_id,
-        occurred_at__gte=window.start,
-        occurred_at__lt=window.end,
+        occurred_at__gte=since,
+        occurred_at__lt=windows[-1].end,
     )
-    tally = meters.Tally(aggregation=meter.aggregation, field=meter.field)
-    events = 0
-    for event in raw.order_by().iterator(chunk_size=_CHUNK):
+    for event in raw.order_by("occurred_at").iterator(chunk_size=_CHUNK):
+        while event.occurred_at >= windows[place].end:
+            reached[place] = tally.value
+            place += 1
         if meters.counts(filters=meter.filters, event=event):
             tally.add(event)
-            events += 1
-    return Used(tally.value, events)
+            events[place] += windows[place].start <= event.occurred_at
+    reached[place:] = [tally.value] * (len(windows) - place)
+    lasting = list(accumulate(reversed(reached), min))[::-1]
+    for window, before, after, count in zip(windows, [ZERO, *lasting], lasting, events, strict=False):
+        yield window, Used(after - before, count)

@@ -1,7 +1,7 @@
 """What an hour of a source is cut into: parts that are charged apart, and time that is nobody's; pure."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from decimal import Decimal
 from itertools import product
@@ -12,8 +12,8 @@ from subscriptions.tenure import Stretch
 from usage.carrying import Charge, Draft
 from usage.counting import Source, Span, Used
 from usage.models import Slice
-from usage.selling import Sold, owner_of
-from usage.windows import Window, charged_windows, uncovered_windows
+from usage.selling import Sold, owner_of, unbroken
+from usage.windows import Run, Window, charged_windows, period_of, uncovered_windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,22 @@ def _charged(
         before = {owner_of(one.price): one.price for one in stored if one.subscription_id == stretch.subscription.pk}
         prices = list(before.values()) or prices
     windows = charged_windows(stretch, hour=hour, zone=zone) if prices else []
-    return product(windows, prices)
+    for window, price in product(windows, prices):
+        if source.meter is None or source.meter.adds_up:
+            yield window, price
+        else:
+            yield replace(window, run=_run(window, price, stretch, sold)), price
+
+
+def _run(window: Window, price: Price, stretch: Stretch, sold: Sold) -> Run:
+    """Return the run that the window lies in: what was counted in it already is not counted again."""
+    subscription = stretch.subscription
+    held = unbroken(sold.stretches[subscription.pk], price)
+    sold_since = max((one.start for one in held if one.start <= window.start), default=stretch.start)
+    since = max(sold_since, subscription.billing_anchor)
+    if subscription.billing_period:
+        since = max(since, period_of(subscription, window.start).start)
+    return Run(subscription.pk, owner_of(price), since)
 
 
 def _is_another_holders(one: Slice, source: Source, held: Iterable[Stretch]) -> bool:

@@ -7,7 +7,7 @@ only: who leaves out the events of test systems wants to keep those that say not
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any, Protocol
 
 from usage.models.meter import Aggregation, Operation
@@ -55,6 +55,7 @@ class Tally:
         number = _number(found)
         if number is None or number.adjusted() >= DIGITS_BEFORE:
             return
+        number = number.quantize(LAST_DIGIT, ROUND_HALF_UP)  # each by itself, so that hours add up to their period
         self._count += 1
         self._sum += number
         if self._aggregation == Aggregation.MIN:

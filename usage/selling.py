@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from django.db.models import Q, prefetch_related_objects
@@ -79,6 +79,22 @@ def stretches_of(held: Iterable[Stretch], price: Price) -> list[Stretch]:
         for one in held
         if one.terms.billing_period == price.billing_period and owner_of(price) in dict(_held(one.terms))
     ]
+
+
+def unbroken(held: Iterable[Stretch], price: Price) -> list[Stretch]:
+    """Return the same, those joined that follow each other without a gap or another holder: other add-ons, or seats."""
+    joined: list[Stretch] = []
+    for one in stretches_of(held, price):
+        last = joined[-1] if joined else None
+        if last is not None and (last.end, _holder(last)) == (one.start, _holder(one)):
+            joined[-1] = replace(last, end=one.end)
+        else:
+            joined.append(one)
+    return joined
+
+
+def _holder(one: Stretch) -> tuple[int, str]:
+    return one.terms.customer_id, one.terms.resource_id
 
 
 def ended_at(held: Iterable[Stretch], price: Price) -> datetime | None:

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from catalog.models import BillingPeriod
 from subscriptions.models import Subscription
-from subscriptions.periods import current_period
+from subscriptions.periods import Period, current_period
 from subscriptions.tenure import Stretch
 
 HOUR = timedelta(hours=1)
@@ -21,11 +21,21 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
+class Run:
+    """A billing period of a charge, from `since` on: as long as it was sold without a gap to the same customer."""
+
+    subscription_id: int
+    owner: tuple[int | None, int | None]
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Window:
-    """From `start` up to, and without, `end`; aware UTC."""
+    """From `start` up to, and without, `end`; aware UTC. What does not add up is counted over the run it lies in."""
 
     start: datetime
     end: datetime
+    run: Run | None = None
 
 
 def ends_at(subscription: Subscription) -> datetime | None:
@@ -62,10 +72,14 @@ def _edges(subscription: Subscription, hour: datetime, zone: tzinfo) -> Iterator
     day = hour.astimezone(zone).date()
     yield datetime.combine(day + timedelta(days=1), time(), tzinfo=zone).astimezone(UTC)
     if subscription.billing_period:
-        period = current_period(
-            start=subscription.billing_anchor, billing_period=BillingPeriod(subscription.billing_period), now=hour
-        )
-        yield period.end
+        yield period_of(subscription, hour).end
+
+
+def period_of(subscription: Subscription, moment: datetime) -> Period:
+    """Return the billing period in which a moment lies, of a subscription that has one."""
+    return current_period(
+        start=subscription.billing_anchor, billing_period=BillingPeriod(subscription.billing_period), now=moment
+    )
 
 
 def _without(window: Window, start: datetime, end: datetime | None) -> Iterator[Window]:

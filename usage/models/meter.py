@@ -14,6 +14,11 @@ class Aggregation(models.TextChoices):
     MAX = "MAX"
     AVG = "AVG"
 
+    @property
+    def adds_up(self) -> bool:
+        """Whether the parts of a time add up to all of it: the users of two hours may be the same ones."""
+        return self in {Aggregation.SUM, Aggregation.COUNT}
+
 
 class Operation(models.TextChoices):
     """How a condition compares, in the words of Stigg's SDK (`DataMeterFilterCondition`)."""
@@ -86,6 +91,11 @@ class Meter(models.Model):
 
     def __str__(self) -> str:
         return f"{self.aggregation} {self.field}".strip()
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether what it counts in the parts of a time adds up to what it counts in all of it."""
+        return Aggregation(self.aggregation).adds_up
 
     def clean(self) -> None:
         """Check the filters: one that could not be read would silently count nothing."""
