@@ -12,7 +12,7 @@ from integrations.bulk import applying, previews
 from integrations.models import Connection, EntityKind, Operation, OperationState
 from integrations.operating import Impossible, connection_in_use, note, sync_now
 from integrations.tasks import ring_operation
-from integrations.words import in_words
+from integrations.words import in_words_of_a_read
 from integrations.zuora import budget
 from integrations.zuora.client import Client
 from integrations.zuora.errors import ZuoraError
@@ -61,7 +61,7 @@ def preview_entity(
             priority=budget.Priority.CLICK,
         )
     except ZuoraError as error:
-        raise Impossible(f"Zuora cannot be asked. {in_words(error).text}") from error
+        raise Impossible(f"Zuora cannot be asked. {in_words_of_a_read(error)}") from error
 
 
 @transaction.atomic

@@ -45,7 +45,7 @@ _CURES: dict[type[ZuoraError], str] = {
     Conflict: "It is sent again by itself.",
     Unavailable: "It is sent again by itself.",
     UnexpectedAnswer: "It is looked up before it is sent again.",
-    NoAnswer: "It is looked up before it is sent again.",
+    NoAnswer: "Whether Zuora did what was asked is found out before it is sent again.",
 }
 
 #: What Zuora's refusals mean, by a word that stands in them: first match wins.
@@ -79,3 +79,9 @@ def in_words(error: ZuoraError) -> Words:
     if error.outcome is Outcome.NOT_SENT and isinstance(error, NoAnswer):
         return Words(error.message, "It is sent by itself as soon as Zuora can be reached.")
     return Words(error.message, _CURES.get(type(error), _OTHERWISE))
+
+
+def in_words_of_a_read(error: ZuoraError) -> str:
+    """Return what a person needs to know of an error that met somebody who only looked: nothing is sent again."""
+    words = in_words(error)
+    return Words(words.what, "Look again in a while.").text if error.kind is Kind.TRANSIENT else words.text

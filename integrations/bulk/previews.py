@@ -11,7 +11,7 @@ from integrations.bulk.following import connection_of
 from integrations.models import Connection, EntityKind, Operation
 from integrations.operations import Kind, Later, Line, Step, start
 from integrations.previewing import UNREADABLE, Preview, preview_logged
-from integrations.words import in_words
+from integrations.words import in_words_of_a_read
 from integrations.zuora import budget
 from integrations.zuora.errors import ZuoraError
 from integrations.zuora.tenant import client_for
@@ -39,7 +39,7 @@ def previewed(operation: Operation, kind: EntityKind, entity_id: int, now: datet
             priority=budget.Priority.BACKFILL,
         )
     except ZuoraError as error:
-        raise Later(in_words(error).text, at=now + _TENANT_PAUSE) from error
+        raise Later(in_words_of_a_read(error), at=now + _TENANT_PAUSE) from error
 
 
 def _fetch(operation: Operation, checkpoint: dict[str, Any], now: datetime) -> list[tuple[int, Preview]]:

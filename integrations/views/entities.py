@@ -6,14 +6,14 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.utils import timezone
 
 from integrations import operating
 from integrations.bulk import previews
 from integrations.models import Connection, SyncJob, SyncRecord
 from integrations.sections import Section
-from integrations.views.access import actor, operators, viewers
+from integrations.views.access import actor, asking_operators, operators, viewers
 from integrations.views.answers import page_or_part
 from integrations.views.contents import contents_of
 from integrations.views.exports import as_csv
@@ -123,9 +123,12 @@ def entity_keep(request: HttpRequest, section: Section, ref_id: str) -> HttpResp
     return redirect(section.url(ref_id))
 
 
-@operators
+@asking_operators
 def entity_cancel_there(request: HttpRequest, section: Section, ref_id: str) -> HttpResponse:
-    """Decide about "linked, sync stopped": it ends in Zuora, too."""
+    """Decide about "linked, sync stopped": ask, and then let it end in Zuora, too."""
+    if request.method != "POST":
+        context = {"section": section, "page": section.slug, "entity": section.get(ref_id)}
+        return render(request, "integrations/cancel_there.html", context)
     try:
         operating.cancel_there(record=_record(section, ref_id), actor=actor(request), now=timezone.now())
     except operating.Impossible as answer:

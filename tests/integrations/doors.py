@@ -40,6 +40,7 @@ PAGES = {
     "entities": "Viewer",
     "entities_export": "Viewer",
     "entity": "Viewer",
+    "entity_cancel_there": "Operator",
     "apps": "Viewer",
     "api_docs": "Viewer",
     "audit_log": "Viewer",

@@ -76,7 +76,7 @@ def test_a_failed_click_says_why_and_the_sweep_goes_on(tenant: UsageWorld) -> No
     tenant.control.add_fault("drop", method="POST", path="/v1/action/create$", times=1)
     sent = sync_now(tenant, acme)
     assert (sent.records, sent.left) == ((), 1)
-    assert sent.problem.endswith("It is looked up before it is sent again.")
+    assert sent.problem.endswith("Whether Zuora did what was asked is found out before it is sent again.")
     tenant.quiet()
     assert tenant.quantities() == [4]
 

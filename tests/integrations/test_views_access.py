@@ -64,6 +64,7 @@ def arguments_of(name: str) -> list[object]:
         "entities": lambda: [PLANS],
         "entities_export": lambda: [PLANS],
         "entity": pro,
+        "entity_cancel_there": pro,
         "request": lambda: [Request.objects.get().pk],
         "entity_preview": pro,
         "operation": operation,

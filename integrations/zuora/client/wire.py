@@ -129,9 +129,7 @@ class Wire:
                 raise NoAnswer(
                     f"No connection to {host}: {_cause(error)}", outcome=Outcome.NOT_SENT, scope=Scope.CONNECTION
                 ) from error
-            raise NoAnswer(
-                f"{host} gave no answer and may yet have done what was asked: {_cause(error)}", outcome=Outcome.UNKNOWN
-            ) from error
+            raise NoAnswer(f"{host} gave no answer: {_cause(error)}", outcome=Outcome.UNKNOWN) from error
 
     def _read(self, response: requests.Response, start: float) -> bytes:
         body = bytearray()
@@ -195,5 +193,8 @@ def _never_left(error: requests.exceptions.RequestException) -> bool:
 
 
 def _cause(error: requests.exceptions.RequestException) -> str:
+    """Return the words of the innermost error: those around it hold it as a programmer would write it."""
     inner = error.args[0] if error.args else error
-    return _OBJECT.sub("", str(getattr(inner, "reason", None) or inner))[:300]
+    inner = getattr(inner, "reason", None) or inner
+    nested = next((one for one in getattr(inner, "args", ()) if isinstance(one, BaseException)), inner)
+    return _OBJECT.sub("", getattr(nested, "strerror", None) or str(nested))[:300]

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 import requests
 import responses
+import urllib3.exceptions
 
+from integrations.words import in_words_of_a_read
 from integrations.zuora.budget import CallClass, Priority
 from integrations.zuora.client import Client, Exchange
 from integrations.zuora.errors import (
@@ -198,3 +200,14 @@ def test_a_lost_answer_is_an_open_outcome(zuora: responses.RequestsMock) -> None
     assert (caught.value.outcome, caught.value.scope) == (Outcome.UNKNOWN, Scope.ENTITY)
     assert (kept[-1].path, kept[-1].status, kept[-1].response_body) == ("/v1/orders?returnIds=true", None, "")
     assert "Read timed out." in kept[-1].error
+
+
+def test_a_broken_connection_is_told_in_the_words_of_the_system(zuora: responses.RequestsMock) -> None:
+    reset = ConnectionResetError(104, "Connection reset by peer")
+    broken = requests.exceptions.ConnectionError(urllib3.exceptions.ProtocolError("Connection aborted.", reset))
+    zuora.add("GET", f"{BASE}/v1/orders/O-1", body=broken)
+    with pytest.raises(NoAnswer) as caught:
+        make_client().get_order("O-1")
+    assert caught.value.message == "rest.test.zuora.com gave no answer: Connection reset by peer"
+    assert in_words_of_a_read(caught.value) == f"{caught.value.message}. Look again in a while."
+    assert in_words_of_a_read(Unauthorized("No.")).startswith("No. Check the client ID and secret")
