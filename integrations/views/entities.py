@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.http import urlencode
 
 from integrations import operating
 from integrations.bulk import previews
@@ -17,7 +18,7 @@ from integrations.views.access import actor, asking_operators, operators, viewer
 from integrations.views.answers import page_or_part
 from integrations.views.contents import contents_of
 from integrations.views.exports import as_csv
-from integrations.views.listing import FILTERS, SORTS, Column, Listing, cells, columns_of
+from integrations.views.listing import FILTERS, SORTS, Column, Listing, TooMany, cells, columns_of
 from integrations.views.overview import active_connection
 from integrations.views.timeline import timeline_of
 
@@ -37,7 +38,12 @@ def _records(connection: Connection | None, *, kind: str, ids: Iterable[int]) ->
 @viewers
 def entity_list(request: HttpRequest, section: Section) -> HttpResponse:
     listing = Listing.asked_for(section, active_connection(), request.GET)
-    rows, page = listing.page(after=request.GET.get("after", ""), before=request.GET.get("before", ""), size=PAGE_SIZE)
+    try:
+        after, before = request.GET.get("after", ""), request.GET.get("before", "")
+        rows, page = listing.page(after=after, before=before, size=PAGE_SIZE)
+    except TooMany:
+        by_id = {"q": listing.text, "status": listing.status, "sort": listing.sort.replace("name", "id"), "many": "1"}
+        return redirect(f"{request.path}?{urlencode(by_id)}")
     context = {
         "section": section,
         "page": section.slug,
@@ -47,6 +53,7 @@ def entity_list(request: HttpRequest, section: Section) -> HttpResponse:
         "columns": [Column.of(listing, name) for name in SORTS if section.name_field or name != "name"],
         "filters": FILTERS.items(),
         "preview_most": previews.MOST,
+        "are_many": "many" in request.GET,
     }
     return page_or_part(
         request, page="integrations/entity_list.html", part="integrations/entity_rows.html", context=context

@@ -28,10 +28,16 @@ FILTERS: dict[str, str] = {
 #: What a list can be sorted by, and its words as a column's head.
 SORTS = {"name": "Name", "id": "Stigg id", "status": "Sync status", "since": "Since"}
 _EXPORTED_AT_ONCE = 1000
+#: So many at first, so that it begins at once.
+_EXPORTED_FIRST = 100
 #: So many of one status are gathered first; where there are more, the next page of them is never far.
 _SOME = 15_000
 #: So many rows are looked at for a word before its index is asked, which takes long for a word of many.
 _NEAR = 3000
+
+
+class TooMany(Exception):  # noqa: N818 - an answer for a person
+    """What was found is too much to be put in the order that was asked for while somebody waits."""
 
 
 @dataclass(frozen=True)
@@ -83,30 +89,63 @@ class Listing:
             return False
         return self.column in {"status", "since"} or (bool(self.status) and self.column == "id")
 
-    def page(self, *, after: str = "", before: str = "", size: int) -> tuple[list[Row], Page[Any]]:
-        """Return a page of the list: three queries, up to three more where it is searched or a status is by name."""
-        along = self._along()
-        rows = self._entities() if along is None else along
-        way: Way[Any] = way_of(rows, key=self._key(), after=after, before=before)
-        page = way.page(self._first(way, size + 1), size=size)
+    def page(
+        self, *, after: str = "", before: str = "", size: int, is_patient: bool = False
+    ) -> tuple[list[Row], Page[Any]]:
+        """Return a page of the list: three queries, up to four more where it is searched or a status is by name.
+
+        Raises:
+            TooMany: nobody should wait for the first page in this order; whoever `is_patient` does.
+        """
+        along, edges = self._along(), {"after": after, "before": before}
+        rows, are_few = self._entities() if along is None else (along, False)
+        way: Way[Any] = way_of(rows, key=self._key(), **edges)
+        plain = way if along is not None else way_of(self.section.rows, key=self._key(), **edges)
+        found = self._first(way, plain, size + 1, are_few=are_few, is_patient=is_patient)
+        page = way.page(found, size=size)
         return self._rows(page.rows), page
 
-    def _first(self, way: Way[Any], most: int) -> list[Any]:
-        """Return the first rows of a way that are found: a word of many is soon met on it, one of few by its index."""
+    def _first(self, way: Way[Any], plain: Way[Any], most: int, *, are_few: bool, is_patient: bool) -> list[Any]:
+        """Return the first rows of a way that are found: a word of many is soon met on it, one of few by its index.
+
+        `plain` is the way with all its rows, whatever their status is.
+        """
         sought = self.section.search(self.text) if self.text else Sought(Q())
         if sought.by_index is None:
             return list(self._found(way.rows, sought.one_by_one)[:most])
-        if not self.status or way.rows.model is not self.section.model:
-            stretch = way.stretch(_NEAR)
-            near = list(self._found(way.rows if stretch is None else stretch, sought.one_by_one)[:most])
-            if stretch is None or len(near) == most:
-                return near
+        if are_few:
+            return self._of_all(way, sought.one_by_one, most)
+        near, is_all = self._near(way, plain, sought.one_by_one, most)
+        if is_all or len(near) == most:
+            return near
         few = sought.few()
-        if few is None:
-            return list(self._found(way.rows, sought.by_index)[:most])
-        # All of them are put in order: asked for the first ones only, PostgreSQL would look for them along the list.
-        found = self._found(way.rows, one_of("pk", few)).values_list("pk", flat=True)
-        first = list(found)[:most]
+        if few is not None:
+            return self._of_all(way, one_of("pk", few), most)
+        if self.column == "name" and not way.begun and not is_patient:
+            raise TooMany
+        return list(self._found(way.rows, sought.by_index)[:most])
+
+    def _near(self, way: Way[Any], plain: Way[Any], sought: Q, most: int) -> tuple[list[Any], bool]:
+        """Return the first of those that are found among the next rows, and whether there are no others.
+
+        The rows are named one by one: PostgreSQL takes a word to be rare, and would look for it everywhere else.
+        """
+        own = "pk" if way.rows.model is self.section.model else "root_id"
+        ids = list(plain.rows.values_list(own, flat=True)[: _NEAR + 1])
+        condition = sought & one_of("pk", ids[:_NEAR])
+        if own == "pk":
+            return self._of_all(way, condition, most), len(ids) <= _NEAR
+        found = set(self.section.rows.filter(condition).order_by().values_list("pk", flat=True))
+        first = [pk for pk in ids[:_NEAR] if pk in found][:most]
+        rows = {row.root_id: row for row in way.rows.filter(one_of("root_id", first))}
+        return [rows[pk] for pk in first if pk in rows], len(ids) <= _NEAR
+
+    def _of_all(self, way: Way[Any], condition: Q, most: int) -> list[Any]:
+        """Return the first of few rows, all of which are put in order.
+
+        Asked for the first ones only, PostgreSQL would look for them along the list.
+        """
+        first = list(self._found(way.rows, condition).values_list("pk", flat=True))[:most]
         rows = way.rows.model._default_manager.in_bulk(first)  # noqa: SLF001 - Django's public name for it
         return [rows[pk] for pk in first if pk in rows]
 
@@ -118,11 +157,11 @@ class Listing:
 
     def rows(self) -> Iterator[Row]:
         """Return the whole list, read a part at a time."""
-        after = ""
+        after, size = "", _EXPORTED_FIRST
         while True:
-            rows, page = self.page(after=after, size=_EXPORTED_AT_ONCE)
+            rows, page = self.page(after=after, size=size, is_patient=True)
             yield from rows
-            after = page.after
+            after, size = page.after, _EXPORTED_AT_ONCE
             if not after:
                 return
 
@@ -146,19 +185,19 @@ class Listing:
             return self._roots().filter(standing__gte=self.status, standing__lte=self.status)
         return self._of_status()
 
-    def _entities(self) -> QuerySet[Any]:
+    def _entities(self) -> tuple[QuerySet[Any], bool]:
+        """Return the entities of the status, and whether they are few, and named one by one."""
         rows = self.section.rows
         if not self.status or (self.status == NONE and self.connection is None):
-            return rows
+            return rows, False
         those = self._unasked() if self.status == NONE else self._of_status()
         if those is None:
-            return rows.filter(~Exists(self._roots().filter(root_id=OuterRef("pk"))))
-        ids = list(those.order_by().values_list("root_id", flat=True)[: _SOME + 1])
-        if len(ids) <= _SOME:
-            return rows.filter(
-                one_of("pk", ids)
-            )  # without asking for the record of each entity on the way along the names
-        return rows.filter(Exists(those.filter(root_id=OuterRef("pk"))))
+            return rows.filter(~Exists(self._roots().filter(root_id=OuterRef("pk")))), False
+        ordered = those.order_by("ref_id" if self.status == NONE else "key")  # along the index, and no further
+        if ordered.values("pk")[_SOME : _SOME + 1]:
+            return rows.filter(Exists(those.filter(root_id=OuterRef("pk")))), False
+        # Without asking for the record of each entity on the way along the names.
+        return rows.filter(one_of("pk", list(those.order_by().values_list("root_id", flat=True)[:_SOME]))), True
 
     def _roots(self) -> QuerySet[SyncRecord]:
         return SyncRecord.objects.filter(connection=self.connection, kind=self.section.kind)

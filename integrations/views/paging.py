@@ -46,16 +46,6 @@ class Way(Generic[M]):
     backwards: bool
     begun: bool
 
-    def stretch(self, most: int) -> QuerySet[M] | None:
-        """Return the rows without those beyond so many, or None where there are not so many: found along the index."""
-        beyond = next(iter(self.rows.values_list(*self.keys)[most : most + 1]), None)
-        if beyond is None:
-            return None
-        compare: Any = GreaterThan if self.falls else LessThan
-        fields = [_field(self.rows.model, key) for key in self.keys]
-        end = _Row(*map(Value, beyond, fields), output_field=Field())
-        return self.rows.filter(compare(_row(self.keys), end))
-
     def reach(self, most: int) -> Reach | None:
         """Return the place of the last one of so many rows, or None where there are no more: found along the index."""
         edges = list(self.rows.values_list(*self.keys)[most - 1 : most + 1])

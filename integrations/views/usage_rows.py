@@ -17,6 +17,8 @@ from usage.models import Slice
 
 #: Rows to a query while a list is exported.
 _CHUNK = 1000
+#: And to the first, so that it begins at once.
+_FIRST = 100
 NEXT_RUN = "It goes with the next hourly run."
 _CHANGED = "Its slice has changed since: the next hourly run sends what it is now."
 HEADER = (
@@ -143,7 +145,7 @@ def exported_slices(slices: QuerySet[Slice], connection: Connection) -> Iterator
 
 
 def _chunks(rows: QuerySet[Any]) -> Iterator[list[Any]]:
-    done = 0
-    while chunk := list(rows.filter(pk__gt=done).order_by("pk")[:_CHUNK]):
+    done, size = 0, _FIRST
+    while chunk := list(rows.filter(pk__gt=done).order_by("pk")[:size]):
         yield chunk
-        done = chunk[-1].pk
+        done, size = chunk[-1].pk, _CHUNK
