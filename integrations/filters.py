@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cached_property
 from typing import Any
 
 from django import forms
@@ -108,6 +109,10 @@ class AuditFilter(_Filter):
     def narrowing(self) -> Narrowing:
         """Return what was asked for."""
         along, judged = [], Q()
+        if self.exactly:
+            along.append(Q(subject__in=self.exactly))
+        elif subject := self.wanted.get("subject"):
+            judged &= Q(subject__icontains=subject)
         if who := self.wanted.get("who"):
             people = [name for name in _distinct("actor_name") if who.lower() in name.lower()]
             if len(people) > 1:  # no index has the lines of several people in one order
@@ -116,9 +121,20 @@ class AuditFilter(_Filter):
                 along.append(Q(actor_name=people[0]) if people else Q(pk__in=[]))
         if action := self.wanted.get("action"):
             along.append(Q(action=action))
-        if subject := self.wanted.get("subject"):
-            judged &= Q(subject__icontains=subject)
         return Narrowing(self.between("at"), along, judged)
+
+    @cached_property
+    def exactly(self) -> list[str]:
+        """The subjects that are the text itself, or an entity with this Stigg id: these alone are asked for.
+
+        An index lists them at once. `anywhere` in the address asks for every line whose subject holds the text instead.
+        """
+        subject = self.wanted.get("subject")
+        if not subject or self.data.get("anywhere"):
+            return []
+        kinds = () if subject.partition(":")[0] in SECTION_OF_KIND else SECTION_OF_KIND
+        known = [subject, *(f"{kind}:{subject}" for kind in kinds)]
+        return [one for one in known if AuditEntry.objects.filter(subject=one).exists()]
 
 
 class RequestFilter(_Filter):

@@ -49,7 +49,8 @@ def sync_now(*, kind: EntityKind, entity_ids: Sequence[int], actor: User | None,
     rows = entity.model._default_manager.filter(entity.pushed, pk__in=entity_ids)  # noqa: SLF001 - Django's public name
     wishes = [entity.wish(row) for row in rows]
     jobs = wishing.wish(connection=connection, wishes=wishes, now=now, priority=Priority.CLICK, settle=timedelta())
-    note(actor=actor, action="sync", subject=f"{len(wishes)} x {kind.label}", now=now, keys=[w.key for w in wishes])
+    subject = wishes[0].key if len(wishes) == 1 else f"{len(wishes)} x {kind.label}"
+    note(actor=actor, action="sync", subject=subject, now=now, keys=[w.key for w in wishes])
     _happened(Happening.ASKED, [(kind, w.entity_id) for w in wishes], actor=actor, now=now)
     transaction.on_commit(partial(ring, jobs, priority=Priority.CLICK), robust=True)
     return len(jobs)

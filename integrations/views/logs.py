@@ -11,7 +11,7 @@ from integrations.models import AuditEntry, Request
 from integrations.views.access import viewers
 from integrations.views.answers import page_or_part
 from integrations.views.exports import as_csv
-from integrations.views.looking_back import LOOKED_AT, all_of, look_back
+from integrations.views.looking_back import all_of, look_back
 from integrations.views.paging import edges_of
 
 PAGE_SIZE = 50
@@ -30,7 +30,6 @@ def audit_log(request: HttpRequest) -> HttpResponse:
         "slice": look_back(
             AuditEntry.objects.all(), form.narrowing(), key=_OF_AUDIT, **edges_of(request), size=PAGE_SIZE
         ),
-        "looked_at": LOOKED_AT,
     }
     return page_or_part(
         request, page="integrations/audit_log.html", part="integrations/audit_rows.html", context=context
@@ -61,7 +60,6 @@ def request_log(request: HttpRequest) -> HttpResponse:
         "tab": "requests",
         "filter": form,
         "slice": look_back(kept, form.narrowing(), key=_OF_REQUESTS, **edges_of(request), size=PAGE_SIZE),
-        "looked_at": LOOKED_AT,
     }
     return page_or_part(
         request, page="integrations/request_log.html", part="integrations/request_rows.html", context=context

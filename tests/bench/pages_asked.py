@@ -59,6 +59,8 @@ def _audit() -> dict[str, str]:
         "action: early, subject: none": "action=connect&subject=zzz",
         "subject: in every line": "subject=customer",
         "subject: early": f"subject={quote(entry.subject)}",
+        "subject: a Stigg id": f"subject={entry.subject.partition(':')[2]}",
+        "subject: early, anywhere": f"subject={quote(entry.subject)}&anywhere=1",
         "subject: none": "subject=zzz",
         "subject: none, further": f"subject=zzz&after={_place(entries[500_000 % entries.count()], 'at')}",
         "subject: none, on the way back": f"subject=zzz&before={place}",

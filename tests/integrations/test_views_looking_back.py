@@ -31,7 +31,6 @@ _LOOKED_AT = 10
 def browser(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> Client:
     del connection
     monkeypatch.setattr(looking_back, "LOOKED_AT", _LOOKED_AT)
-    monkeypatch.setattr("integrations.views.logs.LOOKED_AT", _LOOKED_AT)
     logged_in = Client()
     logged_in.force_login(people()["Viewer"])
     return logged_in
@@ -80,8 +79,8 @@ def test_a_rare_text_is_found_by_looking_further_and_every_page_says_how_far_it_
     lines(35, lambda number: f"plan:rare-{number}" if number in {3, 33} else f"plan:pro-{number}")
     first = browser.get(f"{AUDIT}?subject=RARE")
     assert shown(first) == ["plan:rare-33"]
-    assert "10 lines were looked through, back to" in first.content.decode()
-    assert "2026-03-02 13:00 UTC" in first.content.decode().split("looked through")[1]
+    assert "Looked through back to" in first.content.decode()
+    assert "2026-03-02 13:00 UTC" in first.content.decode().split("Looked through back to")[1].split(";")[0]
     second = follow(browser, first, "next")
     assert shown(second) == []
     assert "No line matches so far." in second.content.decode()
@@ -90,7 +89,7 @@ def test_a_rare_text_is_found_by_looking_further_and_every_page_says_how_far_it_
     last = follow(browser, third, "next")
     assert shown(last) == ["plan:rare-3"]
     assert 'rel="next"' not in last.content.decode()
-    assert "looked through" not in last.content.decode()
+    assert "Looked through" not in last.content.decode()
 
 
 def test_what_found_nothing_goes_on_by_itself_and_what_found_something_does_not(browser: Client) -> None:
@@ -109,7 +108,7 @@ def test_a_full_page_goes_on_from_its_last_row_and_back_again(browser: Client, m
     lines(12, lambda number: f"plan:{number}")
     first = browser.get(f"{AUDIT}?subject=plan")
     assert shown(first) == ["plan:11", "plan:10", "plan:9"]
-    assert "looked through" not in first.content.decode()
+    assert "Looked through" not in first.content.decode()
     second = follow(browser, first, "next")
     assert shown(second) == ["plan:8", "plan:7", "plan:6"]
     assert shown(follow(browser, second, "prev")) == shown(first)
@@ -120,7 +119,7 @@ def test_the_way_back_looks_through_as_much_and_ends_at_the_newest(browser: Clie
     oldest = AuditEntry.objects.order_by("at")[1]
     back = browser.get(AUDIT, {"subject": "rare", "before": f'["{oldest.at.isoformat()}", "{oldest.pk}"]'})
     assert shown(back) == ["plan:rare-2"]
-    assert "10 lines were looked through, up to" in back.content.decode()
+    assert "Looked through up to" in back.content.decode()
     further = follow(browser, back, "prev")
     assert shown(further) == []
     newest = follow(browser, further, "prev")
@@ -169,16 +168,36 @@ def test_a_text_of_an_entity_or_a_track_is_found_at_once(browser: Client, connec
     assert shown(browser.get(f"{AUDIT}?who=nobody&action=sync&subject=x")) == []
 
 
+def test_a_whole_subject_or_a_stigg_id_is_found_at_once_and_the_rest_by_a_link(browser: Client) -> None:
+    lines(100, lambda number: {1: "plan:pro", 2: "coupon:pro", 3: "plan:pro-2"}.get(number, f"plan:{number}-pro"))
+    assert shown(browser.get(f"{AUDIT}?subject=plan:pro")) == ["plan:pro"]
+    page = browser.get(f"{AUDIT}?subject=pro")
+    assert shown(page) == ["coupon:pro", "plan:pro"]
+    assert "Only lines about <b>plan:pro</b>, <b>coupon:pro</b>." in page.content.decode()
+    assert shown(browser.get(f"{AUDIT}?subject=pro&who=nobody")) == []
+    link = unescape(page.content.decode().split("coupon:pro</b>.")[1].split('href="')[1].split('"')[0])
+    everywhere = browser.get(link)
+    assert shown(everywhere) == [f"plan:{number}-pro" for number in range(99, 89, -1)]
+    assert "Only lines about" not in everywhere.content.decode()
+    response: Any = browser.get("/settings/audit-log.csv?subject=pro")
+    assert b"".join(response.streaming_content).decode().count("\n") == 3
+
+
 @pytest.mark.parametrize("count", [3, 300])
 @pytest.mark.parametrize(
     ("address", "expected"),
     [
         # The session, the user, their permissions (two), the connection's banner; then how far may be looked, what
-        # fits, and its rows. The audit log's actions are read once more.
-        (f"{AUDIT}?subject=plan", 9),
-        (f"{AUDIT}?subject=nowhere", 8),
-        (f"{AUDIT}?action=sync&subject=plan", 9),
-        (f"{AUDIT}?who=ada&subject=plan", 10),  # and the names
+        # fits, and its rows. The audit log's actions
+        # are read once more, and for each of six subjects whether there is one.
+        (f"{AUDIT}?subject=lan", 15),
+        (f"{AUDIT}?subject=nowhere", 14),
+        (f"{AUDIT}?subject=plan:nowhere", 9),
+        (f"{AUDIT}?subject=2", 13),
+        (f"{AUDIT}?subject=plan:2", 8),
+        (f"{AUDIT}?subject=plan:2&action=sync", 10),
+        (f"{AUDIT}?action=sync&subject=lan", 15),
+        (f"{AUDIT}?who=ada&subject=lan", 16),  # and the names
         (f"{AUDIT}?who=ada", 8),
         (f"{AUDIT}?action=sync&until=2026-03-30", 7),
         (f"{REQUESTS}?path=/", 8),
