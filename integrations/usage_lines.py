@@ -86,7 +86,7 @@ class Comparison:
         self._known = {
             one.key: one for one in UsageCharge.objects.filter(connection=connection, subscription=one.subscription)
         }
-        noted = {one.number: as_noted(one, one.number) for one in self._known.values()}
+        noted = {number: as_noted(one, number) for one in self._known.values() for number in one.numbers}
         self._charges_shown = {**noted, **held.charges}
 
     def lines(self) -> Iterator[Line]:
@@ -199,5 +199,5 @@ def _is_billed_by(row: Row, charge: UsageCharge, period: Period) -> bool:
     moment = datetime.fromisoformat(str(row["StartDateTime"]))
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     number = row.get("ChargeNumber")
-    lands = number == charge.number if number else row.get("UOM") == charge.unit or not charge.unit
+    lands = number in charge.numbers if number else row.get("UOM") == charge.unit or not charge.unit
     return lands and period.start <= moment < period.end

@@ -1,6 +1,6 @@
 from collections.abc import Collection, Iterable
-from datetime import datetime
-from typing import Self
+from datetime import date, datetime
+from typing import Any, Self
 
 from django.db import models
 from django.db.models import Q
@@ -15,7 +15,8 @@ class UsageCharge(models.Model):
 
     Whoever plans the charge's usage holds this row. `unabsorbed` is what was billed too much and could not be taken
     from later usage: Zuora takes no negative usage, so a person has to credit it. Without a catalog id, the charge
-    ended and comes again: its number is that of the former time.
+    ended and comes again: its number is that of the former time. `former` are the numbers that it had before it was
+    taken away and sold again, each with its days: usage of then is filed under them, as long as Zuora bills it.
     """
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="usage_charges")
@@ -26,6 +27,9 @@ class UsageCharge(models.Model):
     unit = models.CharField(max_length=50, blank=True)
     starts_on = models.DateField(null=True, blank=True, help_text="The first day that Zuora bills it for.")
     ends_on = models.DateField(null=True, blank=True, help_text="The first day that Zuora no longer bills it for.")
+    former: Any = models.JSONField(
+        default=list, help_text="[number, first day, first day no longer], the earliest first."
+    )
     must_plan = models.BooleanField(default=False, help_text="A record of it was found to be billed.")
     unabsorbed = quantity_field(default=0)
 
@@ -42,6 +46,22 @@ class UsageCharge(models.Model):
 
     def __str__(self) -> str:
         return f"{self.subscription}: {self.number}"
+
+    @property
+    def numbers(self) -> list[str]:
+        """All numbers under which it ever had usage, the present one last."""
+        return [*(former for former, _, _ in self.former), self.number]
+
+    def time_of(self, number: str) -> tuple[date | None, date | None]:
+        """Return the first day on which Zuora bills the charge under this number, and the first one no longer."""
+        for former, starts_on, ends_on in self.former:
+            if former == number:
+                return date.fromisoformat(starts_on), date.fromisoformat(ends_on)
+        return self.starts_on, self.ends_on
+
+    def number_on(self, day: date) -> str:
+        """Return the number under which usage of a day is filed: the first one that has not ended by then."""
+        return next((former for former, _, ends_on in self.former if day < date.fromisoformat(ends_on)), self.number)
 
 
 class UsageAction(models.TextChoices):

@@ -12,10 +12,12 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
 from integrations.models import Connection, EntityKind, Request, SyncRecord, UsageBatch
+from integrations.usage_filing import why_filed
 from integrations.views.access import viewers
 from integrations.views.overview import active_connection
 from integrations.views.paging import edges_of, page_of
 from integrations.views.usage_rows import records_shown, row_of_record, row_of_slice
+from integrations.zuora.tenant import tenant_of
 from subscriptions.models import Subscription
 from usage import meters
 from usage.counting import Source, in_use
@@ -48,12 +50,13 @@ class InUse:
 def usage_record(request: HttpRequest, record_id: int) -> HttpResponse:
     """Show a record, with its slice; a correction has none."""
     connection = active_connection()
-    record = get_object_or_404(records_shown(), connection=connection, pk=record_id)
+    record = get_object_or_404(records_shown().select_related("connection"), connection=connection, pk=record_id)
     one = _slices().get(pk=record.slice_id) if record.slice_id else None
     context = {
         "row": row_of_record(record),
         "record": record,
         "charge": record.charge,
+        "why_filed": why_filed(record, tenant=tenant_of(record.connection)),
         "requests": _requests(record.batch, connection) if record.batch is not None and connection else [],
     }
     return _page(request, context, connection, record.charge.subscription, one)

@@ -9,6 +9,9 @@ import pytest
 
 from catalog.models import BillingModel, Plan
 from integrations import usage_reconcile
+from integrations.models import UsageRecord
+from integrations.usage_filing import why_filed
+from integrations.zuora.tenant import tenant_of
 from subscriptions.models import Subscription
 from subscriptions.past import keep_past, present
 from tests.factories.catalog import PlanFactory, addon_with_prices, price
@@ -123,7 +126,13 @@ def test_an_add_on_that_goes_is_billed_for_the_hours_that_were_not_closed_yet(te
     assert amounts(tenant, date(2026, 5, 10)) == [(Decimal(3), Decimal(30)), (Decimal(7), Decimal(7))]
 
 
-def test_an_add_on_that_is_taken_again_is_billed_by_its_new_charge(tenant: UsageWorld) -> None:
+#: The add-on's charge by usage, before it was taken away and since it was taken again.
+OLD, NEW = "C-00000003", "C-00000005"
+
+
+@pytest.fixture
+def taken_again(tenant: UsageWorld) -> Subscription:
+    """A subscription whose add-on, at ten euros, was taken away on 11 March at noon, and again on the 13th."""
     addon = addon_with_prices(ref_id="extra")
     price(addon, billing_model=BillingModel.USAGE_BASED, feature=tenant.feature, amounts={"EUR": 10})
     acme = tenant.sell()
@@ -138,11 +147,77 @@ def test_an_add_on_that_is_taken_again_is_billed_by_its_new_charge(tenant: Usage
     with changed(tenant, acme) as one:
         one.addons.create(addon=addon)
     tenant.settle()
+    return acme
+
+
+def of_the_addon(tenant: UsageWorld) -> dict[str, tuple[Decimal, Decimal]]:
+    """Bill all that is due; return quantity and amount of the add-on's usage by charge number."""
+    tenant.bill(date(2026, 5, 20))
+    used: dict[str, tuple[Decimal, Decimal]] = {}
+    for row in tenant.world.rows("InvoiceItem"):
+        if row.get("Usage") and row["UnitPrice"] == 10:
+            quantity, amount = used.get(row["ChargeNumber"], (Decimal(0), Decimal(0)))
+            used[row["ChargeNumber"]] = quantity + row["Quantity"], amount + row["ChargeAmount"]
+    return used
+
+
+def test_an_add_on_that_is_taken_again_is_billed_by_its_new_charge(
+    tenant: UsageWorld, taken_again: Subscription
+) -> None:
     tenant.advance(days=1)
-    tenant.use(acme, 5, at=tenant.now - timedelta(minutes=10))
-    tenant.use(acme, 7, at=tenant.now - timedelta(days=1, hours=2))
+    tenant.use(taken_again, 5, at=tenant.now - timedelta(minutes=10))
+    tenant.use(taken_again, 7, at=tenant.now - timedelta(days=1, hours=2))
     tenant.next_hour()
     tenant.quiet()
     assert differences(tenant) == []
-    dear = [(Decimal(3), Decimal(30)), (Decimal(5), Decimal(50))]
-    assert [one for one in amounts(tenant, date(2026, 5, 10)) if one[1] != one[0]] == dear
+    assert of_the_addon(tenant) == {OLD: (Decimal(3), Decimal(30)), NEW: (Decimal(5), Decimal(50))}
+
+
+@pytest.mark.parametrize("is_read", [True, False])
+@pytest.mark.parametrize("was_billed", [True, False])
+def test_usage_of_before_an_add_on_was_taken_away_is_billed_by_its_old_charge(
+    tenant: UsageWorld, taken_again: Subscription, *, is_read: bool, was_billed: bool
+) -> None:
+    if is_read:  # the new charge has usage, so its number is known
+        tenant.use(taken_again, 5)
+        tenant.next_hour()
+        tenant.quiet()
+    if was_billed:
+        tenant.bill(date(2026, 4, 1))
+    tenant.use(taken_again, 11, at=START + timedelta(hours=20))
+    tenant.use(taken_again, 13, at=START + timedelta(hours=23))
+    tenant.next_hour()
+    tenant.quiet()
+    assert differences(tenant) == []
+    late = UsageRecord.objects.get(charge__key__startswith="addon", slice__starts_at=START + timedelta(hours=20))
+    assert late.charge_number == OLD
+    assert why_filed(late, tenant=tenant_of(tenant.world.connection)) == (
+        f"The charge was {OLD} until it was taken away, as of 2026-03-11; sold again, it is {NEW}. Usage of the time "
+        "before is billed by the charge of then, at its price. Zuora bills whole days, and 2026-03-10 is the last one "
+        "of the charge, or of its price: what was used later is filed under it."
+    )
+    new = {NEW: (Decimal(5), Decimal(50))} if is_read else {}
+    assert of_the_addon(tenant) == {OLD: (Decimal(27), Decimal(270))} | new
+
+
+def test_what_zuora_no_longer_takes_under_the_old_charge_is_billed_by_the_new_one(
+    tenant: UsageWorld, taken_again: Subscription
+) -> None:
+    tenant.use(taken_again, 5)
+    tenant.next_hour()
+    tenant.quiet()
+    tenant.use(taken_again, 11, at=START + timedelta(hours=20))
+    row = tenant.world.app.tenant.store.find("Subscription", "Latest", "stigg--s1")
+    assert row is not None
+    old = next(plan for plan in row["RatePlans"] if plan["LastChangeType"] == "Remove")
+    others = [plan for plan in row["RatePlans"] if plan is not old]
+    tenant.world.app.tenant.store.change("Subscription", row, RatePlans=others)
+    tenant.next_hour()
+    tenant.quiet()
+    late = UsageRecord.objects.get(charge__key__startswith="addon", slice__quantity=11)
+    assert (late.charge_number, late.starts_at, late.state) == (NEW, START.replace(day=13, hour=0), "CONFIRMED")
+    assert why_filed(late, tenant=tenant_of(tenant.world.connection)) == (
+        f"It was used before the charge was taken away, and Zuora did not take it under the number of then, {OLD}: it "
+        f"is billed with the first day of {NEW}."
+    )
+    assert of_the_addon(tenant)[NEW] == (Decimal(16), Decimal(160))

@@ -37,9 +37,12 @@ def keys_of_prices(price_ids: Iterable[int]) -> dict[int, str]:
 
 def as_noted(charge: UsageCharge, number: str) -> list[Segment]:
     """Return the days of a charge that an order of ours has taken away, as we know them: Zuora may show it no more."""
-    if charge.number != number or charge.ends_on is None:
+    if number not in charge.numbers:
         return []
-    return [Segment(charge.catalog_id, number, charge.unit, charge.starts_on or date.min, charge.ends_on, segment=1)]
+    starts_on, ends_on = charge.time_of(number)
+    if ends_on is None:
+        return []
+    return [Segment(charge.catalog_id, number, charge.unit, starts_on or date.min, ends_on, segment=1)]
 
 
 def read_missing_numbers(far: Far, subscription_ids: Collection[int]) -> None:
@@ -111,6 +114,8 @@ def _keep(far: Far, record: SyncRecord, segments: Iterable[Segment]) -> None:
     shown: dict[str, list[Segment]] = {}
     for one in segments:
         shown.setdefault(one.catalog_id, []).append(one)
+    known = UsageCharge.objects.filter(connection=far.connection, subscription=record.root_id)
+    before = {one.key: one for one in known}
     for key, catalog_id in placed_charges(record).items():
         if catalog_id in shown:
             found = _in_force(shown[catalog_id])
@@ -124,8 +129,26 @@ def _keep(far: Far, record: SyncRecord, segments: Iterable[Segment]) -> None:
                     "unit": found.unit,
                     "starts_on": found.starts_on,
                     "ends_on": None,
+                    "former": _former(before.get(key), found.number, shown[catalog_id]),
                 },
             )
+
+
+def _former(charge: UsageCharge | None, number: str, segments: Iterable[Segment]) -> list[tuple[str, str, str]]:
+    """Return the numbers that a charge had before this one, with their days; of what never ran a day there is none."""
+    days: dict[str, tuple[date | None, date | None]] = {}
+    if charge is not None:
+        days = {one: charge.time_of(one) for one in charge.numbers}
+    for one in segments:
+        starts_on, _ = days.get(one.number, (None, None))
+        first = min((day for day in (starts_on, one.starts_on) if day), default=None)
+        last = max((other.ends_on or date.max for other in segments if other.number == one.number), default=date.max)
+        days[one.number] = first, None if last == date.max else last
+    ended = [(one, *span) for one, span in days.items() if one != number and all(span)]
+    rows = [
+        (one, starts_on, ends_on) for one, starts_on, ends_on in ended if starts_on and ends_on and starts_on < ends_on
+    ]
+    return [(one, str(starts_on), str(ends_on)) for one, starts_on, ends_on in sorted(rows, key=lambda row: row[1:])]
 
 
 def _in_force(segments: Sequence[Segment]) -> Segment:

@@ -7,7 +7,7 @@ same, whoever does it.
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
 from django.db import transaction
@@ -20,7 +20,7 @@ from integrations.zuora.push.usage.charges import keys_of_prices
 from subscriptions.models import Subscription
 from subscriptions.tenure import Stretch
 from usage.models import Slice
-from usage.selling import ended_at, stretches_of_all
+from usage.selling import ended_at, stretches_of, stretches_of_all
 from usage.windows import ends_at
 
 ZERO = Decimal(0)
@@ -128,7 +128,7 @@ class _Desk:
             charge=charge,
             slice=one,
             external_key=slice_key(subscription.ref_id, charge.key, one.starts_at, prefix=self.connection.key_prefix),
-            charge_number=charge.number,
+            charge_number=charge.number_on(self._day_of(one)),
             wanted=one.quantity,
         )
         self._place(record, charge, subscription, one)
@@ -140,8 +140,9 @@ class _Desk:
         """Give the record a time that Zuora bills, at the price that was sold then: its slice's, or that moment."""
         moment = what if isinstance(what, datetime) else what.starts_at
         changed = None if isinstance(what, datetime) else ended_at(self.held[subscription.pk], what.price)
-        first = charge.starts_on or self.tenant.day(subscription.billing_anchor)
-        end = self._end(charge, subscription, changed)
+        starts_on, ends_on = charge.time_of(record.charge_number)
+        first = starts_on or self.tenant.day(subscription.billing_anchor)
+        end = self._end(subscription, ends_on, changed)
         placed = moment_that_is_billed(moment, first=first, end=end, tenant=self.tenant)
         record.starts_at = (placed or moment).replace(microsecond=0)
         record.not_before = self.now
@@ -149,7 +150,16 @@ class _Desk:
         if placed is None:
             record.state, record.reason, record.cure = UsageState.FAILED, _NEVER_BILLED, _NEVER_BILLED_CURE
 
-    def _end(self, charge: UsageCharge, subscription: Subscription, changed: datetime | None = None) -> date | None:
+    def _day_of(self, one: Slice) -> date:
+        """Return the day under which a slice belongs: that before, where its charge was taken away later on its day."""
+        day, end = self.tenant.day(one.starts_at), None
+        for stretch in stretches_of(self.held[one.subscription_id], one.price):
+            if stretch.start <= one.starts_at or stretch.start == end:
+                end = stretch.end
+        taken_away = end is not None and one.starts_at < end and self.tenant.day(end) == day
+        return day - timedelta(days=1) if taken_away else day
+
+    def _end(self, subscription: Subscription, ends_on: date | None, changed: datetime | None = None) -> date | None:
         """Return the first day that Zuora does not bill, as the order that ends charge, price or subscription says it.
 
         `changed` is when another price was sold: orders take effect with a day, and what was used earlier on that day
@@ -158,7 +168,7 @@ class _Desk:
         begin = self.tenant.day(subscription.billing_anchor)
         moments = [moment for moment in (ends_at(subscription), changed) if moment]
         days = [max(self.tenant.day(moment), begin) for moment in moments]
-        return min([*days, charge.ends_on] if charge.ends_on else days, default=None)
+        return min([*days, ends_on] if ends_on else days, default=None)
 
     def _settle(self, record: UsageRecord) -> None:
         if record.state in _ON_ITS_WAY:
@@ -169,7 +179,7 @@ class _Desk:
 
     def move_before_the_end(self, charge: UsageCharge, subscription: Subscription) -> None:
         """Move what was filed under the day on which the charge ends, or its price: that day is not billed for it."""
-        end, late = self._end(charge, subscription), Q()
+        end, late = self._end(subscription, charge.ends_on), Q()
         if end is not None:
             late |= Q(starts_at__gte=self._midnight(end))
         for past in self.held[subscription.pk]:
@@ -238,12 +248,21 @@ class _Desk:
                 external_key=correction_key(
                     subscription.ref_id, charge.key, corrections.count() + 1, prefix=self.connection.key_prefix
                 ),
-                charge_number=charge.number,
+                charge_number=self._number_that_owes(charge),
                 wanted=shares.addition,
             )
             # Into the period that is open: what it corrects is on an invoice.
             self._place(record, charge, subscription, self.now.replace(minute=0, second=0))
             record.save()
+
+    @staticmethod
+    def _number_that_owes(charge: UsageCharge) -> str:
+        """Return the number under which most is to be added: a charge that ended may have had another price."""
+        if not charge.former:
+            return charge.number
+        owing = charge.records.filter(is_billed=True, owed__gt=0).order_by().values_list("charge_number")
+        found = owing.annotate(owed=Sum("owed")).order_by("-owed", "charge_number").first()
+        return str(found[0]) if found else charge.number
 
 
 def _held(records: QuerySet[UsageRecord]) -> QuerySet[UsageRecord]:

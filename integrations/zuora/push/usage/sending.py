@@ -13,6 +13,7 @@ from integrations.models import BatchState, UsageAction, UsageBatch, UsageCharge
 from integrations.retry import Key, key_after, key_is_alive
 from integrations.zuora.answers import row_failure
 from integrations.zuora.errors import Kind, Unavailable, UnexpectedAnswer, ZuoraError
+from integrations.zuora.mapping.usage import moment_that_is_billed
 from integrations.zuora.push.far import Far
 from integrations.zuora.push.usage.charges import linked_records, read_numbers
 from integrations.zuora.push.usage.files import send_file
@@ -92,12 +93,21 @@ def _judge(far: Far, rows: Mapping[int, Row]) -> Callable[[UsageRecord], None]:
         elif record.pk in found:
             settle_found(record, found[record.pk], failure, now=now)
         elif numbers.get(record.charge_id, record.charge_number) != record.charge_number:
-            record.charge_number, record.not_before = numbers[record.charge_id], now
-            record.settle()
+            _file_anew(far, record, numbers[record.charge_id])
         else:
             fail(record, failure, now=now)
 
     return settle
+
+
+def _file_anew(far: Far, record: UsageRecord, number: str) -> None:
+    """File what Zuora refused under the charge's number of today, and in the days that it is billed under that."""
+    first, end = record.charge.time_of(number)
+    if first is not None:
+        placed = moment_that_is_billed(record.starts_at, first=first, end=end, tenant=far.tenant)
+        record.starts_at = placed or record.starts_at
+    record.charge_number, record.not_before = number, far.clock()
+    record.settle()
 
 
 def _read_numbers_again(far: Far, records: Sequence[UsageRecord]) -> dict[int, str]:
