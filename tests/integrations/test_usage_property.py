@@ -8,7 +8,7 @@ import pytest
 
 from integrations.zuora.standin.app import StandIn
 from tests.integrations.conftest import make_standin
-from tests.integrations.usage_chaos import Chaos
+from tests.integrations.usage_chaos import Chaos, sell_an_addon
 from tests.integrations.usage_world import UsageWorld, from_the_beginning, tenant
 
 __all__ = ["tenant"]
@@ -31,6 +31,7 @@ def standin() -> Iterator[StandIn]:
 
 @pytest.mark.parametrize("first", _SEEDS[::_BLOCK])
 def test_what_is_billed_is_what_was_used(tenant: UsageWorld, first: int) -> None:
+    sell_an_addon(tenant)
     for seed in range(first, min(first + _BLOCK, _SEEDS.stop)):
         with from_the_beginning(tenant):
             chaos = Chaos(tenant, random.Random(seed), by_file=seed % _FILES == 0)

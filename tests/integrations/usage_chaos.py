@@ -20,7 +20,7 @@ from integrations.operating import Impossible
 from subscriptions.cancelling import cancel
 from subscriptions.scheduling import update
 from subscriptions.wanted import Content
-from tests.factories.catalog import price
+from tests.factories.catalog import AddonFactory, price
 from tests.integrations.deaths import dying
 from tests.integrations.usage_replay import Told
 from tests.integrations.usage_world import HOUR, START, UsageWorld
@@ -58,6 +58,17 @@ FILE_PLACES = (("POST", "/v1/usage$"), ("GET", "/v1/usage/"))
 _DEAD = "elsewhere:1:dead"
 
 
+#: A subscription's number, and whether it is its add-on that is charged.
+Charged = tuple[str, bool]
+
+
+def sell_an_addon(tenant: UsageWorld) -> None:
+    """Have an add-on on sale that charges the same usage once more, at seven."""
+    addon = AddonFactory.create(ref_id="extra")
+    price(addon, billing_model=BillingModel.USAGE_BASED, feature=tenant.feature, amounts={"EUR": 7})
+    tenant.settle()
+
+
 @dataclass
 class Chaos:
     """One seed's run."""
@@ -67,7 +78,7 @@ class Chaos:
     by_file: bool = False
     zone: str = "UTC"
     all: list[Told] = field(default_factory=list)
-    billed: dict[str, Decimal] = field(default_factory=dict)
+    billed: dict[Charged, Decimal] = field(default_factory=dict)
     was_billed: bool = False
 
     def run(self) -> None:
@@ -89,6 +100,7 @@ class Chaos:
             (2, self._bill),
             (1, self._cancel),
             (1, self._change_price),
+            (2, self._change_addon),
         )
         for _ in range(self.chance.randint(9, 18)):
             self.chance.choices([step for _, step in steps], [weight for weight, _ in steps])[0]()
@@ -199,6 +211,21 @@ class Chaos:
         told.moves.append((self.tenant.now, dear))
         self._settle()
 
+    def _change_addon(self) -> None:
+        """Take the add-on, or take it away, days after the last time: of a day in between Zuora bills nothing."""
+        told = self.chance.choice(self.all)
+        if told.end is not None or self._changed_addon_lately(told):
+            return
+        told.subscription.refresh_from_db()
+        held = {} if len(told.addon) % 2 else {"extra": 1}
+        update(subscription=told.subscription, content=Content(addons=held), now=self.tenant.now)
+        told.addon.append(self.tenant.now)
+        if self.chance.random() < 0.7:
+            self._settle()
+
+    def _changed_addon_lately(self, told: Told) -> bool:
+        return bool(told.addon) and self.tenant.now - told.addon[-1] < timedelta(hours=49)
+
     def _click(self) -> None:
         told = self.chance.choice(self.all)
         with suppress(Impossible):
@@ -217,11 +244,21 @@ class Chaos:
         """Bill what is due today, or, as a finance department may, what is due in a month: the running period too."""
         today = self.tenant.now.astimezone(ZoneInfo(self.zone)).date()
         self.was_billed = True
-        self.billed = self.tenant.bill(today + timedelta(days=self.chance.choice([0, 35])))
+        self.tenant.bill(today + timedelta(days=self.chance.choice([0, 35])))
+        self.billed = self._quantities()
+
+    def _quantities(self) -> dict[Charged, Decimal]:
+        """Return what usage was billed so far."""
+        billed: dict[Charged, Decimal] = {}
+        for item in self.tenant.world.rows("InvoiceItem"):
+            if item.get("Usage"):
+                charged = item["SubscriptionNumber"], "addon" in item["SKU"]
+                billed[charged] = billed.get(charged, Decimal(0)) + item["Quantity"]
+        return billed
 
     def _cancel(self) -> None:
         told = self.chance.choice(self.all)
-        if told.end is None:
+        if told.end is None and not self._changed_addon_lately(told):
             told.end = self.tenant.now
             told.subscription.refresh_from_db()
             cancel(subscription=told.subscription, time=CancellationTime.IMMEDIATE, now=self.tenant.now)
@@ -244,21 +281,31 @@ class Chaos:
         keys = [one["Description"] for one in self.tenant.world.rows("Usage")]
         assert len(keys) == len(set(keys))
         left_out = self._left_out()
-        prices = {
+        of_plan = {
             f"stigg--{told.subscription.ref_id}": {} if told in left_out else told.must_be_billed(self.zone)
             for told in self.all
         }
-        right = {number: sum(quantities.values(), Decimal(0)) for number, quantities in prices.items()}
+        of_addon = {
+            f"stigg--{told.subscription.ref_id}": told.must_be_billed_of_addon(self.zone)
+            for told in self.all
+            if told not in left_out
+        }
+        right = {(number, False): sum(some.values(), Decimal(0)) for number, some in of_plan.items()}
+        right |= {(number, True): total for number, total in of_addon.items()}
         self._reconcile(right, before)
-        after = self.tenant.bill((self.tenant.now + timedelta(days=110)).date())
-        expected = {number: max(total, before.get(number, Decimal(0))) for number, total in right.items()}
-        got = {number: after.get(number, Decimal(0)) for number in right}
+        self.tenant.bill((self.tenant.now + timedelta(days=110)).date())
+        after = self._quantities()
+        expected = {charged: max(total, before.get(charged, Decimal(0))) for charged, total in right.items()}
+        got = {charged: after.get(charged, Decimal(0)) for charged in right}
         assert got == expected, (got, expected, before)
-        too_much = sum((expected[number] - total for number, total in right.items()), Decimal(0))
+        too_much = sum((expected[charged] - total for charged, total in right.items()), Decimal(0))
         assert sum(UsageCharge.objects.values_list("unabsorbed", flat=True), Decimal(0)) == too_much
         if not self.was_billed:  # else some of it was made up for later, at the price of then
-            owed = {number: sum(unit * quantity for unit, quantity in some.items()) for number, some in prices.items()}
-            assert self._paid() == owed, (self._paid(), owed, prices)
+            owed = {
+                number: sum(unit * quantity for unit, quantity in some.items()) + 7 * of_addon.get(number, Decimal(0))
+                for number, some in of_plan.items()
+            }
+            assert self._paid() == owed, (self._paid(), owed, right)
 
     def _left_out(self) -> list[Told]:
         """What ended when it was first heard of, and so before it was ever to be in Zuora, is not synced."""
@@ -276,7 +323,7 @@ class Chaos:
                 paid[item["SubscriptionNumber"]] += item["ChargeAmount"]
         return paid
 
-    def _reconcile(self, right: dict[str, Decimal], before: dict[str, Decimal]) -> None:
+    def _reconcile(self, right: dict[Charged, Decimal], before: dict[Charged, Decimal]) -> None:
         lines = list(
             usage_reconcile.reconcile_usage(
                 connection=self.tenant.world.connection,
@@ -286,7 +333,7 @@ class Chaos:
             )
         )
         found = [difference for line in lines for difference in line.differences]
-        told = sum(before.get(number, Decimal(0)) > total for number, total in right.items())
+        told = sum(before.get(charged, Decimal(0)) > total for charged, total in right.items())
         wrong = [one for one in found if "billed too much" not in one]
         assert wrong == [], wrong
         assert len(found) == told

@@ -1,6 +1,7 @@
 """What must be billed, worked out from the events alone by a replay that shares nothing with the program."""
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -20,12 +21,21 @@ class Told:
     end: datetime | None = None
     reports: list[UsageReport] = field(default_factory=list)
     moves: list[tuple[datetime, int]] = field(default_factory=list)
+    #: When its add-on, which charges the same usage once more, was taken and taken away, in turn.
+    addon: list[datetime] = field(default_factory=list)
 
     def must_be_billed(self, zone: str) -> dict[int, Decimal]:
-        """Replay what was used, hour by hour, cut at midnight in the zone of the bills and where the price changed.
+        """Replay what was used, hour by hour, cut at midnight in the zone of the bills and where what is sold changed.
 
-        Returns the quantity by unit price.
+        Returns the quantity of the plan by unit price.
         """
+        return self._replayed(zone, priced=self._price)
+
+    def must_be_billed_of_addon(self, zone: str) -> Decimal:
+        """Return the same of the add-on: only while it was held."""
+        return sum(self._replayed(zone, priced=self._of_addon).values(), ZERO)
+
+    def _replayed(self, zone: str, *, priced: Callable[[datetime], int | None]) -> dict[int, Decimal]:
         windows: dict[datetime, list[UsageReport]] = defaultdict(list)
         for one in sorted(self.reports, key=_moment):
             at = _moment(one)
@@ -38,9 +48,11 @@ class Told:
             before = in_use
             for one in windows[begin]:
                 in_use = one.value if one.behavior.value == "SET" else in_use + one.value
-            change = in_use - before - debt
-            debt = max(-change, ZERO)
-            totals[self._price(begin)] += max(change, ZERO)
+            unit = priced(begin)
+            if unit is not None:
+                change = in_use - before - debt
+                debt = max(-change, ZERO)
+                totals[unit] += max(change, ZERO)
         return totals
 
     def _window(self, at: datetime, zone: str) -> datetime:
@@ -48,7 +60,11 @@ class Told:
         hour = at.replace(minute=0, second=0, microsecond=0)
         local = at.astimezone(ZoneInfo(zone))
         midnight = local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0).astimezone(at.tzinfo)
-        return max(hour, midnight, *(moment for moment, _ in self.moves if moment <= at), at - timedelta(hours=1))
+        changes = [*(moment for moment, _ in self.moves), *self.addon]
+        return max(hour, midnight, *(moment for moment in changes if moment <= at), at - timedelta(hours=1))
+
+    def _of_addon(self, at: datetime) -> int | None:
+        return 1 if sum(moment <= at for moment in self.addon) % 2 else None
 
     def _price(self, at: datetime) -> int:
         return max(((moment, price) for moment, price in self.moves if moment <= at), default=(at, 1))[1]
