@@ -13,7 +13,7 @@ from integrations.problems import causes_of_usage, problems, to_decide
 from integrations.usage_problems import charges_to_credit, failed_records
 from usage.models import Slice
 
-STANDINGS, PROBLEMS, BACKLOG, DECISIONS = "standings", "problems", "backlog", "decisions"
+STANDINGS, PROBLEMS, BACKLOG, DECISIONS, LINKS = "standings", "problems", "backlog", "decisions", "links"
 USAGE_PROBLEMS, USAGE_HOURS = "usage-problems", "usage-hours"
 #: So many hours are shown of usage, the one under way among them.
 SPAN = timedelta(hours=48)
@@ -64,6 +64,11 @@ def _decisions(connection: Connection, _now: datetime) -> int:
     return to_decide(connection).count()
 
 
+def _links(connection: Connection, _now: datetime) -> int:
+    """How many objects in Zuora are ours, with all that rides along."""
+    return SyncRecord.objects.filter(connection=connection).exclude(zuora_id="").count()
+
+
 def _usage_problems(connection: Connection, now: datetime) -> dict[str, Any]:
     causes = causes_of_usage(failed_records(connection))
     return {
@@ -106,6 +111,7 @@ FIGURES: Mapping[str, Callable[[Connection, datetime], Any]] = {
     PROBLEMS: _problems,
     BACKLOG: _backlog,
     DECISIONS: _decisions,
+    LINKS: _links,
     USAGE_PROBLEMS: _usage_problems,
     USAGE_HOURS: _usage_hours,
 }

@@ -130,15 +130,16 @@ class Section:
         """Return the condition for rows with such words.
 
         PostgreSQL takes any beginning of a word to fit every fiftieth row, and would walk along the whole list for a
-        word that few rows have. Asked for twice, it takes it to be rare, and asks the index.
+        word that few rows have. Asked for twice, it takes it to be rare, and asks the index, but for it only once.
         """
-        rare = _HaveWords(F("ref_id"), Value(" & ".join(beginnings * 2)))
+        words = F("ref_id"), Value(" & ".join(beginnings))
+        rare, one_by_one = Q(_HaveWords(*words)), Q(_OneByOne(*words))
 
         def few() -> list[int] | None:
-            found = list(self.rows.filter(rare).order_by().values_list("pk", flat=True)[: _RARE + 1])
+            found = list(self.rows.filter(rare, one_by_one).order_by().values_list("pk", flat=True)[: _RARE + 1])
             return found if len(found) <= _RARE else None
 
-        return Sought(Q(_OneByOne(F("ref_id"), Value(" & ".join(beginnings)))), Q(rare), few)
+        return Sought(one_by_one, rare & one_by_one, few)
 
     def _is_beginning_of_an_id(self, text: str) -> bool:
         if not _LOOKS_LIKE_AN_ID.fullmatch(text) or text.isalpha():

@@ -4,7 +4,7 @@ import django.db.models.deletion
 import django.utils.timezone
 from django.db import migrations, models
 
-_NAMES = ("standings", "problems", "backlog", "decisions", "usage-problems", "usage-hours")
+_NAMES = ("standings", "problems", "backlog", "decisions", "links", "usage-problems", "usage-hours")
 _MANY = 100_000
 _LONG_MS = 1000
 

@@ -9,10 +9,11 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
 
-from integrations import connecting
+from integrations import connecting, figures
 from integrations.connecting import ByStep
+from integrations.counting import BACKLOG, LINKS
 from integrations.forms import ConnectForm, CredentialsForm, RemoveForm, SwitchesForm
-from integrations.models import Connection, StiggAccount, SyncJob, SyncRecord, UsageRecord
+from integrations.models import Connection, StiggAccount, UsageRecord
 from integrations.views.access import actor, administrators, viewers
 from integrations.views.overview import active_connection
 from integrations.views.steps import is_watched, watched
@@ -161,10 +162,11 @@ def remove(request: HttpRequest) -> HttpResponse:
 def _removal(connection: Connection) -> dict[str, Any]:
     """Return what a removal would do, in numbers."""
     host = urlsplit(ui_base(connection.rest_url)).netloc
+    found = figures.read(connection, LINKS, BACKLOG, now=timezone.now())
     return {
         "host": host,
         "form": RemoveForm(expected=host),
-        "links": SyncRecord.objects.filter(connection=connection).exclude(zuora_id="").count(),
-        "waiting": SyncJob.objects.filter(connection=connection).waiting().count(),
+        "links": found[LINKS],
+        "waiting": found[BACKLOG].value and found[BACKLOG].value["waiting"],
         "unsent": UsageRecord.objects.filter(connection=connection).pending().count(),
     }

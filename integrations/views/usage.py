@@ -23,6 +23,7 @@ from integrations.views.overview import active_connection
 from integrations.views.paging import Page, edges_of, page_of
 from integrations.views.usage_rows import (
     HEADER,
+    KEY,
     exported,
     exported_slices,
     records_shown,
@@ -36,8 +37,6 @@ PAGE_SIZE = 50
 AT_ONCE = 5000
 #: More than so many are not counted one by one.
 _COUNTED = 1000
-#: The newest hour first.
-_KEY = ("-starts_at", "-id")
 _FIELDS = tuple(UsageFilter.base_fields)
 
 
@@ -56,11 +55,11 @@ def _found(request: HttpRequest, form: UsageFilter, connection: Connection) -> d
     edges = edges_of(request)
     page: Page[Any]
     if form.wants_waiting:
-        page = page_of(waiting, key=_KEY, **edges, size=PAGE_SIZE)
+        page = page_of(waiting, key=KEY, **edges, size=PAGE_SIZE)
         rows = rows_of_slices(page.rows, connection)
     else:
         records = records_shown().filter(form.of_records(), connection=connection)
-        page = page_of(records, key=_KEY, **edges, size=PAGE_SIZE)
+        page = page_of(records, key=KEY, **edges, size=PAGE_SIZE)
         rows = rows_of_records(page.rows)
     return {
         "rows": rows,

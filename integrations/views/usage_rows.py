@@ -11,12 +11,15 @@ from django.urls import reverse
 
 from integrations.models import Connection, EntityKind, SyncRecord, UsageRecord
 from integrations.usage_sync import reason_to_wait
+from integrations.views.paging import page_of
 from integrations.zuora.mapping import keys
 from subscriptions.models import Subscription
 from usage.models import Slice
 
 #: Rows to a query while a list is exported.
 _CHUNK = 1000
+#: The newest hour first: along the indexes of both records and slices.
+KEY = ("-starts_at", "-id")
 #: And to the first, so that it begins at once.
 _FIRST = 100
 NEXT_RUN = "It goes with the next hourly run."
@@ -145,7 +148,11 @@ def exported_slices(slices: QuerySet[Slice], connection: Connection) -> Iterator
 
 
 def _chunks(rows: QuerySet[Any]) -> Iterator[list[Any]]:
-    done, size = 0, _FIRST
-    while chunk := list(rows.filter(pk__gt=done).order_by("pk")[:size]):
-        yield chunk
-        done, size = chunk[-1].pk, _CHUNK
+    after, size = "", _FIRST
+    while True:
+        page = page_of(rows, key=KEY, after=after, size=size)
+        if page.rows:
+            yield page.rows
+        if not page.after:
+            return
+        after, size = page.after, _CHUNK

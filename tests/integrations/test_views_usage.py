@@ -197,7 +197,7 @@ def test_the_export_holds_all_that_the_filter_finds_and_no_formula(tenant: Usage
         "accepted at": record.accepted_at and record.accepted_at.isoformat(),
         "confirmed at": record.confirmed_at and record.confirmed_at.isoformat(),
     }
-    assert [row["quantity"] for row in exported(browser)] == ["3.000000000", "4.000000000"]
+    assert [row["quantity"] for row in exported(browser)] == ["4.000000000", "3.000000000"], "as the list shows them"
     assert [(row["quantity"], row["state"]) for row in exported(browser, "?state=waiting")] == [
         ("5.000000000", "Waiting")
     ]
