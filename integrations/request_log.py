@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from integrations.models import Connection, Delivery, Request
 from integrations.zuora.client import Exchange
+from usage.inserting import insert
 
 
 def keep(exchanges: Iterable[Exchange], *, connection: Connection) -> None:
@@ -13,7 +14,7 @@ def keep(exchanges: Iterable[Exchange], *, connection: Connection) -> None:
 
 def keep_all(deliveries: Iterable[tuple[Delivery | None, Iterable[Exchange]]], *, connection: Connection) -> None:
     """Store the exchanges of deliveries."""
-    Request.objects.bulk_create(
+    requests = [
         Request(
             connection=connection,
             delivery=delivery,
@@ -31,4 +32,5 @@ def keep_all(deliveries: Iterable[tuple[Delivery | None, Iterable[Exchange]]], *
         )
         for delivery, exchanges in deliveries
         for exchange in exchanges
-    )
+    ]
+    insert(requests, into=Request.objects)

@@ -5,11 +5,12 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from django.db.models import Q, prefetch_related_objects
+from django.db.models import prefetch_related_objects
 
 from catalog.models import BillingModel, Price
 from subscriptions.models import PastTerms, Subscription, SubscriptionAddon
 from subscriptions.tenure import Stretch, Terms, present_terms, stretches
+from usage.spans import among
 
 #: A charge of a subscription, whichever version of it was sold: the plan, or the add-on, that has it.
 Owner = tuple[int | None, int | None]
@@ -48,9 +49,12 @@ def sold_to(*, customers: Collection[int], features: Collection[int]) -> Sold:
         if price.billing_model == BillingModel.USAGE_BASED:
             sold.prices[owner_of(price), price.version_number, price.billing_period, price.feature_id] = price
     # Two queries: with one inside the other PostgreSQL reads all subscriptions.
-    had = set(PastTerms.objects.filter(customer__in=customers).order_by().values_list("subscription_id", flat=True))
-    rows = Subscription.objects.filter(Q(customer__in=customers) | Q(pk__in=had)).order_by("pk")
-    for one in stretches_of_all(list(rows)):
+    had = PastTerms.objects.filter(customer__in=among(customers)).order_by()
+    own = Subscription.objects.filter(customer__in=among(customers)).order_by("pk")
+    rows = {row.pk: row for row in own}
+    if other := set(had.values_list("subscription_id", flat=True)).difference(rows):
+        rows |= Subscription.objects.in_bulk(other)
+    for one in stretches_of_all([rows[pk] for pk in sorted(rows)]):
         sold.tenures[one.terms.customer_id, one.terms.resource_id].append(one)
         sold.stretches[one.subscription.pk].append(one)
     return sold
@@ -59,10 +63,12 @@ def sold_to(*, customers: Collection[int], features: Collection[int]) -> Sold:
 def stretches_of_all(subscriptions: Sequence[Subscription]) -> Iterator[Stretch]:
     """Yield the stretches of these subscriptions; four queries at the most, and little for those that never changed."""
     ids = [row.pk for row in subscriptions]
-    changed = set(PastTerms.objects.filter(subscription__in=ids).order_by().values_list("subscription_id", flat=True))
+    changed = set(
+        PastTerms.objects.filter(subscription__in=among(ids)).order_by().values_list("subscription_id", flat=True)
+    )
     prefetch_related_objects([row for row in subscriptions if row.pk in changed], "addons", "past_terms")
     addons: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    held = SubscriptionAddon.objects.filter(subscription__in=ids)
+    held = SubscriptionAddon.objects.filter(subscription__in=among(ids))
     for subscription_id, addon_id, version in held.values_list("subscription_id", "addon_id", "addon_version_number"):
         addons[subscription_id].append((addon_id, version))
     for row in subscriptions:

@@ -12,6 +12,7 @@ from decimal import Context, Decimal
 from typing import Any
 
 from django.db import connection
+from django.db.models.expressions import RawSQL
 
 #: The columns of what can be given, as PostgreSQL's types.
 SOURCE = {"customer_id": "bigint", "feature_id": "bigint", "resource_id": "text"}
@@ -33,7 +34,7 @@ def rows_of(columns: Mapping[str, str], given: Iterable[tuple[Any, ...]]) -> tup
     return f"(SELECT key + 1 AS n, {members} FROM json_each(%s)) AS span", [f"[{lists}]"]  # noqa: S608 - our own words
 
 
-def read(statement: str, given: Sequence[str]) -> list[tuple[Any, ...]]:
+def read(statement: str, given: Sequence[Any]) -> list[tuple[Any, ...]]:
     """Return all that a statement finds among the rows given."""
     with connection.cursor() as cursor:
         cursor.execute(statement.strip(), given)
@@ -54,15 +55,23 @@ def exact(value: Decimal | float | None) -> Decimal:
     return value if isinstance(value, Decimal) else _FLOAT.create_decimal_from_float(value)
 
 
+def among(ids: Iterable[int]) -> RawSQL:
+    """Return what stands behind `__in` for many ids: one parameter, where each would be one."""
+    if connection.vendor == "postgresql":
+        return RawSQL("SELECT unnest(%s::bigint[])", [f"{{{','.join(map(str, ids))}}}"])
+    return RawSQL("SELECT value FROM json_each(%s)", [json.dumps(list(ids))])
+
+
 def _texts(column: Sequence[Any], kind: str) -> list[str]:
     """Write values as the database reads them in a list, each that comes again once."""
     if kind == "bigint":
         return [str(value) for value in column]
-    written = {value: _quoted(value) for value in set(column)}
+    written = {value: quoted(value) for value in set(column)}
     return [written[value] for value in column]
 
 
-def _quoted(value: str | datetime) -> str:
+def quoted(value: str | datetime) -> str:
+    """Write a value as it stands in a list, and not for anything else."""
     text = value if isinstance(value, str) else str(connection.ops.adapt_datetimefield_value(value))
     if connection.vendor == "postgresql":
         return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
