@@ -153,8 +153,9 @@ class UsageRecord(models.Model):
     billed: of all billed records of a charge together, it is what the open ones have to make up for.
     """
 
-    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="usage_records")
-    charge = models.ForeignKey(UsageCharge, on_delete=models.PROTECT, related_name="records")
+    # Both have an index below that begins with them: another one would cost each of the table's many writes.
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="usage_records", db_index=False)
+    charge = models.ForeignKey(UsageCharge, on_delete=models.PROTECT, related_name="records", db_index=False)
     slice = models.ForeignKey(Slice, null=True, blank=True, on_delete=models.PROTECT, related_name="usage_records")
     external_key = models.CharField(max_length=200)
     charge_number = models.CharField(max_length=64)

@@ -26,7 +26,8 @@ class Slice(models.Model):
     `carry` is what the following slices of the same charge still have to give.
     """
 
-    subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="slices")
+    # Two indices below begin with it.
+    subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="slices", db_index=False)
     price = models.ForeignKey(Price, on_delete=models.PROTECT, related_name="slices")
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
