@@ -117,17 +117,15 @@ def push_usage(
         return
     probe_until = connection.paused_until
     with _far(connection, clock, open_client) as far, _noting(connection, clock):
-        for chunk in push.in_parts(subscription_ids, CHUNK):
-            push.read_missing_numbers(far, chunk)
+        batches = list(_planned(far, files, subscription_ids, is_first=True))
         for _ in range(_ROUNDS):
-            for chunk in push.in_parts(subscription_ids, CHUNK):
-                push.plan(connection=connection, tenant=far.tenant, subscription_ids=chunk, now=clock())
-            batches = _formed(far, files, subscription_ids)
+            batches += _formed(far, files, subscription_ids)
             if not batches:
                 break
             _send_all(far, batches, worker)
             if not push.has_more(connection=connection, subscription_ids=subscription_ids, now=clock()):
                 break
+            batches = list(_planned(far, files, subscription_ids))
     # While the tenant is down, who asked it nothing makes room for another probe.
     give_back(connection, probe_until=probe_until, now=clock())
 
@@ -183,6 +181,21 @@ def push_last(*, connection: Connection, worker: str, clock: Clock, open_client:
     if left.exists():
         sweep_usage(connection=connection, worker=worker, clock=clock, open_client=open_client, may_wait=False)
     return left.count()
+
+
+def _planned(
+    far: Far, files: push.FileRoad | None, subscription_ids: Collection[int], *, is_first: bool = False
+) -> Iterator[int]:
+    """Plan, having read the first time what numbers are missing; yield the batches of calls that are full already."""
+    for chunk in push.in_parts(subscription_ids, CHUNK):
+        linked = push.read_missing_numbers(far, chunk) if is_first else {}
+        yield from push.plan(
+            connection=far.connection,
+            tenant=far.tenant,
+            subscription_ids=chunk,
+            now=far.clock(),
+            linked={} if files else linked,
+        )
 
 
 def _formed(far: Far, files: push.FileRoad | None, subscription_ids: Collection[int]) -> list[int]:

@@ -71,12 +71,16 @@ def redact(text: str) -> str:
     return text if len(text) <= KEPT_CHARACTERS else text[:KEPT_CHARACTERS] + " [cut]"
 
 
+#: json.dumps would make an encoder for each text.
+_text = json.JSONEncoder(ensure_ascii=False).encode
+
+
 def _json(value: object, path: str) -> str:
     match value:
         case bool() | None:
             return json.dumps(value)
         case str():
-            return json.dumps(value, ensure_ascii=False)
+            return _text(value)
         case int():
             return str(int(value))
         case Decimal():

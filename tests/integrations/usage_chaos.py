@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
 from django.test import override_settings
@@ -17,6 +18,8 @@ from catalog.models import BillingModel, CancellationTime
 from integrations import sweeping, usage_reconcile, usage_sync
 from integrations.models import SyncStatus, UsageCharge, UsageRecord, UsageState
 from integrations.operating import Impossible
+from integrations.zuora.client.actions import MOST_OBJECTS
+from integrations.zuora.push.usage import batches
 from subscriptions.cancelling import cancel
 from subscriptions.scheduling import update
 from subscriptions.wanted import Content
@@ -76,6 +79,7 @@ class Chaos:
     tenant: UsageWorld
     chance: random.Random
     by_file: bool = False
+    most_objects: int = MOST_OBJECTS
     zone: str = "UTC"
     all: list[Told] = field(default_factory=list)
     billed: dict[Charged, Decimal] = field(default_factory=dict)
@@ -83,7 +87,10 @@ class Chaos:
 
     def run(self) -> None:
         dates = "MM/DD/YYYY" if self.by_file else ""
-        with override_settings(ZUORA_USAGE_FILE_DATES=dates, ZUORA_USAGE_FILE_LEAST=1, ZUORA_USAGE_FILE_ALWAYS=True):
+        with (
+            override_settings(ZUORA_USAGE_FILE_DATES=dates, ZUORA_USAGE_FILE_LEAST=1, ZUORA_USAGE_FILE_ALWAYS=True),
+            patch.object(batches, "MOST_OBJECTS", self.most_objects),
+        ):
             self._live()
 
     def _live(self) -> None:

@@ -23,7 +23,9 @@ from integrations.zuora.body import encode
 from integrations.zuora.client.actions import MOST_OBJECTS
 from integrations.zuora.mapping.nodes import Body
 from integrations.zuora.mapping.usage import Filed, usage_change, usage_object
-from integrations.zuora.push.usage.charges import linked_records
+from integrations.zuora.push.usage.charges import Linked, linked_records
+from usage.inserting import insert
+from usage.spans import among
 
 _CHUNK = 20 * MOST_OBJECTS
 
@@ -52,17 +54,39 @@ def form(
                     rows = rows.exclude(revision=0, not_before__gt=planned_before)
                 locked = rows.select_related("charge").select_for_update(skip_locked=True, of=("self",), no_key=True)
                 chunk = list(locked.order_by("pk")[:_CHUNK])
-                batches += _form(connection, action, chunk, now)
+                batches += _form(connection, action, chunk, now) if chunk else ()
             if len(chunk) < _CHUNK:
                 break
             done = chunk[-1].pk
     return batches
 
 
+def form_full(connection: Connection, records: Sequence[UsageRecord], linked: Linked, *, now: datetime) -> list[int]:
+    """Insert new records in full calls of their own, and return the batches' ids; what fills none is only inserted.
+
+    Nobody else has seen the records yet. `linked` are the records of the subscriptions that may send usage.
+    """
+    ready = [one for one in records if one.state == UsageState.PLANNED and one.charge.subscription_id in linked]
+    parts = [ready[start : start + MOST_OBJECTS] for start in range(0, len(ready), MOST_OBJECTS)]
+    full = [part for part in parts if len(part) == MOST_OBJECTS]
+    batches = [_batch(connection, UsageAction.CREATE, part, linked, now) for part in full]
+    insert(batches, into=UsageBatch.objects)
+    for batch, part in zip(batches, full, strict=True):
+        for one in part:
+            one.state, one.batch, one.revision = UsageState.SENDING, batch, 1
+            one.sent, one.sent_starts_at = one.wanted, one.starts_at
+    insert(records, into=UsageRecord.objects)
+    for batch, part in zip(batches, full, strict=True):
+        batch.record_ids = [one.pk for one in part]
+    UsageBatch.objects.bulk_update(batches, ["record_ids"])
+    return [batch.pk for batch in batches]
+
+
 def has_more(*, connection: Connection, subscription_ids: Collection[int], now: datetime) -> bool:
     """Whether what became of these subscriptions' last calls has made something due at once."""
-    to_plan = UsageCharge.objects.filter(connection=connection, subscription__in=subscription_ids, must_plan=True)
-    records = UsageRecord.objects.due(now=now).filter(connection=connection, charge__subscription__in=subscription_ids)
+    ids = among(subscription_ids)
+    to_plan = UsageCharge.objects.filter(connection=connection, subscription__in=ids, must_plan=True)
+    records = UsageRecord.objects.due(now=now).filter(connection=connection, charge__subscription__in=ids)
     return to_plan.exists() or records.exists()
 
 
@@ -125,7 +149,7 @@ def _due(
     is_new = Q(zuora_id="")
     rows = rows.filter(is_new, wanted__gt=0) if action == UsageAction.CREATE else rows.exclude(is_new)
     if subscription_ids is not None:
-        rows = rows.filter(charge__subscription__in=subscription_ids)
+        rows = rows.filter(charge__subscription__in=among(subscription_ids))
     return rows
 
 
@@ -135,15 +159,9 @@ def _form(connection: Connection, action: UsageAction, records: Sequence[UsageRe
     made = []
     for start in range(0, len(ready), MOST_OBJECTS):
         part = ready[start : start + MOST_OBJECTS]
-        objects = [_object(action, one, linked[one.charge.subscription_id]) for one in part]
-        batch = UsageBatch.objects.create(
-            connection=connection,
-            action=action,
-            idempotency_key=uuid.uuid4().hex,
-            body=encode({"type": "Usage", "objects": objects}).decode(),
-            record_ids=[one.pk for one in part],
-            not_before=now,
-        )
+        batch = _batch(connection, action, part, linked, now)
+        batch.record_ids = [one.pk for one in part]
+        batch.save()
         UsageRecord.objects.filter(pk__in=batch.record_ids).update(
             state=UsageState.SENDING,
             batch=batch,
@@ -153,6 +171,21 @@ def _form(connection: Connection, action: UsageAction, records: Sequence[UsageRe
         )
         made.append(batch.pk)
     return made
+
+
+def _batch(
+    connection: Connection, action: UsageAction, records: Sequence[UsageRecord], linked: Linked, now: datetime
+) -> UsageBatch:
+    """Return a call with these records: neither it nor its records' ids are stored."""
+    objects = [_object(action, one, linked[one.charge.subscription_id]) for one in records]
+    return UsageBatch(
+        connection=connection,
+        action=action,
+        idempotency_key=uuid.uuid4().hex,
+        body=encode({"type": "Usage", "objects": objects}).decode(),
+        record_ids=[],
+        not_before=now,
+    )
 
 
 def _object(action: UsageAction, record: UsageRecord, subscription: SyncRecord) -> Body:

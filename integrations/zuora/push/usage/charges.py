@@ -11,17 +11,21 @@ from integrations.zuora.mapping import keys
 from integrations.zuora.push.far import Far
 from integrations.zuora.push.usage.segments import Segment, shown_alone, shown_together
 from usage.models import Slice
+from usage.spans import among
 
 #: What the key of a charge by usage holds.
 USAGE = f"/{BillingModel.USAGE_BASED}/"
+#: The records of the subscriptions that may send usage, by the subscription's id.
+Linked = Mapping[int, SyncRecord]
 
 
 def linked_records(connection: Connection, subscription_ids: Collection[int]) -> dict[int, SyncRecord]:
     """Return the records of those subscriptions whose usage may be sent: in Zuora, and not stopped by a rule."""
     rows = SyncRecord.objects.filter(
-        connection=connection, kind=EntityKind.SUBSCRIPTION, root_id__in=subscription_ids
+        connection=connection, kind=EntityKind.SUBSCRIPTION, root_id__in=among(subscription_ids)
     ).exclude(zuora_id="")
-    return {row.root_id: row for row in rows.exclude(status=SyncStatus.NO_SYNC_REQUIRED)}
+    rows = rows.exclude(status=SyncStatus.NO_SYNC_REQUIRED)
+    return {row.root_id: row for row in rows.only("root_id", "zuora_number", "sent")}
 
 
 def placed_charges(record: SyncRecord) -> dict[str, str]:
@@ -29,10 +33,10 @@ def placed_charges(record: SyncRecord) -> dict[str, str]:
     return {charge["key"]: charge["id"] for plan in record.sent.get("ratePlans", ()) for charge in plan["charges"]}
 
 
-def keys_of_prices(price_ids: Iterable[int]) -> dict[int, str]:
-    """Return the record keys of charges by the id of the price."""
+def prices_by_key(price_ids: Iterable[int]) -> dict[int, tuple[Price, str]]:
+    """Return prices with the record keys of their charges, by the id of the price."""
     rows = Price.objects.filter(pk__in=set(price_ids)).select_related("plan", "addon", "feature")
-    return {row.pk: keys.charge_key(keys.package_key(row.package), row) for row in rows}
+    return {row.pk: (row, keys.charge_key(keys.package_key(row.package), row)) for row in rows}
 
 
 def as_noted(charge: UsageCharge, number: str) -> list[Segment]:
@@ -45,25 +49,28 @@ def as_noted(charge: UsageCharge, number: str) -> list[Segment]:
     return [Segment(charge.catalog_id, number, charge.unit, starts_on or date.min, ends_on, segment=1)]
 
 
-def read_missing_numbers(far: Far, subscription_ids: Collection[int]) -> None:
+def read_missing_numbers(far: Far, subscription_ids: Collection[int]) -> Linked:
     """Read the charge numbers that the waiting slices of these subscriptions need and that are not known.
+
+    Returns the records of the subscriptions with such slices.
 
     Once, and fifty subscriptions to a call; one by one only those whose history Zuora does not show in a list. A
     subscription that Zuora does not show is left to wait.
     """
     waiting = (
         Slice.objects.untaken()
-        .filter(subscription__in=subscription_ids, quantity__gt=0)
+        .filter(subscription__in=among(subscription_ids), quantity__gt=0)
         .order_by()
         .values_list("subscription_id", "price_id")
         .distinct()
     )
     needed = list(waiting)
-    named = keys_of_prices(price for _, price in needed)
+    named = {pk: key for pk, (_, key) in prices_by_key(price for _, price in needed).items()}
     records = linked_records(far.connection, {subscription for subscription, _ in needed})
+    charges = UsageCharge.objects.filter(connection=far.connection, subscription__in=among(records))
     known = {
-        (one.subscription_id, one.key): one.catalog_id
-        for one in UsageCharge.objects.filter(connection=far.connection, subscription__in=records)
+        (subscription_id, key): catalog_id
+        for subscription_id, key, catalog_id in charges.values_list("subscription_id", "key", "catalog_id")
     }
     missing = set()
     for subscription_id, price_id in needed:
@@ -75,6 +82,7 @@ def read_missing_numbers(far: Far, subscription_ids: Collection[int]) -> None:
     for start in range(0, len(left), PAGE_SIZE):
         for record in _read_together(far, left[start : start + PAGE_SIZE]):
             read_numbers(far, record)
+    return records
 
 
 def _read_together(far: Far, records: Sequence[SyncRecord]) -> list[SyncRecord]:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from types import MappingProxyType
 
 from django.db import transaction
 from django.db.models import F, Q, QuerySet, Sum
@@ -16,11 +17,14 @@ from django.db.models import F, Q, QuerySet, Sum
 from integrations.models import Connection, UsageCharge, UsageRecord, UsageState
 from integrations.zuora.mapping.tenant import Tenant
 from integrations.zuora.mapping.usage import Open, Shares, correction_key, moment_that_is_billed, share_out, slice_key
-from integrations.zuora.push.usage.charges import keys_of_prices
+from integrations.zuora.push.usage.batches import form_full
+from integrations.zuora.push.usage.charges import Linked, prices_by_key
 from subscriptions.models import Subscription
 from subscriptions.tenure import Stretch
+from usage.inserting import insert
 from usage.models import Slice
 from usage.selling import ended_at, stretches_of, stretches_of_all
+from usage.spans import among
 from usage.windows import ends_at
 
 ZERO = Decimal(0)
@@ -31,36 +35,46 @@ _NEVER_BILLED = "Zuora ends the subscription on the day on which it began, and s
 _NEVER_BILLED_CURE = "Bill it by hand, or have the subscription end a day later."
 
 
-def plan(*, connection: Connection, tenant: Tenant, subscription_ids: Collection[int], now: datetime) -> None:
+def plan(
+    *,
+    connection: Connection,
+    tenant: Tenant,
+    subscription_ids: Collection[int],
+    now: datetime,
+    linked: Linked = MappingProxyType({}),
+) -> list[int]:
     """Take over what closing has changed for these subscriptions, as far as their charges' numbers are known.
+
+    New records of the `linked` ones that fill a call are put into it at once; returns the batches' ids. What fills none
+    is left to `batches.form`.
 
     Short transactions; a slice that is being closed at the moment is left for the next time.
     """
-    done = 0
+    done, batches = 0, list[int]()
     while True:
         with transaction.atomic():
-            rows = UsageCharge.objects.filter(connection=connection, subscription__in=subscription_ids)
+            rows = UsageCharge.objects.filter(connection=connection, subscription__in=among(subscription_ids))
             charges = {one.pk: one for one in rows.select_for_update(of=("self",)).order_by("pk")}
-            subscriptions = Subscription.objects.in_bulk({one.subscription_id for one in charges.values()})
+            with_charges = among({one.subscription_id for one in charges.values()})
+            subscriptions = {one.pk: one for one in Subscription.objects.filter(pk__in=with_charges)}
             held: dict[int, list[Stretch]] = defaultdict(list)
             for stretch in stretches_of_all(list(subscriptions.values())):
                 held[stretch.subscription.pk].append(stretch)
             desk = _Desk(connection, tenant, now, held)
             slices = list(
                 Slice.objects.untaken()
-                .filter(subscription__in=subscription_ids, pk__gt=done)
-                .select_related("price")
+                .filter(subscription__in=among(subscription_ids), pk__gt=done)
                 .select_for_update(skip_locked=True, of=("self",), no_key=True)
                 .order_by("pk")[:_CHUNK]
             )
-            desk.take_over(slices, charges, subscriptions)
+            batches += desk.take_over(slices, charges, subscriptions, linked)
             for charge in charges.values():
                 subscription = subscriptions[charge.subscription_id]
                 desk.move_before_the_end(charge, subscription)
                 if charge.must_plan:
                     desk.make_up(charge, subscription)
             if len(slices) < _CHUNK:
-                return
+                return batches
             done = slices[-1].pk
 
 
@@ -78,16 +92,18 @@ class _Desk:
         slices: Sequence[Slice],
         charges: Mapping[int, UsageCharge],
         subscriptions: Mapping[int, Subscription],
-    ) -> None:
-        """Give each slice its record, or its record what the slice is now."""
-        named = keys_of_prices(one.price_id for one in slices)
+        linked: Linked,
+    ) -> list[int]:
+        """Give each slice its record, or its record what the slice is now; return the batches of full calls."""
+        prices = prices_by_key(one.price_id for one in slices)
         by_key = {(one.subscription_id, one.key): one for one in charges.values()}
-        records = UsageRecord.objects.filter(connection=self.connection, slice__in=slices)
+        records = UsageRecord.objects.filter(connection=self.connection, slice__in=among(one.pk for one in slices))
         own = {one.slice_id: one for one in _held(records)}
         fresh, known, taken = [], [], []
         for one in slices:
             record = own.get(one.pk)
-            charge = charges[record.charge_id] if record else by_key.get((one.subscription_id, named[one.price_id]))
+            one.price, key = prices[one.price_id]
+            charge = charges[record.charge_id] if record else by_key.get((one.subscription_id, key))
             if record is None and charge is not None and self._comes_again(charge, one):
                 charge = None
             if charge is None and one.quantity:
@@ -101,10 +117,12 @@ class _Desk:
                 known.append(self._changed(record, charge, subscriptions[one.subscription_id], one))
             elif one.quantity:
                 fresh.append(self._new(charge, subscriptions[one.subscription_id], one))
-        UsageRecord.objects.bulk_create(fresh)
         UsageRecord.objects.change(known, _PLANNED_FIELDS)
         # They are locked, so this is the revision that was taken over.
-        Slice.objects.filter(pk__in=taken).update(taken_revision=F("revision"))
+        Slice.objects.filter(pk__in=among(taken)).update(taken_revision=F("revision"))
+        # Of a charge that has to make up for something, the quantities are not final yet.
+        insert([one for one in fresh if one.charge.must_plan], into=UsageRecord.objects)
+        return form_full(self.connection, [one for one in fresh if not one.charge.must_plan], linked, now=self.now)
 
     def _comes_again(self, charge: UsageCharge, one: Slice) -> bool:
         """Whether the charge ended before the slice, and an order has brought it again: its new number is not read."""

@@ -18,7 +18,7 @@ from integrations.zuora.push.far import Far
 from integrations.zuora.push.usage.charges import linked_records, read_numbers
 from integrations.zuora.push.usage.files import send_file
 from integrations.zuora.push.usage.outcomes import accept, fail, settle_found
-from integrations.zuora.push.usage.settling import Row, finish, leave, put_off, show
+from integrations.zuora.push.usage.settling import finish, leave, put_off, show
 
 
 def send(far: Far, batch: UsageBatch, before: BatchState) -> None:
@@ -62,19 +62,21 @@ def _send(far: Far, batch: UsageBatch) -> None:
         else:
             put_off(far, batch, error, state=BatchState.UNKNOWN if what is Key.KEEP else BatchState.LOOK_UP)
         raise
+    answers = dict(zip(batch.record_ids, rows, strict=True))
+    failures = {pk: failure for pk, row in answers.items() if (failure := row_failure(row)) is not None}
+    taken = {pk: str(row.get("Id") or row.get("id")) for pk, row in answers.items() if pk not in failures}
     try:
-        settle = _judge(far, dict(zip(batch.record_ids, rows, strict=True)))
+        settle = _judge(far, failures, taken)
     except ZuoraError as error:
         put_off(far, batch, error, state=BatchState.UNKNOWN)  # the same key brings the same answer again
         raise
-    finish(far, batch, settle)
+    finish(far, batch, settle, taken=taken)
 
 
-def _judge(far: Far, rows: Mapping[int, Row]) -> Callable[[UsageRecord], None]:
+def _judge(far: Far, failures: Mapping[int, ZuoraError], taken: Mapping[int, str]) -> Callable[[UsageRecord], None]:
     """Return what the answer means for each record, having asked what a refusal leaves open."""
-    failures = {pk: failure for pk, row in rows.items() if (failure := row_failure(row)) is not None}
-    unclear, refused = [], []
-    for record in UsageRecord.objects.filter(pk__in=failures).select_related("charge"):
+    unclear, refused = list[UsageRecord](), list[UsageRecord]()
+    for record in UsageRecord.objects.filter(pk__in=failures).select_related("charge") if failures else ():
         failure = failures[record.pk]
         if isinstance(failure, Unavailable | UnexpectedAnswer) or (
             record.zuora_id and failure.kind is not Kind.TRANSIENT
@@ -88,8 +90,7 @@ def _judge(far: Far, rows: Mapping[int, Row]) -> Callable[[UsageRecord], None]:
     def settle(record: UsageRecord) -> None:
         failure, now = failures.get(record.pk), far.clock()
         if failure is None:
-            row = rows[record.pk]
-            accept(record, str(row.get("Id") or row.get("id")), now=now)
+            accept(record, taken[record.pk], now=now)
         elif record.pk in found:
             settle_found(record, found[record.pk], failure, now=now)
         elif numbers.get(record.charge_id, record.charge_number) != record.charge_number:

@@ -3,9 +3,10 @@
 import random
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from integrations.models import BatchState, UsageBatch, UsageCharge, UsageRecord, UsageState
 from integrations.retry import LATE_CAP, decide
@@ -14,6 +15,7 @@ from integrations.zuora.client import Client, zoql_text
 from integrations.zuora.errors import ZuoraError
 from integrations.zuora.push.far import Far
 from integrations.zuora.push.usage.outcomes import OUTCOME
+from usage.spans import read, rows_of
 
 Row = Mapping[str, Any]
 #: A ZOQL query takes so many conditions: https://docs.zuora.com/en/zuora-platform/extensibility/zoql
@@ -53,11 +55,48 @@ def leave(batch: UsageBatch, state: BatchState, *, at: datetime, reason: str) ->
     batch.save(update_fields=["state", "not_before", "reason", "claimed_at", "claimed_by"])
 
 
-def finish(far: Far, batch: UsageBatch, settle: Callable[[UsageRecord], None]) -> None:
-    """Store the outcome of every record and end the batch, in one short transaction."""
+def finish(
+    far: Far,
+    batch: UsageBatch,
+    settle: Callable[[UsageRecord], None],
+    *,
+    taken: Mapping[int, str] = MappingProxyType({}),
+) -> None:
+    """Store the outcome of every record and end the batch, in short transactions.
+
+    `taken` are the ids in Zuora of the records that it took. Stored together are those of them that are wanted as they
+    were sent; the others are settled one by one.
+    """
     with transaction.atomic():
-        settle_some(batch, batch.record_ids, settle)
+        accepted = _accept(batch, taken, now=far.clock()) if taken else set()
+        left = [pk for pk in batch.record_ids if pk not in accepted]
+        if not left:
+            end(batch, now=far.clock())
+            return
+    with transaction.atomic():
+        settle_some(batch, left, settle)
         end(batch, now=far.clock())
+
+
+#: What `outcomes.accept` does to a record of which nothing differs. One that is held by somebody is left out: waiting
+#: for it while the others are held here, two would wait for each other.
+_ACCEPT = """
+UPDATE integrations_usagerecord SET zuora_id = got.given, held = sent, held_starts_at = sent_starts_at,
+accepted_at = %s, not_before = %s, attempts = 0, state = %s, reason = '', cure = ''
+FROM (
+  SELECT mine.id AS pk, span.given FROM {rows} JOIN integrations_usagerecord mine ON mine.id = span.record_id
+  WHERE mine.batch_id = %s AND NOT mine.is_billed AND mine.wanted = mine.sent AND mine.starts_at = mine.sent_starts_at
+  {hold}
+) AS got WHERE integrations_usagerecord.id = got.pk RETURNING id"""
+
+
+def _accept(batch: UsageBatch, taken: Mapping[int, str], *, now: datetime) -> set[int]:
+    """Store that Zuora holds these records, as far as nothing else is wanted by now; return which."""
+    rows, texts = rows_of({"record_id": "bigint", "given": "text"}, taken.items())
+    hold = "FOR NO KEY UPDATE OF mine SKIP LOCKED" if connection.features.has_select_for_update else ""
+    moment = connection.ops.adapt_datetimefield_value(now)
+    stored = read(_ACCEPT.format(rows=rows, hold=hold), [moment, moment, UsageState.ACCEPTED, *texts, batch.pk])
+    return {pk for (pk,) in stored}
 
 
 def settle_some(batch: UsageBatch, record_ids: Collection[int], settle: Callable[[UsageRecord], None]) -> None:
