@@ -53,5 +53,7 @@ def time_span(span: timedelta) -> str:
 
 @register.filter
 def pace(per_second: float) -> str:
-    """Return how many there are per second, or per minute where that is the number to read."""
-    return f"{per_second:,.0f} a second" if per_second >= _FAST else f"{per_second * 60:,.0f} a minute"
+    """Return how many there are per second, or per minute or hour where that is the number to read."""
+    if per_second >= _FAST:
+        return f"{per_second:,.0f} a second"
+    return f"{per_second * 60:,.0f} a minute" if per_second * 60 >= 1 else f"{per_second * 3600:,.0f} an hour"

@@ -88,5 +88,5 @@ def reconciliation_mend(request: HttpRequest, report_id: int) -> HttpResponse:
     except operating.Impossible as answer:
         messages.error(request, str(answer))
         return redirect("reconciliation", report.pk)
-    messages.success(request, "It is being set right. This page follows it; it takes some minutes.")
+    messages.success(request, "It is being set right. This page follows it.")
     return redirect("operation", operation.pk)

@@ -13,13 +13,29 @@ document.addEventListener("change", (event) => {
   for (const box of event.target.form.querySelectorAll(`input[type=checkbox][name=${name}]`)) box.checked = event.target.checked;
 });
 
-// A slow form is sent once, and says that it works.
+// A form is sent once, however often its button is pressed; a slow one says that it works.
 document.addEventListener("submit", (event) => {
-  const button = event.submitter;
-  if (!button?.dataset.busy || event.defaultPrevented) return;
+  const form = event.target, button = event.submitter;
+  if (event.defaultPrevented || form.getAttribute("method") !== "post" || button?.formMethod === "dialog") return;
+  if ("sent" in form.dataset) return event.preventDefault();
+  form.dataset.sent = "";
+  if (!button?.dataset.busy) return;
+  button.label = button.innerHTML;
   button.textContent = button.dataset.busy;
   button.setAttribute("aria-busy", "true");
-  button.disabled = true;
+  // Not at once: a button that is disabled is not sent with its form.
+  setTimeout(() => { button.disabled = true; });
+});
+
+// Whoever goes back finds the forms as they were before they were sent.
+window.addEventListener("pageshow", (event) => {
+  if (!event.persisted) return;
+  for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+  for (const button of document.querySelectorAll("button[aria-busy]")) {
+    button.innerHTML = button.label ?? button.innerHTML;
+    button.removeAttribute("aria-busy");
+    button.disabled = false;
+  }
 });
 
 // What refreshes by itself must not pull the page from under somebody: not while they are in it, not in a hidden tab.

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Route, expect
 
-from integrations.models import SyncRecord
+from integrations.models import ApiKey, Request, SyncRecord
 from tests.browser.conftest import LogIn
 from tests.browser.far_side import build
 
@@ -63,3 +63,29 @@ def test_a_column_sorts_by_a_click_and_an_export_is_offered(log_in: LogIn) -> No
         page.get_by_role("link", name="Export as CSV").click()
     assert download.value.suggested_filename == "customers.csv"
     assert len(download.value.path().read_text().splitlines()) == 1 + 3
+
+
+def test_a_form_is_sent_once_however_often_its_button_is_pressed(log_in: LogIn) -> None:
+    page = log_in("Administrator")
+    page.goto("/settings/api-keys/")
+    page.get_by_label("Name").fill("Checkout")
+    held: list[Route] = []
+    page.route(
+        "**/api-keys/", lambda route: held.append(route) if route.request.method == "POST" else route.continue_()
+    )
+    button = page.get_by_role("button", name="Make a key")
+    with page.expect_request(lambda request: request.method == "POST"):
+        button.evaluate("button => button.click()")
+    button.evaluate("button => button.click()")  # before an answer is there
+    held[0].continue_()
+    expect(page.get_by_label("Token", exact=True)).to_be_visible()
+    assert (len(held), ApiKey.objects.count()) == (1, 1)
+
+
+def test_pages_of_long_lines_fit_a_narrow_phone(log_in: LogIn) -> None:
+    build(timezone.now())
+    page = log_in("Administrator")
+    page.set_viewport_size({"width": 320, "height": 700})
+    for address in ("/problems/", f"/settings/requests/{Request.objects.latest('pk').pk}/"):
+        page.goto(address)
+        assert page.evaluate("document.documentElement.scrollWidth") == 320
