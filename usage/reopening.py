@@ -2,12 +2,14 @@
 
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db import connection
+from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 
 from subscriptions.models import PastTerms, Subscription, SubscriptionStatus
 from subscriptions.tenure import stretches
-from usage.models import DirtyHour, Slice, UnattributedUsage
+from usage.models import DirtyHour, Slice
+from usage.spans import SOURCE, moment_of, read, rows_of
 from usage.windows import HOUR
 
 #: An end that is set in hindsight is noticed for so long.
@@ -22,7 +24,6 @@ def reopen(*, now: datetime, subscription: Subscription | None) -> None:
         .filter(starts_at__gt=F("end") - HOUR, ends_at__gt=F("end"))
         .exclude(change=0)
     )
-    reached = UnattributedUsage.objects.filter(Exists(_reaching()))
     # A change that was noticed when its hour had been counted: what was before it and after it are counted apart.
     cut = PastTerms.objects.filter(ends_at__gt=now - _HINDSIGHT, ends_at__lt=now).filter(
         subscription__slices__starts_at__gt=F("ends_at") - HOUR,
@@ -31,9 +32,8 @@ def reopen(*, now: datetime, subscription: Subscription | None) -> None:
     )
     if subscription is not None:
         beyond, cut = beyond.filter(subscription=subscription), cut.filter(subscription=subscription)
-        reached = reached.filter(had(subscription))
     feature, start = "price__feature_id", "starts_at"
-    hours: set[tuple[int, str, int, datetime]] = set(reached.values_list(*_whose(""), "feature_id", start))
+    hours: set[tuple[int, str, int, datetime]] = _reached(subscription)
     hours |= set(beyond.order_by().values_list(*_whose("subscription__"), feature, start))
     for prefix in ("", "subscription__"):
         slices = "subscription__slices__"
@@ -69,12 +69,51 @@ def _ended(prefix: str = "") -> Q:
     )
 
 
-def _reaching() -> QuerySet[Subscription]:
-    """The subscriptions that reach into a row of UnattributedUsage."""
-    rows = Subscription.objects.annotate(end=Coalesce("cancellation_date", "effective_end_date")).filter(
-        customer_id=OuterRef("customer_id"), resource_id=OuterRef("resource_id"), start_date__lt=OuterRef("ends_at")
-    )
-    return rows.filter(~_ended() | Q(end__gt=OuterRef("starts_at")))
+def _reached(subscription: Subscription | None) -> set[tuple[int, str, int, datetime]]:
+    """Return the hours of UnattributedUsage that a subscription reaches into, or of whoever had this one."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SOURCES[connection.vendor])
+        sources: list[tuple[int, int, str]] = cursor.fetchall()
+    if subscription is not None:
+        mine = {(one.terms.customer_id, one.terms.resource_id) for one in stretches(subscription)}
+        sources = [one for one in sources if (one[0], one[2]) in mine]
+    if not sources:
+        return set()
+    rows, texts = rows_of(SOURCE, sources)
+    found = read(_REACHED.format(rows=rows, nearby=_NEARBY[connection.vendor]), texts)
+    return {(*key, moment_of(moment)) for *key, moment in found}
+
+
+#: Whose usage is unattributed: few, of however many hours. PostgreSQL goes from one to the next by the index.
+_SOURCES = {
+    "postgresql": """
+SELECT source.* FROM (
+  WITH RECURSIVE source AS (
+    (SELECT customer_id, feature_id, resource_id FROM usage_unattributedusage ORDER BY 1, 2, 3 LIMIT 1)
+    UNION ALL
+    SELECT next.* FROM source CROSS JOIN LATERAL (
+      SELECT customer_id, feature_id, resource_id FROM usage_unattributedusage noted
+      WHERE (noted.customer_id, noted.feature_id, noted.resource_id)
+        > (source.customer_id, source.feature_id, source.resource_id)
+      ORDER BY 1, 2, 3 LIMIT 1
+    ) next
+  ) SELECT * FROM source
+) source""".strip(),
+    "sqlite": "SELECT DISTINCT customer_id, feature_id, resource_id FROM usage_unattributedusage",
+}
+#: As `_ended` and `windows.ends_at` tell it.
+_REACHED = """
+SELECT DISTINCT noted.customer_id, noted.resource_id, noted.feature_id, noted.starts_at
+FROM {rows} JOIN subscriptions_subscription sold ON sold.customer_id = span.customer_id
+  AND sold.resource_id = span.resource_id
+JOIN usage_unattributedusage noted ON noted.customer_id = span.customer_id AND noted.feature_id = span.feature_id
+  AND noted.resource_id = span.resource_id AND noted.ends_at > sold.start_date {nearby}
+WHERE CASE WHEN sold.cancellation_date IS NOT NULL OR sold.status IN ('CANCELED', 'EXPIRED')
+  THEN coalesce(sold.cancellation_date, sold.effective_end_date) END > noted.starts_at
+  OR NOT (sold.cancellation_date IS NOT NULL
+    OR sold.status IN ('CANCELED', 'EXPIRED') AND sold.effective_end_date IS NOT NULL)"""
+#: None is longer than an hour: so the index knows where to begin.
+_NEARBY = {"postgresql": "AND noted.starts_at > sold.start_date - interval '1 hour'", "sqlite": ""}
 
 
 def _whose(prefix: str) -> tuple[str, str]:

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.db.models import QuerySet
+from django.test.utils import CaptureQueriesContext
 
+from tests.factories.customers import CustomerFactory
 from tests.usage.closing_world import DAY, Metered, at, metered
 from usage.counting import Source, used
-from usage.models import UpdateBehavior, UsageEvent
+from usage.models import UnattributedUsage, UpdateBehavior, UsageEvent
 from usage.windows import Window
 
 pytestmark = [
@@ -68,3 +70,34 @@ def test_an_hour_costs_the_same_among_a_thousand_events_and_among_sixty_thousand
     few, many = pages[1_000], pages[60_000]
     # The index may have become a level or two deeper, and no more than that.
     assert all(now <= before + 2 for before, now in zip(few, many, strict=True)), pages
+
+
+def test_closing_reads_no_more_for_what_nobody_was_charged_for_long_ago() -> None:
+    acme, nobody = metered(), CustomerFactory.create()
+    pages = {}
+    for count in (200, 20_000):
+        UnattributedUsage.objects.all().delete()
+        UnattributedUsage.objects.bulk_create(
+            UnattributedUsage(
+                customer=nobody,
+                feature=acme.feature,
+                starts_at=DAY - timedelta(hours=number),
+                ends_at=DAY - timedelta(hours=number - 1),
+                change=1,
+                event_count=1,
+                noted_at=DAY,
+            )
+            for number in range(count)
+        )
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE usage_unattributedusage")
+            with CaptureQueriesContext(connection) as captured:
+                acme.close()
+            pages[count] = 0
+            for one in captured.captured_queries:
+                if "usage_unattributedusage" in one["sql"]:
+                    cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {one['sql']}")
+                    plan = cursor.fetchone()[0][0]["Plan"]
+                    pages[count] += plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
+    assert pages[200] > 0
+    assert pages[20_000] <= pages[200] + 10, pages
