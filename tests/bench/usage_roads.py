@@ -1,6 +1,6 @@
 """Both roads of usage to Zuora, by Actions and by file, and a file's mishaps: each record must be billed once.
 
-Started by `python -m tests.bench --file-rows 20000` with the database and the Redis to use in its environment; prints
+Started by `python -m tests.bench --only roads` with the database and the Redis to use in its environment; prints
 JSON. Each case is new slices of the same subscriptions, from the beat's task until Zuora has shown every record; what
 they go through are real processes: workers, the stand-in, PostgreSQL, Redis. At the end the stand-in bills, and what it
 bills of each subscription is compared with what was used.
