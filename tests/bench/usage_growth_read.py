@@ -58,10 +58,12 @@ class Case:
 
 
 class Shown:
-    """Stands where Zuora answers in a comparison, at no cost: it shows what was sent."""
+    """Stands where Zuora answers in a comparison, at no cost: it shows what was sent, as billed."""
 
     def zoql(self, query: str) -> list[dict[str, Any]]:
-        """Return what the records say of the subscription that the query names."""
+        """Return what the records say of the one subscription that the query names."""
+        if "SubscriptionNumber = null" in query:
+            return []  # nothing was filed under an account alone
         number = query.partition("SubscriptionNumber = 'stigg--")[2].partition("'")[0]
         since = datetime.fromisoformat(query.rpartition(">= '")[2].rstrip("'"))
         rows = UsageRecord.objects.filter(charge__subscription__ref_id=number, starts_at__gte=since).order_by()
@@ -74,7 +76,7 @@ class Shown:
                 "Description": key,
                 "SubscriptionNumber": f"stigg--{number}",
                 "ChargeNumber": charge,
-                "RbeStatus": "Importing",
+                "RbeStatus": "Processed",
             }
             for pk, quantity, moment, key, charge in rows.values_list(*names)
         ]

@@ -165,7 +165,7 @@ INSERT INTO integrations_usagerecord (connection_id, charge_id, slice_id, extern
   wanted, taken, sent, sent_starts_at, held, held_starts_at, zuora_id, state, is_billed, owed, revision, attempts,
   not_before, reason, cure, accepted_at, confirmed_at)
 SELECT charge.connection_id, charge.id, slice.id, 'usage-' || slice.id, charge.number, slice.starts_at,
-  quantity, 0, quantity, slice.starts_at, quantity, slice.starts_at, md5(slice.id::text), 'CONFIRMED', false, 0, 1, 1,
+  quantity, 0, quantity, slice.starts_at, quantity, slice.starts_at, md5(slice.id::text), 'CONFIRMED', true, 0, 1, 1,
   closed_at, '', '', closed_at, closed_at
 FROM usage_slice AS slice JOIN integrations_usagecharge AS charge ON charge.subscription_id = slice.subscription_id
   AND charge.catalog_id = lpad(to_hex(slice.price_id), 32, '0')
