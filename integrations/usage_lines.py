@@ -10,7 +10,7 @@ from django.db.models import Q, QuerySet, Sum
 
 from catalog.models import Price
 from integrations.models import Connection, SyncRecord, UsageCharge, UsageRecord
-from integrations.usage_differences import Seen, Sums, changed_there, differences
+from integrations.usage_differences import Seen, Sums, changed_there, differences, plain
 from integrations.usage_reading import Held, Row, quantity_of
 from integrations.zuora.mapping import keys
 from integrations.zuora.push.usage.charges import as_noted
@@ -47,7 +47,7 @@ class Line:
             "number": self.number,
             "start": self.start.isoformat(),
             "end": self.end.isoformat(),
-            **{name: format(amount, "f") for name, amount in vars(self.sums).items()},
+            **{name: plain(amount) for name, amount in vars(self.sums).items()},
             "differences": list(self.differences),
         }
 

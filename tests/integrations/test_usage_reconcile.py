@@ -193,16 +193,37 @@ def test_reports_hold_every_line(tenant: UsageWorld, tmp_path: Path) -> None:
     tenant.next_hour()
     compare(period="2026-03-10", json=tmp_path / "r.json", csv=tmp_path / "r.csv")
     [line] = json.loads((tmp_path / "r.json").read_text())
-    assert (line["subscription"], line["number"], Decimal(line["zuora"])) == ("s1", "C-00000001", Decimal(9))
+    assert [line[name] for name in ("subscription", "number", "events", "slices", "zuora")] == [
+        *("s1", "C-00000001", "6", "6", "9")
+    ]
     with (tmp_path / "r.csv").open() as file:
         [row] = csv.DictReader(file)
-    assert row["differences"] == "; ".join(line["differences"])
+    assert row == line | {"differences": "; ".join(line["differences"])}
+
+
+def test_a_full_disk_is_told(tenant: UsageWorld) -> None:
+    tenant.next_hour()
+    assert compare(json=Path("/dev/full"))[-2:] == [
+        "The report cannot be written to /dev/full: No space left on device.",
+        "exit 1",
+    ]
+
+
+def test_where_nothing_differs_there_is_nothing_to_mend(tenant: UsageWorld) -> None:
+    tenant.next_hour()
+    assert compare(mend=True)[2:] == ["2 compared, all equal."]
 
 
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
         ({"period": "March"}, "March is no period: give a day in it, such as 2026-03-10, or all."),
+        ({"period": "9999-12-31"}, "9999-12-31 is no period: give a day in it, such as 2026-03-10, or all."),
+        ({"csv": Path("/")}, "The report cannot be written to /: Is a directory."),
+        (
+            {"json": Path("/dev/null"), "csv": Path("/dev/../dev/null")},
+            "JSON and CSV cannot go into one file: give each its own.",
+        ),
         ({"subscription": "nobody"}, "There is no subscription nobody."),
         (
             {"json": Path("/nowhere/r.json")},

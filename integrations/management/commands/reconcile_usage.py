@@ -4,7 +4,8 @@ import csv
 import json
 from argparse import ArgumentParser
 from collections.abc import Iterable
-from datetime import date
+from datetime import MAXYEAR, date
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,7 @@ class Command(BaseCommand):
         if connection is None:
             raise CommandError("Zuora is not connected: connect it at Settings > Integrations > Apps > Zuora.")
         day, whole = _period(options["period"])
-        for name in ("json", "csv"):
-            _check_writable(options[name])
+        _check_writable(options["json"], options["csv"])
         found = reconcile_usage(
             connection=connection,
             client=client_for(connection),
@@ -58,14 +58,14 @@ class Command(BaseCommand):
         except ZuoraError as error:
             raise CommandError(f"Zuora could not be read, so nothing is proven: {error.message}") from error
         if options["json"]:
-            options["json"].write_text(json.dumps([line.as_json() for line in lines], indent=2) + "\n")
+            _write(options["json"], json.dumps([line.as_json() for line in lines], indent=2) + "\n")
         if options["csv"]:
-            _write_csv(options["csv"], lines)
+            _write(options["csv"], _as_csv(lines))
         if not lines:
             self.stdout.write("Nothing was compared: no subscription in Zuora has usage there.")
             return
         differing = sum(bool(line.differences) for line in lines)
-        if options["mend"]:
+        if options["mend"] and differing:
             self._mend([pk for line in lines for pk in line.changed_there])
         if differing:
             raise CommandError(f"{differing} of {len(lines)} differ.", returncode=1)
@@ -94,17 +94,29 @@ def _period(text: str | None) -> tuple[date | None, bool]:
     if text is None or text == "all":
         return None, text == "all"
     try:
-        return date.fromisoformat(text), False
-    except ValueError as error:
-        raise CommandError(f"{text} is no period: give a day in it, such as 2026-03-10, or all.") from error
+        day = date.fromisoformat(text)
+        if day.year < MAXYEAR:  # its periods end when no calendar goes on
+            return day, False
+    except ValueError:
+        pass
+    raise CommandError(f"{text} is no period: give a day in it, such as 2026-03-10, or all.")
 
 
-def _check_writable(path: Path | None) -> None:
+def _check_writable(*paths: Path | None) -> None:
     """Say so before anything is compared, which may take long."""
-    if path is None:
-        return
+    given = [path for path in paths if path is not None]
+    if len({path.resolve() for path in given}) < len(given):
+        raise CommandError("JSON and CSV cannot go into one file: give each its own.")
+    for path in given:
+        try:
+            path.open("a").close()  # what is there stays until there is something better
+        except OSError as error:
+            raise CommandError(f"The report cannot be written to {path}: {error.strerror}.") from error
+
+
+def _write(path: Path, text: str) -> None:
     try:
-        path.touch()
+        path.write_text(text, encoding="utf-8", newline="")
     except OSError as error:
         raise CommandError(f"The report cannot be written to {path}: {error.strerror}.") from error
 
@@ -118,10 +130,11 @@ def _subscription(ref_id: str | None) -> Subscription | None:
     return found
 
 
-def _write_csv(path: Path, lines: Iterable[Line]) -> None:
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["subscription", "charge", "number", "start", "end", *_AMOUNTS, "differences"])
-        for line in lines:
-            row = line.as_json()
-            writer.writerow([*list(row.values())[:-1], "; ".join(line.differences)])
+def _as_csv(lines: Iterable[Line]) -> str:
+    text = StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(["subscription", "charge", "number", "start", "end", *_AMOUNTS, "differences"])
+    for line in lines:
+        row = line.as_json()
+        writer.writerow([*list(row.values())[:-1], "; ".join(line.differences)])
+    return text.getvalue()
