@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Route, expect
 
-from integrations.models import ApiKey, Request, SyncRecord
+from integrations.models import Request, SyncRecord
 from tests.browser.conftest import LogIn
 from tests.browser.far_side import build
 
@@ -69,17 +69,17 @@ def test_a_form_is_sent_once_however_often_its_button_is_pressed(log_in: LogIn) 
     page = log_in("Administrator")
     page.goto("/settings/api-keys/")
     page.get_by_label("Name").fill("Checkout")
-    held: list[Route] = []
-    page.route(
-        "**/api-keys/", lambda route: held.append(route) if route.request.method == "POST" else route.continue_()
+    sent = page.get_by_role("button", name="Make a key").evaluate(
+        """button => {
+          let sent = 0;
+          // The last to hear of it, who lets none go: a page that waits for an answer cannot be asked.
+          addEventListener("submit", event => { sent += !event.defaultPrevented; event.preventDefault(); });
+          button.click();
+          button.click();
+          return sent;
+        }"""
     )
-    button = page.get_by_role("button", name="Make a key")
-    with page.expect_request(lambda request: request.method == "POST"):
-        button.evaluate("button => button.click()")
-    button.evaluate("button => button.click()")  # before an answer is there
-    held[0].continue_()
-    expect(page.get_by_label("Token", exact=True)).to_be_visible()
-    assert (len(held), ApiKey.objects.count()) == (1, 1)
+    assert sent == 1
 
 
 def test_pages_of_long_lines_fit_a_narrow_phone(log_in: LogIn) -> None:
