@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
@@ -15,8 +16,8 @@ from integrations.views.looking_back import all_of, look_back
 from integrations.views.paging import edges_of
 
 PAGE_SIZE = 50
-_OF_AUDIT = ("-at", "-id")
-_OF_REQUESTS = ("-started_at", "-id")
+_OF_AUDIT: dict[str, Any] = {"key": ("-at", "-id"), "moment": "at"}
+_OF_REQUESTS: dict[str, Any] = {"key": ("-started_at", "-id"), "moment": "started_at"}
 
 
 @viewers
@@ -28,7 +29,7 @@ def audit_log(request: HttpRequest) -> HttpResponse:
         "tab": "audit",
         "filter": form,
         "slice": look_back(
-            AuditEntry.objects.all(), form.narrowing(), key=_OF_AUDIT, **edges_of(request), size=PAGE_SIZE
+            AuditEntry.objects.all(), form.narrowing(), **_OF_AUDIT, **edges_of(request), size=PAGE_SIZE
         ),
     }
     return page_or_part(
@@ -39,7 +40,7 @@ def audit_log(request: HttpRequest) -> HttpResponse:
 @viewers
 def audit_export(request: HttpRequest) -> HttpResponseBase:
     """The same lines as CSV, all of them."""
-    entries = all_of(AuditEntry.objects.all(), AuditFilter(request.GET).narrowing(), key=_OF_AUDIT)
+    entries = all_of(AuditEntry.objects.all(), AuditFilter(request.GET).narrowing(), **_OF_AUDIT)
     header = ["number", "at", "who", "action", "subject", "detail"]
     return as_csv(_lines(entries), name="audit-log.csv", header=header)
 
@@ -59,7 +60,7 @@ def request_log(request: HttpRequest) -> HttpResponse:
         "page": "settings",
         "tab": "requests",
         "filter": form,
-        "slice": look_back(kept, form.narrowing(), key=_OF_REQUESTS, **edges_of(request), size=PAGE_SIZE),
+        "slice": look_back(kept, form.narrowing(), **_OF_REQUESTS, **edges_of(request), size=PAGE_SIZE),
     }
     return page_or_part(
         request, page="integrations/request_log.html", part="integrations/request_rows.html", context=context

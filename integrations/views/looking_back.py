@@ -35,9 +35,16 @@ class Seen(Page[M]):
 
 
 def look_back(
-    rows: QuerySet[M], asked: Narrowing, *, key: Sequence[str], after: str = "", before: str = "", size: int
+    rows: QuerySet[M],
+    asked: Narrowing,
+    *,
+    key: Sequence[str],
+    moment: str,
+    after: str = "",
+    before: str = "",
+    size: int,
 ) -> Seen[M]:
-    """Return a page of a log; `key` begins with the moment.
+    """Return a page of a log; `moment` names the field that says how far it came.
 
     One query where an index lists what is asked for. Else two, and one for each condition that has an index: it is
     looked along that which few rows meet.
@@ -50,7 +57,7 @@ def look_back(
     for along in asked.along or [Q()]:
         way = way_of(rows.filter(along), key=key, after=after, before=before)
         others = asked.judged & Q(*(other for other in asked.along if other is not along))
-        reach = way.reach(LOOKED_AT)
+        reach = way.reach(LOOKED_AT, moment=moment)
         if reach is None:
             break
     found = _fitting(way, others, most=size + 1)
@@ -59,7 +66,7 @@ def look_back(
     if reach is None or len(found) > size:
         return Seen(page.rows, page.before, page.after, None, way.begun, way.backwards)
     edges = (reach.key, page.after) if way.backwards else (page.before, reach.key)
-    return Seen(page.rows, *edges, reach.value, way.begun, way.backwards)
+    return Seen(page.rows, *edges, reach.moment, way.begun, way.backwards)
 
 
 def _fitting(way: Way[M], judged: Q, *, most: int) -> list[int]:
@@ -83,11 +90,11 @@ def _fitting(way: Way[M], judged: Q, *, most: int) -> list[int]:
         return [number for (number,) in cursor.fetchall()]
 
 
-def all_of(rows: QuerySet[M], asked: Narrowing, *, key: Sequence[str]) -> Iterator[M]:
+def all_of(rows: QuerySet[M], asked: Narrowing, *, key: Sequence[str], moment: str) -> Iterator[M]:
     """Yield the whole of what a filter asks for, by short queries: nothing is held open while somebody downloads."""
     after = ""
     while True:
-        page = look_back(rows, asked, key=key, after=after, size=_EXPORTED_AT_ONCE)
+        page = look_back(rows, asked, key=key, moment=moment, after=after, size=_EXPORTED_AT_ONCE)
         yield from page.rows
         after = page.after
         if not after:

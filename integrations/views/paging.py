@@ -24,9 +24,9 @@ class Page(Generic[M]):
 
 @dataclass(frozen=True)
 class Reach:
-    """The place of a row on a way: the first value of what it is ordered by, and the key that a page goes on from."""
+    """The place of a row on a way: its moment, and the key that a page goes on from."""
 
-    value: Any
+    moment: Any
     key: str
 
 
@@ -46,13 +46,13 @@ class Way(Generic[M]):
     backwards: bool
     begun: bool
 
-    def reach(self, most: int) -> Reach | None:
+    def reach(self, most: int, *, moment: str) -> Reach | None:
         """Return the place of the last one of so many rows, or None where there are no more: found along the index."""
-        edges = list(self.rows.values_list(*self.keys)[most - 1 : most + 1])
+        edges = list(self.rows.values(*{*self.keys, moment})[most - 1 : most + 1])
         if len(edges) < 2:  # noqa: PLR2004 - the last one and one beyond
             return None
-        last = self.rows.model(**dict(zip(self.keys, edges[0], strict=True)))
-        return Reach(edges[0][0], _key(last, self.keys))
+        last = self.rows.model(**edges[0])
+        return Reach(edges[0][moment], _key(last, self.keys))
 
     def page(self, found: list[M], *, size: int) -> Page[M]:
         """Return the page of the first rows that were found, one more than it holds where there are more."""

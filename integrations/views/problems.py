@@ -7,18 +7,20 @@ from itertools import groupby
 from typing import Any, TypeVar
 
 from django.contrib import messages
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 
 from integrations import figures, operating
 from integrations.counting import PROBLEMS, USAGE_PROBLEMS
+from integrations.filters import Narrowing
 from integrations.forms import DismissForm
 from integrations.models import Connection, EntityKind, JobState, SyncJob, SyncRecord
 from integrations.problems import problems, to_decide
 from integrations.views.access import actor, operators, viewers
 from integrations.views.answers import page_or_part
+from integrations.views.looking_back import look_back
 from integrations.views.overview import active_connection, causes_among
 from integrations.views.paging import edges_of, page_of
 
@@ -36,6 +38,8 @@ _AT_ONCE = 100
 #: Of the jobs that wait, those that go when another entity has arrived.
 FOR_PARENTS = "PARENT"
 _DIGITS = 19  # of a bigint
+#: Of these there may be a million jobs, all of them before a million others.
+_OF_MANY = {EntityKind.CUSTOMER, EntityKind.SUBSCRIPTION}
 Row = TypeVar("Row")
 
 
@@ -192,12 +196,14 @@ def activity(request: HttpRequest) -> HttpResponse:
     connection = active_connection()
     state, kind = request.GET.get("state", ""), request.GET.get("kind", "")
     jobs = SyncJob.objects.filter(connection=connection)
+    few: list[Q] = []
+    many: list[Q] = []
     if state == FOR_PARENTS:
-        jobs = jobs.waiting().exclude(waiting_for="")
+        few.append(Q(state=JobState.WAITING) & ~Q(waiting_for=""))
     elif state in JobState:
-        jobs = jobs.filter(state=state)
+        (many if state == JobState.DONE else few).append(Q(state=state))
     if kind in EntityKind:
-        jobs = jobs.filter(kind=kind)
+        (many if kind in _OF_MANY else few).append(Q(kind=kind))
     context = {
         "connection": connection,
         "page": "activity",
@@ -205,7 +211,9 @@ def activity(request: HttpRequest) -> HttpResponse:
         "kind": kind,
         "states": [*JobState.choices, (FOR_PARENTS, "Waiting for another entity")],
         "kinds": EntityKind.choices[:5],
-        "slice": page_of(jobs, key="-pk", **edges_of(request), size=PAGE_SIZE),
+        "slice": look_back(
+            jobs, Narrowing(Q(), few, Q(*many)), key=("-id",), moment="created_at", **edges_of(request), size=PAGE_SIZE
+        ),
     }
     return page_or_part(
         request, page="integrations/activity.html", part="integrations/activity_live.html", context=context
