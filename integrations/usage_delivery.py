@@ -37,8 +37,11 @@ Open = Callable[[Connection], Client]
 CHUNK = 5 * MOST_OBJECTS
 #: What is found to be billed is made up for in another round; more wait for the next sweep.
 _ROUNDS = 5
-#: A large push plans for some minutes before it forms its files; what a dead one left goes by Actions after that.
+#: A large push plans for some minutes before it forms its files, and longer than this it never does.
 _UNTIL_FILED = timedelta(minutes=10)
+#: While it plans, something new is planned every few seconds: a push that is silent for so long has died, and what it
+#: left goes by Actions.
+_SILENCE = timedelta(minutes=1)
 
 
 def run_hour(*, now: datetime, ring: Callable[[list[int]], None]) -> None:
@@ -137,7 +140,7 @@ def sweep_usage(*, connection: Connection, worker: str, clock: Clock, open_clien
     """
     push.release_stuck(connection=connection, now=clock())
     now = clock()
-    filed = may_wait and file_road_of(connection) is not None
+    filed = may_wait and file_road_of(connection) is not None and _is_planning(connection, now)
     push.form(connection=connection, now=now, planned_before=now - _UNTIL_FILED if filed else None)
     batches = push.due(connection=connection, now=clock())
     with _far(connection, clock, open_client) as far:
@@ -148,6 +151,12 @@ def sweep_usage(*, connection: Connection, worker: str, clock: Clock, open_clien
             with _noting(connection, clock):
                 push.confirm(far)
                 note_success(connection)
+
+
+def _is_planning(connection: Connection, now: datetime) -> bool:
+    """Whether a push lives that has planned what it has not put into a call or a file yet."""
+    fresh = UsageRecord.objects.due(now=now).filter(connection=connection, revision=0)
+    return fresh.filter(not_before__gt=now - _SILENCE).exists()
 
 
 def push_one(*, connection: Connection, subscription: Subscription, clock: Clock, open_client: Open) -> str:

@@ -12,7 +12,7 @@ from integrations.models import BatchState, UsageAction, UsageBatch, UsageCharge
 from integrations.zuora.limits import Sightings
 from subscriptions.models import Subscription
 from tests.integrations.conftest import REST_URL
-from tests.integrations.deaths import dying
+from tests.integrations.deaths import KilledError, dying
 from tests.integrations.test_unknown_outcomes import LOST
 from tests.integrations.usage_world import START, UsageWorld, tenant
 
@@ -177,6 +177,29 @@ def test_a_sweep_leaves_what_was_just_planned_to_the_file(tenant: UsageWorld, mo
     used(tenant)
     tenant.quiet()
     assert calls(tenant) == {SENT: 1, ASKED: 1, READ_BACK: 1}
+    assert once(tenant)
+
+
+def test_what_a_push_had_planned_when_it_died_goes_by_actions_a_minute_later(
+    tenant: UsageWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dies(*_: Any) -> list[int]:
+        raise KilledError
+
+    used(tenant)
+    calls(tenant)
+    with monkeypatch.context() as patched:
+        patched.setattr(usage_delivery, "_formed", dies)
+        with pytest.raises(KilledError):
+            tenant.push()
+    states = tenant.states()
+    assert set(states) == {UsageState.PLANNED}
+    tenant.advance(seconds=59)
+    tenant.sweep()
+    assert (calls(tenant).get(BY_ACTIONS), tenant.states()) == (None, states)
+    tenant.advance(seconds=2)
+    tenant.sweep()
+    assert calls(tenant) == {BY_ACTIONS: 1, READ_BACK: 1}
     assert once(tenant)
 
 
