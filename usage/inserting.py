@@ -1,7 +1,6 @@
 """Inserts many new rows at a fraction of what `bulk_create` costs, which looks at each value of each row by itself."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import Any, TypeVar
 
 from django.db import connection
@@ -55,8 +54,4 @@ def insert(rows: Sequence[M], *, into: Manager[M]) -> None:
 def _array(column: Iterable[object]) -> str:
     """Write a column as PostgreSQL reads an array; what comes again is written once."""
     written: dict[object, str] = {None: "NULL"}
-    return "{" + ",".join([written.get(value) or written.setdefault(value, _text(value)) for value in column]) + "}"
-
-
-def _text(value: object) -> str:
-    return quoted(value if isinstance(value, str | datetime) else str(value))
+    return "{" + ",".join([written.get(value) or written.setdefault(value, quoted(value)) for value in column]) + "}"

@@ -66,13 +66,15 @@ def _texts(column: Sequence[Any], kind: str) -> list[str]:
     """Write values as the database reads them in a list, each that comes again once."""
     if kind == "bigint":
         return [str(value) for value in column]
-    written = {value: quoted(value) for value in set(column)}
+    write = quoted if connection.vendor == "postgresql" else _in_json
+    written = {value: write(value) for value in set(column)}
     return [written[value] for value in column]
 
 
-def quoted(value: str | datetime) -> str:
-    """Write a value as it stands in a list, and not for anything else."""
-    text = value if isinstance(value, str) else str(connection.ops.adapt_datetimefield_value(value))
-    if connection.vendor == "postgresql":
-        return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    return json.dumps(text)
+def quoted(value: object) -> str:
+    """Write a value as it stands in an array of PostgreSQL."""
+    return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _in_json(value: str | datetime) -> str:
+    return json.dumps(value if isinstance(value, str) else str(connection.ops.adapt_datetimefield_value(value)))

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import product
 from typing import Protocol
 from uuid import uuid4
 
@@ -29,7 +30,7 @@ _PAUSE_WITHOUT_ADVICE = 5.0
 _PAUSE_MOST = 300.0  # a limit of a whole day is asked again every five minutes
 _PAUSE_WHEN_FULL = 0.25  # others use the tenant's concurrency, too
 _POLL_FIRST = 0.005
-_POLL_MOST = 0.05
+_POLL_MOST = 0.02
 
 
 class CallClass(StrEnum):
@@ -174,7 +175,7 @@ class Budget:
         lease_seconds: float = 180.0,
         on_headers: Callable[[Mapping[str, str]], None] = lambda _: None,
         clock: Callable[[], float] = time.time,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] | None = None,
     ) -> None:
         self._leases = leases
         self._limits = limits
@@ -183,6 +184,9 @@ class Budget:
         self._on_headers = on_headers
         self._clock = clock
         self._sleep = sleep
+        self._given, self._freed = 0, threading.Condition()
+        # Of a process's threads that wait for the same slots, one asks for them: all of them would do little else.
+        self._turns = {pair: threading.Lock() for pair in product(CallClass, Priority)}
 
     @contextmanager
     def seat(self) -> Iterator[Seat]:
@@ -198,6 +202,9 @@ class Budget:
         if seat.call_class is not None:
             with suppress(redis.exceptions.RedisError):
                 self._leases.give(seat.call_class, seat.lease)
+            with self._freed:
+                self._given += 1
+                self._freed.notify_all()
         seat.call_class = None
 
     @contextmanager
@@ -216,7 +223,7 @@ class Budget:
         if seat.call_class is not call_class:
             self._leave(seat)
         try:
-            self._wait(call_class, seat.lease, self._limits.ceiling(call_class, priority))
+            self._wait(call_class, priority, seat.lease)
         except redis.exceptions.RedisError as error:
             raise Unavailable(
                 f"The budget of calls cannot be read, because Redis does not answer: {error}",
@@ -235,22 +242,39 @@ class Budget:
             with suppress(redis.exceptions.RedisError):
                 self._leases.pause(now=now, until=now + seconds)
 
-    def _wait(self, call_class: CallClass, lease: str, ceiling: int) -> None:
+    def _wait(self, call_class: CallClass, priority: Priority, lease: str) -> None:
         patience_ends = self._clock() + self._patience
+        ceiling = self._limits.ceiling(call_class, priority)
+        full = f"All {ceiling} slots for {call_class} calls are in use."
+        turn = self._turns[call_class, priority]
+        if not turn.acquire(timeout=self._patience):
+            raise LimitExceeded(full, outcome=Outcome.NOT_SENT, retry_after=1.0)
+        try:
+            self._ask(call_class, lease, ceiling, patience_ends, full)
+        finally:
+            turn.release()
+
+    def _ask(self, call_class: CallClass, lease: str, ceiling: int, patience_ends: float, full: str) -> None:
         poll = _POLL_FIRST
         while True:
-            now = self._clock()
+            now, given = self._clock(), self._given
             left = self._leases.take(call_class, lease, ceiling=ceiling, now=now, until=now + self._lease_seconds)
             if left is None:
                 return
             if now + left >= patience_ends:
-                why = (
-                    "The tenant asked for a pause" if left else f"All {ceiling} slots for {call_class} calls are in use"
-                )
-                raise LimitExceeded(f"{why}.", outcome=Outcome.NOT_SENT, retry_after=max(left, 1.0))
+                why = "The tenant asked for a pause." if left else full
+                raise LimitExceeded(why, outcome=Outcome.NOT_SENT, retry_after=max(left, 1.0))
             # A little apart from each other, or all workers would wake at once.
-            self._sleep(min(left + poll * random.uniform(0.5, 1.5), patience_ends - now))  # noqa: S311
+            self._rest(min(left + poll * random.uniform(0.5, 1.5), patience_ends - now), given)  # noqa: S311
             poll = min(poll * 2, _POLL_MOST)
+
+    def _rest(self, seconds: float, given: int) -> None:
+        """Wait so long, or until this process gives a slot back, be it meanwhile; `given` is how many it had given."""
+        if self._sleep is not None:
+            self._sleep(seconds)
+            return
+        with self._freed:
+            self._freed.wait_for(lambda: self._given != given, seconds)
 
 
 def pause_wanted(status: int, headers: Mapping[str, str]) -> float:

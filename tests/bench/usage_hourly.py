@@ -122,7 +122,7 @@ class HourlyRuns:
             return not DirtyHour.objects.exists() and taken.count() == records
 
         processes = [*workers, self.deployment.standin]
-        self.deployment.wait_until(done, "the usage to be sent", seconds=_SECONDS, alive=processes, poll=0.1)
+        self.deployment.wait_until(done, "the usage to be sent", seconds=_SECONDS, alive=processes, poll=0.5)
         if left := UsageBatch.objects.exclude(state=BatchState.DONE).count():
             raise RuntimeError(f"{left} calls are not done.")
 

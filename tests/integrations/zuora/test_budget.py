@@ -1,9 +1,11 @@
+import threading
 from contextlib import ExitStack
 from typing import Any
 
 import pytest
 import redis
 
+from integrations.zuora import budget as budget_module
 from integrations.zuora.budget import (
     Budget,
     CallClass,
@@ -153,6 +155,53 @@ def test_a_slot_that_becomes_free_meanwhile_is_taken(leases: Leases, clock: Cloc
 
     with Budget(leases, limits=limits, clock=clock, sleep=release_then_sleep).slot(DEFAULT, CLICK):
         assert len(clock.slept) == 3
+
+
+def test_of_the_threads_that_wait_for_the_same_slots_one_asks(leases: Leases, clock: Clock) -> None:
+    asked, refused = list[str](), list[str]()
+
+    class Asked(MemoryLeases):
+        def take(self, call_class: CallClass, lease: str, *, ceiling: int, now: float, until: float) -> float | None:
+            asked.append(threading.current_thread().name)
+            return leases.take(call_class, lease, ceiling=ceiling, now=now, until=until)
+
+    def also_wait() -> None:
+        try:
+            with mine.slot(DEFAULT, CHANGES):
+                pytest.fail("There was no slot.")
+        except LimitExceeded as error:
+            refused.append(error.message)
+
+    def sleep(seconds: float) -> None:
+        clock.sleep(seconds)
+        other = threading.Thread(target=also_wait, name="other")
+        other.start()
+        other.join()
+
+    limits = Limits(1, 1, 1)
+    mine = Budget(Asked(), limits=limits, patience=0.02, clock=clock, sleep=sleep)
+    with budget(leases, clock, limits=limits).slot(DEFAULT, CHANGES), pytest.raises(LimitExceeded):
+        mine.slot(DEFAULT, CHANGES).__enter__()
+    assert set(asked) == {threading.current_thread().name}
+    assert set(refused) == {"All 1 slots for default calls are in use."}
+
+
+def test_a_slot_that_the_process_gives_back_ends_the_waiting_at_once(
+    leases: Leases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(budget_module, "_POLL_FIRST", 1000.0)
+    mine, has_it = Budget(leases, limits=Limits(1, 1, 1), patience=5000.0), threading.Event()
+
+    def wait() -> None:
+        with mine.slot(DEFAULT, CHANGES):
+            has_it.set()
+
+    waiter = threading.Thread(target=wait)
+    with mine.slot(DEFAULT, CHANGES):
+        waiter.start()
+        assert not has_it.is_set()
+    assert has_it.wait(60)
+    waiter.join(60)
 
 
 def test_the_slots_of_a_killed_worker_come_back(leases: Leases, clock: Clock) -> None:
