@@ -69,7 +69,9 @@ def test_whatever_happened_to_a_record_meanwhile_it_is_settled_as_alone(tenant: 
     mine(pk=moved.pk).update(starts_at=moved.starts_at - timedelta(seconds=1))
     mine(pk=billed.pk).update(is_billed=True, owed=Decimal(2))
     mine(pk=gone.pk).update(batch=None, state=UsageState.PLANNED)
-    mine(pk=noted.pk).update(state=UsageState.UNKNOWN, attempts=3, reason="It broke off.", cure="Wait.")
+    mine(pk=noted.pk).update(
+        state=UsageState.UNKNOWN, attempts=3, reason="It broke off.", cure="Wait.", confirmed_at=tenant.now
+    )
     taken = {pk: f"usage-{pk}" for pk in batch.record_ids}
     alone = settled(tenant, batch, taken, together=False)
     assert settled(tenant, batch, taken, together=True) == alone

@@ -82,7 +82,7 @@ def finish(
 #: for it while the others are held here, two would wait for each other.
 _ACCEPT = """
 UPDATE integrations_usagerecord SET zuora_id = got.given, held = sent, held_starts_at = sent_starts_at,
-accepted_at = %s, not_before = %s, attempts = 0, state = %s, reason = '', cure = ''
+accepted_at = %s, confirmed_at = NULL, not_before = %s, attempts = 0, state = %s, reason = '', cure = ''
 FROM (
   SELECT mine.id AS pk, span.given FROM {rows} JOIN integrations_usagerecord mine ON mine.id = span.record_id
   WHERE mine.batch_id = %s AND NOT mine.is_billed AND mine.wanted = mine.sent AND mine.starts_at = mine.sent_starts_at
