@@ -218,16 +218,16 @@ class Transport:
         return self._counted(self._auth(request.prepare()), judge, call_class)
 
     def _counted(self, request: requests.PreparedRequest, judge: Callable[[Answer], T], call_class: CallClass) -> T:
-        def heed_and_judge(answer: Answer) -> T:
-            self._budget.heed(answer.status, answer.headers)
-            return judge(answer)
-
         if self._ends_at is not None and self._wire.timer() >= self._ends_at:
             raise LimitExceeded(
                 "Zuora takes longer than this page waits, so the rest was not sent yet.", outcome=Outcome.NOT_SENT
             )
-        with self._budget.slot(call_class, self._priority, self._seat):
-            return self._wire.send(request, heed_and_judge)
+        return self._wire.send(
+            request,
+            judge,
+            slot=self._budget.slot(call_class, self._priority, self._seat),
+            heed=lambda answer: self._budget.heed(answer.status, answer.headers),
+        )
 
 
 def segment(key: str) -> str:

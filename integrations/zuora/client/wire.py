@@ -5,6 +5,7 @@ import re
 import ssl
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -87,25 +88,39 @@ class Wire:
         self.clock = clock
         self.timer = timer
 
-    def send(self, request: requests.PreparedRequest, judge: Callable[[Answer], T]) -> T:
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        judge: Callable[[Answer], T],
+        *,
+        slot: AbstractContextManager[object] | None = None,
+        heed: Callable[[Answer], None] = lambda _: None,
+    ) -> T:
         """Send, and return what `judge` makes of the answer; the exchange is recorded once, whatever happens.
+
+        `slot` is held from the beginning until the answer is there and `heed` has seen it: nobody need wait for what
+        is made of it here.
 
         Raises:
             NoAnswer: nothing came back; the outcome tells whether the request left.
             UnexpectedAnswer: the answer is larger than MOST_BYTES.
             ZuoraError: what `judge` raises.
         """
-        started_at, start = self.clock(), self.timer()
         answer: Answer | None = None
         problem: BaseException | None = None
-        try:
-            answer = self._receive(request, start)
-            return judge(answer)
-        except BaseException as error:
-            problem = error
-            raise
-        finally:
-            self._record(request, answer, problem, started_at, self.timer() - start)
+        with ExitStack() as held:
+            held.enter_context(slot or nullcontext())
+            started_at, start = self.clock(), self.timer()
+            try:
+                answer = self._receive(request, start)
+                heed(answer)
+                held.close()
+                return judge(answer)
+            except BaseException as error:
+                problem = error
+                raise
+            finally:
+                self._record(request, answer, problem, started_at, self.timer() - start)
 
     def _receive(self, request: requests.PreparedRequest, start: float) -> Answer:
         # The environment may name a proxy or a company's own certificates; certificates are always checked.

@@ -105,6 +105,37 @@ def test_an_answer_that_trickles_is_given_up_after_the_whole_time() -> None:
     assert "longer than 150 seconds" in str(caught.value)
 
 
+@contextmanager
+def held(told: list[str]) -> Iterator[None]:
+    told.append("taken")
+    try:
+        yield
+    finally:
+        told.append("given back")
+
+
+def test_a_slot_is_given_back_once_the_answer_was_heeded_and_before_it_is_judged() -> None:
+    told = list[str]()
+    with serving(lambda connection: connection.sendall(HEAD.replace(b"100", b"2") + b"{}")) as url:
+        it = Wire(new_session(), timeouts=Timeouts(), on_exchange=lambda _: told.append("recorded"))
+        it.send(
+            requests.Request("POST", url, data=b"{}").prepare(),
+            lambda _: told.append("judged"),
+            slot=held(told),
+            heed=lambda _: told.append("heeded"),
+        )
+    assert told == ["taken", "heeded", "given back", "judged", "recorded"]
+
+
+def test_without_an_answer_the_slot_is_given_back_too() -> None:
+    told = list[str]()
+    with serving(lambda _: None) as url, pytest.raises(NoAnswer):
+        Wire(new_session(), timeouts=Timeouts(), on_exchange=lambda _: told.append("recorded")).send(
+            requests.Request("POST", url, data=b"{}").prepare(), lambda answer: answer, slot=held(told)
+        )
+    assert told == ["taken", "recorded", "given back"]
+
+
 def test_an_answer_beyond_reason_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wire, "MOST_BYTES", 99)
     with (
