@@ -5,6 +5,7 @@ the settings allow them, for many new records, and where Zuora's calls of a day 
 import (a click, the last push before a connection ends, another attempt) goes by Actions.
 """
 
+import threading
 import uuid
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -37,6 +38,8 @@ Open = Callable[[Connection], Client]
 CHUNK = 5 * MOST_OBJECTS
 #: What is found to be billed is made up for in another round; more wait for the next sweep.
 _ROUNDS = 5
+#: A process plans for one task at a time: it is work, not waiting, and would only keep the others' answers waiting.
+_planning = threading.Lock()
 #: A large push plans for some minutes before it forms its files, and longer than this it never does.
 _UNTIL_FILED = timedelta(minutes=10)
 #: While it plans, something new is planned every few seconds: a push that is silent for so long has died, and what it
@@ -198,13 +201,15 @@ def _planned(
     """Plan, having read the first time what numbers are missing; yield the batches of calls that are full already."""
     for chunk in push.in_parts(subscription_ids, CHUNK):
         linked = push.read_missing_numbers(far, chunk) if is_first else {}
-        yield from push.plan(
-            connection=far.connection,
-            tenant=far.tenant,
-            subscription_ids=chunk,
-            now=far.clock(),
-            linked={} if files else linked,
-        )
+        with _planning:
+            batches = push.plan(
+                connection=far.connection,
+                tenant=far.tenant,
+                subscription_ids=chunk,
+                now=far.clock(),
+                linked={} if files else linked,
+            )
+        yield from batches
 
 
 def _formed(far: Far, files: push.FileRoad | None, subscription_ids: Collection[int]) -> list[int]:

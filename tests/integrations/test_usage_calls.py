@@ -1,11 +1,14 @@
 """How many calls usage takes: fifty records to a call, and fifty subscriptions to a reading."""
 
+import threading
 from datetime import timedelta
 
 import pytest
 
 from integrations import usage_delivery
 from integrations.models import UsageCharge
+from integrations.zuora.push.far import Far
+from integrations.zuora.tenant import tenant_of
 from subscriptions.models import Subscription
 from tests.integrations.usage_world import START, UsageWorld, tenant
 from usage import closing
@@ -65,6 +68,29 @@ def test_what_is_closed_is_rung_for_while_the_rest_is_being_closed(
     usage_delivery.run_hour(now=tenant.now, ring=lambda ids: rung.append((ids, DirtyHour.objects.count())))
     ids = [one.pk for one in sold]
     assert [(tuple(map(ids.index, some)), left) for some, left in rung] == rings
+
+
+def test_a_process_plans_for_one_task_at_a_time(tenant: UsageWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    told, others = list[str](), list[threading.Thread]()
+
+    def plan(**_: object) -> list[int]:
+        told.append("begins")
+        if not others:
+            others.append(threading.Thread(target=push))
+            others[0].start()
+            others[0].join(0.05)
+        told.append("ends")
+        return []
+
+    def push() -> None:
+        list(usage_delivery._planned(far, None, [1]))
+
+    made = tenant.world.connection
+    far = Far(client=tenant.world.client, connection=made, tenant=tenant_of(made), clock=tenant.world.clock)
+    monkeypatch.setattr("integrations.usage_delivery.push.plan", plan)
+    push()
+    others[0].join(60)
+    assert told == ["begins", "ends"] * 2
 
 
 def test_what_a_list_shows_is_what_the_subscription_shows(tenant: UsageWorld) -> None:
