@@ -1,5 +1,6 @@
 """The limits of a tenant as people see them."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -9,7 +10,8 @@ from django.conf import settings
 from integrations.zuora.budget import Budget, CallClass, Limits, Priority, RedisLeases
 from integrations.zuora.limits import InUse, LimitsInUse, Said, Sightings, calls_left_today, limits_in_use
 
-TENANT = "https://rest.limits.example"
+#: The Redis is shared by the processes of a run of the tests: each has a tenant of its own.
+TENANT = f"https://rest.limits-{os.getpid()}.example"
 LIMITS = Limits(default=4, high_volume=20, object_query=8)
 HEADERS = {
     "Concurrency-Limit-Type": "Default",
