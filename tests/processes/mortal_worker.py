@@ -130,10 +130,10 @@ def make_mortal(directory: Path) -> None:
         with _living(directory, "+".join(keys[job_id] for job_id in job_ids)):
             return deliver(job_ids=job_ids, **more)
 
-    def watched_send(wire: Wire, request: Any, judge: Any) -> Any:
+    def watched_send(wire: Wire, request: Any, judge: Any, **more: Any) -> Any:
         if not request.url.endswith("/oauth/token"):
             _step(f"{request.method} {_ID.sub('', request.path_url.partition('?')[0])}")
-        return send(wire, request, judge)
+        return send(wire, request, judge, **more)
 
     for name in ("close_hours", "push_usage", "sweep_usage"):
         _watch_usage(directory, name)

@@ -126,17 +126,17 @@ def _change(far: Far, record: SyncRecord, wanted: Contract, endpoints: Endpoints
     body = change_order(sent, wanted, order_number=order, order_date=far.tenant.day(far.clock()))
     if body is not None:
         if not far.dry:
-            _send_last_usage(far, subscription, sent, wanted)
+            _send_last_usage(far, record, subscription, wanted)
         leave(far, record, Wanted(body, order, compared=dict(wanted)), endpoints)
         return
     far.before_write()
     adopt(far, record, Held(record.zuora_id, record.zuora_number), sent=plain(wanted))
 
 
-def _send_last_usage(far: Far, subscription: Subscription, sent: Contract, wanted: Contract) -> None:
+def _send_last_usage(far: Far, record: SyncRecord, subscription: Subscription, wanted: Contract) -> None:
     """Send the usage of charges that the order ends, the running hour included, before it goes."""
-    on = day_of_change(sent, wanted, today=far.tenant.day(far.clock()))
-    ends = usage.end_charges(far, subscription, kept=_charges(wanted), on=on)
+    on = day_of_change(_sent(record), wanted, today=far.tenant.day(far.clock()))
+    ends = usage.end_charges(far, subscription, record, kept=_charges(wanted), on=on)
     if ends or wanted["cancellation"]:
         usage.flush(far, subscription)
 

@@ -3,13 +3,12 @@
 from collections.abc import Collection
 from datetime import date
 
-from integrations.models import UsageBatch, UsageCharge, UsageState
+from integrations.models import SyncRecord, UsageBatch, UsageCharge, UsageState
 from integrations.outbox import worker_name
 from integrations.zuora.push.far import Far
 from integrations.zuora.push.usage.batches import claim, form
 from integrations.zuora.push.usage.charges import (
     USAGE,
-    linked_records,
     placed_charges,
     read_missing_numbers,
     read_numbers,
@@ -23,7 +22,7 @@ from usage.closing import close
 _ROUNDS = 3
 
 
-def end_charges(far: Far, subscription: Subscription, *, kept: Collection[str], on: date) -> bool:
+def end_charges(far: Far, subscription: Subscription, record: SyncRecord, *, kept: Collection[str], on: date) -> bool:
     """Note the day on which charges end that an order takes away; return whether there are any.
 
     `kept` are the catalog ids of the charges that stay, or come. What was never read is read now: it still shows its
@@ -33,10 +32,10 @@ def end_charges(far: Far, subscription: Subscription, *, kept: Collection[str], 
         ZuoraError: it could not be read; whoever called tries again.
     """
     rows = UsageCharge.objects.filter(connection=far.connection, subscription=subscription)
-    record = linked_records(far.connection, {subscription.pk}).get(subscription.pk)
-    placed = placed_charges(record) if record else {}
+    # As the order before left it: what an earlier one of the same push has brought may be stored nowhere yet.
+    placed = placed_charges(record)
     going = {key for key, catalog_id in placed.items() if catalog_id not in kept and USAGE in key}
-    if record and going - {one.key for one in rows}:
+    if going - {one.key for one in rows}:
         read_numbers(far, record)
     # What comes again gets a number of its own, which is read when the order is done.
     rows.filter(catalog_id__in=set(kept) - set(placed.values())).update(catalog_id="")
