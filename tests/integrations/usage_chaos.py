@@ -59,6 +59,8 @@ PLACES = (
 )
 FILE_PLACES = (("POST", "/v1/usage$"), ("GET", "/v1/usage/"))
 _DEAD = "elsewhere:1:dead"
+#: What it takes to push what is sold before anything happens.
+_FIRST_PUSH = timedelta(seconds=1)
 
 
 #: A subscription's number, and whether it is its add-on that is charged.
@@ -320,7 +322,9 @@ class Chaos:
         return [
             told
             for told in self.all
-            if told.end == START and statuses[f"subscription:{told.subscription.ref_id}"] == SyncStatus.NO_SYNC_REQUIRED
+            if told.end
+            and told.end < START + _FIRST_PUSH
+            and statuses[f"subscription:{told.subscription.ref_id}"] == SyncStatus.NO_SYNC_REQUIRED
         ]
 
     def _paid(self) -> dict[str, Decimal]:
