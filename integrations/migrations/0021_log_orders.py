@@ -1,5 +1,7 @@
 """The logs in their own order, by what their pages go on from: the moment and the number."""
 
+from importlib import import_module
+
 from django.db import migrations, models
 
 
@@ -12,6 +14,12 @@ class AddIndex(migrations.AddIndex):
             return
         model = to_state.apps.get_model(app_label, self.model_name)
         schema_editor.add_index(model, self.index, concurrently=True)
+
+
+def _protect_again(apps, schema_editor):
+    if schema_editor.connection.vendor == "sqlite":
+        protection = import_module("integrations.migrations.0005_append_only_audit")
+        protection.make_triggers(apps, schema_editor)
 
 
 class Migration(migrations.Migration):
@@ -29,4 +37,6 @@ class Migration(migrations.Migration):
         # Their own indexes begin with the same moment.
         migrations.AlterField(model_name='auditentry', name='at', field=models.DateTimeField()),
         migrations.AlterField(model_name='request', name='started_at', field=models.DateTimeField()),
+        # SQLite makes a table anew to alter it, and loses its triggers.
+        migrations.RunPython(_protect_again, migrations.RunPython.noop),
     ]
