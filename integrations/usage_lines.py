@@ -18,7 +18,7 @@ from integrations.zuora.tenant import tenant_of
 from subscriptions.models import Subscription
 from subscriptions.periods import Period
 from subscriptions.tenure import stretches
-from usage.counting import Source, used
+from usage.counting import Source, Span, used
 from usage.models import DirtyHour, Meter, Slice
 from usage.selling import Owner, owner_of, stretches_of, unbroken
 from usage.windows import Window, ends_at
@@ -90,20 +90,18 @@ class Comparison:
         self._charges_shown = {**noted, **held.charges}
 
     def lines(self) -> Iterator[Line]:
-        charges: dict[Owner, dict[int, Price]] = {}
+        charges: dict[tuple[Owner, str, int | None], Price] = {}
         for price in (
-            Price.objects.filter(slices__subscription=self._subscription)
+            Price.objects.filter(slices__subscription=self._subscription, feature__isnull=False)
             .distinct()
             .select_related("plan", "addon", "feature")
         ):
-            if price.feature_id is not None:
-                charges.setdefault(owner_of(price), {})[price.feature_id] = price
+            charges[owner_of(price), price.billing_period, price.feature_id] = price
         far = self._sorted_out()
-        for prices in charges.values():
-            for price in prices.values():
-                key = keys.charge_key(keys.package_key(price.package), price)
-                for period in self._periods:
-                    yield self._line(price, key, self._known.get(key), period, far)
+        for price in charges.values():
+            key = keys.charge_key(keys.package_key(price.package), price)
+            for period in self._periods:
+                yield self._line(price, key, self._known.get(key), period, far)
 
     def _sorted_out(self) -> _Far:
         far, rows = _Far(), self._held.rows
@@ -118,14 +116,19 @@ class Comparison:
 
     def _line(self, price: Price, key: str, charge: UsageCharge | None, period: Period, far: _Far) -> Line:
         owner = {"price__plan": price.plan_id} if price.plan_id else {"price__addon": price.addon_id}
-        of_charge = self._slices.filter(price__feature=price.feature_id, **owner)
+        # What a SET took back is carried on into another billing period's charge, too.
+        following = self._slices.filter(price__feature=price.feature_id, **owner)
+        of_charge = following.filter(price__billing_period=price.billing_period)
         mine = of_charge.filter(starts_at__gte=period.start, starts_at__lt=period.end)
+        spans = list(self._spans(price, period))
         records = self._records_of(charge, mine, period)
         rows = [row for one in records for row in far.ours.get(one.external_key, [])]
         foreign = [row for row in far.foreign if charge and _is_billed_by(row, charge, period)]
         sums = Sums(
-            events=self._events(price, period),
-            carried=_carry_before(of_charge, period.start) - _carry_before(of_charge, period.end),
+            events=sum((used(source, span).change for source, span in spans), ZERO),
+            carried=sum(
+                (_carry_before(following, span.start) - _carry_before(following, span.end) for _, span in spans), ZERO
+            ),
             slices=mine.aggregate(total=Sum("quantity"))["total"] or ZERO,
             moved=sum((one.wanted - (one.slice.quantity if one.slice else ZERO) for one in records), ZERO),
             zuora=sum((quantity_of(row) for row in [*rows, *foreign]), ZERO),
@@ -157,17 +160,16 @@ class Comparison:
         )
         return own + list(corrections.order_by("starts_at"))
 
-    def _events(self, price: Price, period: Period) -> Decimal:
+    def _spans(self, price: Price, period: Period) -> Iterator[Span]:
+        """Yield the times in which the charge was sold, each with whose usage it was then."""
         begin = max(period.start, self._subscription.billing_anchor)
         end = min(period.end, self._upto, ends_at(self._subscription) or self._upto)
         meter = Meter.objects.filter(feature=price.feature_id).first()
-        total = ZERO
         for held in unbroken(stretches(self._subscription), price):
             source = Source(held.terms.customer_id, price.feature_id or 0, held.terms.resource_id, meter)
             whole = Window(max(begin, held.start), min(end, held.end or end))
             if whole.start < whole.end:
-                total += used(source, whole).change
-        return total
+                yield source, whole
 
     def _unclosed(self, price: Price, period: Period) -> list[datetime]:
         whose = Q()
