@@ -10,11 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    import zuora_sdk
-    from zuora_sdk.zuora_client import ZuoraClient
-
 from integrations.zuora.standin.app import create_app
 from tests.integrations.zuora.standin.conftest import START
 from tests.integrations.zuora.standin.driver import (
@@ -25,7 +20,15 @@ from tests.integrations.zuora.standin.driver import (
     usage_body,
     usd,
 )
-from tests.integrations.zuora.standin.sdk import CLIENT_ID, CLIENT_SECRET, Sdk, in_standin, operations, served
+from tests.integrations.zuora.standin.sdk import (
+    CLIENT_ID,
+    CLIENT_SECRET,
+    Sdk,
+    in_standin,
+    operations,
+    served,
+    zuora_sdk,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,8 +40,10 @@ def sdk() -> Iterator[Sdk]:
     app = create_app(start=START, clients={CLIENT_ID: CLIENT_SECRET}, switches={"api_version": "2025-08-12"})
     with served(app) as url, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        client = ZuoraClient(CLIENT_ID, CLIENT_SECRET, None, zuora_sdk.Configuration(host=url))
-        token = zuora_sdk.OAuthApi(client.api_client).create_token(CLIENT_ID, CLIENT_SECRET, "client_credentials")
+        package = zuora_sdk()
+        configuration = package.Configuration(host=url)
+        client = package.zuora_client.ZuoraClient(CLIENT_ID, CLIENT_SECRET, None, configuration)
+        token = package.OAuthApi(client.api_client).create_token(CLIENT_ID, CLIENT_SECRET, "client_credentials")
         client.add_default_header("Authorization", f"Bearer {token.access_token}")
         client.add_default_header("X-Zuora-WSDL-Version", "141")
         made = Sdk(client, app)
@@ -49,7 +54,7 @@ def sdk() -> Iterator[Sdk]:
 
 def one_of(name: str, body: dict[str, Any]) -> Any:
     """A request of the SDK that stands for one of many shapes, which no plain body can become."""
-    return getattr(zuora_sdk, name).model_construct(actual_instance=body)
+    return getattr(zuora_sdk(), name).model_construct(actual_instance=body)
 
 
 DATES = {"EffectiveStartDate": "2020-01-01", "EffectiveEndDate": "2099-01-01"}
@@ -86,7 +91,7 @@ def catalog(sdk: Sdk) -> tuple[str, str, str, str]:
         sdk.call(operation, key)
     sdk.call("products_api.get_products")
     # The SDK asks for XML here and cannot read it: what it says is its own refusal.
-    with pytest.raises(zuora_sdk.exceptions.ApiException, match="Unsupported content type: text/xml"):
+    with pytest.raises(zuora_sdk().exceptions.ApiException, match="Unsupported content type: text/xml"):
         sdk.call("describe_api.get_describe", "Product")
     sdk.covered.add("describe_api.get_describe")
     return product, plan, fee, calls
@@ -196,7 +201,7 @@ def pending(sdk: Sdk) -> None:
     dates = {"subscriptions": [{"subscriptionNumber": "sub-6", "orderActions": given}]}
     sdk.call("orders_api.update_order_trigger_dates", "order-6", dates)
     sdk.app.control.set_switches(require_service_activation=False)
-    with pytest.raises(zuora_sdk.exceptions.ApiException):
+    with pytest.raises(zuora_sdk().exceptions.ApiException):
         sdk.call("orders_api.revert_order", "order-6", {"orderDate": "2026-01-02"})
     sdk.covered.add("orders_api.revert_order")
 
