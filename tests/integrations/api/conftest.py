@@ -12,10 +12,11 @@ from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections
 from time_machine import travel
 
-from catalog.models import Feature
+from catalog.models import BillingModel, BillingPeriod, Feature, Plan
 from customers.models import Customer
 from integrations import api_keys
 from integrations.models import ApiKey, Scope
+from tests.factories.catalog import FeatureFactory, PlanFactory, ProductFactory, addon_with_prices, price
 from tests.factories.customers import CustomerFactory
 from tests.factories.usage import NOON, MeteredFeatureFactory
 
@@ -72,3 +73,16 @@ def customer(db: None) -> Customer:  # noqa: ARG001
 @pytest.fixture
 def feature(db: None) -> Feature:  # noqa: ARG001
     return MeteredFeatureFactory.create(ref_id="api-calls")
+
+
+@pytest.fixture
+def plan() -> Plan:
+    """Pro: a fee and seats, monthly or annually, and two add-ons."""
+    made = PlanFactory.create(ref_id="pro", product=ProductFactory.create(multiple_subscriptions=True))
+    seats = FeatureFactory.create(ref_id="seats")
+    for period in BillingPeriod:
+        price(made, billing_period=period, amounts={"EUR": 20})
+        price(made, billing_period=period, billing_model=BillingModel.PER_UNIT, feature=seats, amounts={"EUR": 8})
+    for ref_id in ("support", "backup"):
+        addon_with_prices(ref_id=ref_id, periods=BillingPeriod, amounts={"EUR": 5}, max_quantity=9)
+    return made

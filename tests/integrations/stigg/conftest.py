@@ -31,3 +31,51 @@ def account(cloud: Cloud, db: None) -> StiggAccount:  # noqa: ARG001
     return StiggAccount.objects.create(
         base_url=cloud.url, api_key=API_KEY, hook_path="path-made-up", hook_secret=SECRET, connected_at=NOW
     )
+
+
+@pytest.fixture
+def whole(cloud: Cloud) -> Cloud:
+    """An environment with everything that an import knows."""
+    cloud.add("coupons", "launch", type="FIXED", percentOff=None, amountsOff=[{"amount": 5.5, "currency": "eur"}])
+    cloud.add("addons", "support", maxQuantity=3)
+    cloud.charge("support", 10)
+    cloud.rows["plans"][0] |= {
+        "compatibleAddonIds": ["support"],
+        "defaultTrialConfig": {"duration": 14, "units": "DAY", "trialEndBehavior": "CANCEL_SUBSCRIPTION"},
+    }
+    cloud.rows["products"][0]["productSettings"] = {
+        "subscriptionCancellationTime": "END_OF_BILLING_PERIOD",
+        "subscriptionEndSetup": "CANCEL_SUBSCRIPTION",
+        "subscriptionStartSetup": "PLAN_SELECTION",
+    }
+    cloud.charge("pro", 55, currency="usd")
+    tiers = [
+        {"upTo": 10, "unitPrice": {"amount": 4.99, "currency": "eur"}},
+        {"unitPrice": {"amount": 3, "currency": "eur"}, "flatPrice": {"amount": 0, "currency": "eur"}},
+    ]
+    cloud.charge(
+        "pro", 0, billingModel="PER_UNIT", featureId="seats", tiersMode="GRADUATED", tiers=tiers, minUnitQuantity=2,
+        price=None,
+    )  # fmt: skip
+    cloud.rows["customers"][0] |= {
+        "couponId": "launch",
+        "passthrough": {
+            "zuora": {
+                "billingAddress": {"country": "de", "city": "Köln"},
+                "paymentMethodId": f"{3:032x}",
+                "currency": "eur",
+            }
+        },
+    }
+    cloud.add(
+        "subscriptions", "s1",
+        addons=[{"id": "support", "quantity": 2}],
+        charges=[{"id": "seats", "quantity": 7, "type": "FEATURE"}],
+        prices=[
+            {"baseCharge": True, "amount": 39.5, "currency": "eur"},
+            {"addonId": "support", "baseCharge": True, "amount": 10, "currency": "eur"},
+        ],
+        metadata={"team": "sales"},
+        resourceId="site-1",
+    )  # fmt: skip
+    return cloud

@@ -20,7 +20,7 @@ from subscriptions.models import PastTerms, Subscription
 from tests.integrations.conftest import World
 from tests.integrations.stigg.cloud import Cloud
 from tests.integrations.stigg.conftest import NOW
-from tests.integrations.stigg.test_importing import lines, run
+from tests.integrations.stigg.imports import lines, run
 
 pytestmark = [pytest.mark.engine, pytest.mark.django_db]
 

@@ -9,7 +9,7 @@ from integrations.models import Operation
 from subscriptions.models import ScheduledChange, Subscription
 from subscriptions.taking_effect import take_effect
 from tests.integrations.stigg.cloud import Cloud
-from tests.integrations.stigg.test_importing import lines, run
+from tests.integrations.stigg.imports import lines, run
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("account")]
 
