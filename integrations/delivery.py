@@ -28,6 +28,7 @@ from integrations.models import (
     SyncRecord,
     SyncStatus,
 )
+from integrations.models.record import STATUS_FIELDS
 from integrations.models.storing import store
 from integrations.outbox import End
 from integrations.retry import pause_of
@@ -200,6 +201,7 @@ def _keep(group: _Group) -> Woken:
             one.delivery.outcome, one.delivery.error = one.ending.outcome, one.ending.job.reason
     answered = any(one.exchanges and ending.outcome is not DeliveryOutcome.RETRY for one, ending in ended)
     with transaction.atomic():
+        _leave_pending(group, ended)
         group.notes.store()
         store([one.delivery for one, _ in ended], ["outcome", "error", "decided", "finished_at"])
         request_log.keep_all(((one.delivery, one.exchanges) for one, _ in ended), connection=connection)
@@ -215,6 +217,15 @@ def _keep(group: _Group) -> Woken:
     for one, ending in ended:
         _tell(one, ending)
     return Woken(tuple(dict.fromkeys([*woken, *_release(group, ended, now=now)])), sweep=back_up or blank)
+
+
+def _leave_pending(group: _Group, ended: Sequence[tuple[Attempt, Ending]]) -> None:
+    """Let what was saved while it was sent stay pending: what became of the call says nothing of that."""
+    settled = {one.job.key: one.record for one, ending in ended if ending.job.state != JobState.WAITING and one.record}
+    for key, since in outbox.wished_again(connection=group.connection, jobs=[one.job for one, _ in ended]).items():
+        if record := settled.get(key):
+            record.mark_status(SyncStatus.PENDING, now=since)
+            group.notes.add(record, STATUS_FIELDS)
 
 
 def _release(group: _Group, ended: Sequence[tuple[Attempt, Ending]], *, now: datetime) -> list[int]:

@@ -129,6 +129,17 @@ def settle(*, ends: Mapping[SyncJob, End], now: datetime) -> list[int]:
         return _next(list(ends), now=now) if any(ended) else []
 
 
+def wished_again(*, connection: Connection, jobs: Sequence[SyncJob]) -> dict[str, datetime]:
+    """Return which entities of these jobs were wished for again since they were claimed, by key, and when."""
+    of_entities = Q()
+    for job in jobs:
+        of_entities |= Q(kind=job.kind, entity_id=job.entity_id)
+    if not of_entities:
+        return {}
+    newer = SyncJob.objects.waiting().filter(of_entities, connection=connection).order_by()
+    return dict(newer.values_list("key", "created_at"))
+
+
 def _end_of(job: SyncJob, end: End) -> End:
     if end.state == JobState.WAITING and _newer_waits(job):
         return End(JobState.DONE, "a newer wish took its place", end.not_before, end.waiting_for, end.counts)

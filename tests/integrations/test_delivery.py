@@ -1,14 +1,19 @@
 """Which jobs one worker does in a row."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
 from integrations import delivery
 from integrations.models import AccountLock, Delivery, DeliveryOutcome, JobState, SyncJob, SyncStatus
+from integrations.zuora.auth import Credentials, MemoryTokenStore
+from integrations.zuora.client import Client, new_session
 from tests.factories.catalog import plan_with_prices
 from tests.factories.subscriptions import SubscriptionFactory
-from tests.integrations.conftest import World
+from tests.integrations.conftest import REST_URL, SECRET, World
+from tests.standin_transport import WSGIAdapter
 
 pytestmark = [pytest.mark.engine, pytest.mark.django_db]
 
@@ -92,3 +97,42 @@ def test_of_many_woken_children_one_is_gone_on_with_and_the_others_are_for_other
     done = set(SyncJob.objects.filter(state="DONE", kind="subscription").values_list("pk", flat=True))
     assert len(done) == 1
     assert set(woken.jobs) == set(waiting.values()) - done
+
+
+class Meanwhile(WSGIAdapter):
+    """Lets something happen while each request is under way."""
+
+    happens: Callable[[], None]
+
+    def send(self, *args: Any, **named: Any) -> Any:
+        answer = super().send(*args, **named)
+        self.happens()
+        return answer
+
+
+@pytest.mark.parametrize("refused", [True, False])
+def test_what_is_saved_while_it_is_sent_is_pending_whatever_becomes_of_what_was_sent(
+    world: World, *, refused: bool
+) -> None:
+    plan = plan_with_prices(ref_id="pro", per_unit=1)
+    world.settle()
+    method = {"customer__payment_method_id": "f" * 32} if refused else {}  # Zuora has none of that id
+    customer = SubscriptionFactory.create(ref_id="s1", plan=plan, customer__ref_id="acme", **method).customer
+    other = SubscriptionFactory.create(ref_id="s2", plan=plan, customer__ref_id="hooli").customer
+    adapter = Meanwhile(world.app)
+    adapter.happens = customer.save
+    session = new_session()
+    session.mount("https://", adapter)
+    credentials = Credentials(REST_URL, "demo-client", SECRET)
+    world.client = Client(credentials, tokens=MemoryTokenStore(), session=session)
+    world.advance(seconds=10)
+    jobs = dict(SyncJob.objects.waiting().values_list("key", "pk"))
+    world.deliver(jobs["customer:acme"], jobs["customer:hooli"])
+    statuses = {key: status for key, status in world.statuses().items() if key.startswith("customer:")}
+    assert statuses == {"customer:acme": SyncStatus.PENDING, f"customer:{other.ref_id}": SyncStatus.SUCCESS}
+    waiting = SyncJob.objects.waiting().get(key="customer:acme")
+    acme = world.record("customer:acme")
+    assert (acme.error, acme.cure, acme.status_since) == ("", "", waiting.created_at)
+    adapter.happens = lambda: None
+    world.settle()
+    assert world.statuses()["customer:acme"] == (SyncStatus.ERROR if refused else SyncStatus.SUCCESS)

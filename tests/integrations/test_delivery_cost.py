@@ -51,42 +51,42 @@ def sold(world: World) -> Subscription:
 
 def test_new_plan_of_one_charge(world: World) -> None:
     plan_of_one_charge()
-    assert statements(world, "plan:pro") == {"SELECT": 10, "INSERT": 4, "UPDATE": 7}
+    assert statements(world, "plan:pro") == {"SELECT": 11, "INSERT": 4, "UPDATE": 7}
 
 
 def test_unchanged_plan(world: World) -> None:
     plan = plan_of_one_charge()
     world.settle()
     plan.save()
-    assert statements(world, "plan:pro") == {"SELECT": 10, "INSERT": 1, "UPDATE": 4}
+    assert statements(world, "plan:pro") == {"SELECT": 11, "INSERT": 1, "UPDATE": 4}
 
 
 def test_new_customer(world: World) -> None:
     sold(world)
-    assert statements(world, "customer:acme") == {"SELECT": 7, "INSERT": 3, "UPDATE": 5, "DELETE": 1}
+    assert statements(world, "customer:acme") == {"SELECT": 8, "INSERT": 3, "UPDATE": 5, "DELETE": 1}
 
 
 def test_changed_and_unchanged_customer(world: World) -> None:
     customer = sold(world).customer
     world.settle()
     customer.save()
-    assert statements(world, "customer:acme") == {"SELECT": 7, "INSERT": 2, "UPDATE": 4, "DELETE": 1}
+    assert statements(world, "customer:acme") == {"SELECT": 8, "INSERT": 2, "UPDATE": 4, "DELETE": 1}
     customer.name = "Another"
     customer.save()
-    assert statements(world, "customer:acme") == {"SELECT": 7, "INSERT": 3, "UPDATE": 4, "DELETE": 1}
+    assert statements(world, "customer:acme") == {"SELECT": 8, "INSERT": 3, "UPDATE": 4, "DELETE": 1}
 
 
 def test_new_subscription(world: World) -> None:
     sold(world)
     statements(world, "customer:acme")
-    assert statements(world, "subscription:s1") == {"SELECT": 12, "INSERT": 3, "UPDATE": 5, "DELETE": 1}
+    assert statements(world, "subscription:s1") == {"SELECT": 13, "INSERT": 3, "UPDATE": 5, "DELETE": 1}
 
 
 def test_unchanged_subscription(world: World) -> None:
     subscription = sold(world)
     world.settle()
     subscription.save()
-    assert statements(world, "subscription:s1") == {"SELECT": 12, "INSERT": 2, "UPDATE": 5, "DELETE": 1}
+    assert statements(world, "subscription:s1") == {"SELECT": 13, "INSERT": 2, "UPDATE": 5, "DELETE": 1}
 
 
 def test_many_share_all_but_what_is_stored_before_a_request_leaves_and_with_its_outcome(world: World) -> None:
@@ -95,13 +95,13 @@ def test_many_share_all_but_what_is_stored_before_a_request_leaves_and_with_its_
     for name in names[1:]:
         SubscriptionFactory.create(ref_id=f"{name}-1", plan=plan, customer__ref_id=name)
     customers = statements(world, *(f"customer:{name}" for name in names))
-    assert customers == {"SELECT": 7, "INSERT": 3, "UPDATE": 2 + 3 * 8, "DELETE": 1}
+    assert customers == {"SELECT": 8, "INSERT": 3, "UPDATE": 2 + 3 * 8, "DELETE": 1}
     subscriptions = statements(world, "subscription:s1", *(f"subscription:{name}-1" for name in names[1:]))
-    assert subscriptions == {"SELECT": 12, "INSERT": 3, "UPDATE": 2 + 3 * 8, "DELETE": 1}
+    assert subscriptions == {"SELECT": 13, "INSERT": 3, "UPDATE": 2 + 3 * 8, "DELETE": 1}
 
 
 def test_plans_that_are_pushed_together(world: World) -> None:
     for number in range(8):
         plan_of_one_charge(f"plan-{number}")
     keys = [f"plan:plan-{number}" for number in range(8)]
-    assert statements(world, *keys) == {"SELECT": 10, "INSERT": 2 + 2 * 8, "UPDATE": 2 + 5 * 8}
+    assert statements(world, *keys) == {"SELECT": 11, "INSERT": 2 + 2 * 8, "UPDATE": 2 + 5 * 8}
