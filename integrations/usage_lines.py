@@ -1,6 +1,6 @@
 """One charge of one subscription in one billing period: what events, slices and Zuora say of it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet, Sum
 
-from catalog.models import Price
+from catalog.models import BillingModel, Price
 from integrations.models import Connection, SyncRecord, UsageCharge, UsageRecord
 from integrations.usage_differences import Seen, Sums, changed_there, differences, plain
 from integrations.usage_reading import Held, Row, quantity_of
@@ -17,10 +17,10 @@ from integrations.zuora.push.usage.charges import as_noted
 from integrations.zuora.tenant import tenant_of
 from subscriptions.models import Subscription
 from subscriptions.periods import Period
-from subscriptions.tenure import stretches
+from subscriptions.tenure import Stretch, stretches
 from usage.counting import Source, Span, used
 from usage.models import DirtyHour, Meter, Slice
-from usage.selling import Owner, owner_of, stretches_of, unbroken
+from usage.selling import Owner, owner_of, stretches_of, unbroken, was_sold
 from usage.windows import Window, ends_at
 
 ZERO = Decimal(0)
@@ -91,17 +91,26 @@ class Comparison:
 
     def lines(self) -> Iterator[Line]:
         charges: dict[tuple[Owner, str, int | None], Price] = {}
-        for price in (
-            Price.objects.filter(slices__subscription=self._subscription, feature__isnull=False)
-            .distinct()
-            .select_related("plan", "addon", "feature")
-        ):
-            charges[owner_of(price), price.billing_period, price.feature_id] = price
+        for price in [*self._prices(), *self._prices_not_in_slices()]:
+            charges.setdefault((owner_of(price), price.billing_period, price.feature_id), price)
         far = self._sorted_out()
         for price in charges.values():
             key = keys.charge_key(keys.package_key(price.package), price)
             for period in self._periods:
                 yield self._line(price, key, self._known.get(key), period, far)
+
+    def _prices(self) -> QuerySet[Price]:
+        counted = Price.objects.filter(slices__subscription=self._subscription, feature__isnull=False)
+        return counted.distinct().select_related("plan", "addon", "feature")
+
+    def _prices_not_in_slices(self) -> Iterator[Price]:
+        """Yield those of usage that was told and is not counted: its charge may have no slice at all yet."""
+        held = list(stretches(self._subscription))
+        waiting = DirtyHour.objects.filter(_whose(held), hour__lt=self._upto)
+        by_usage = Price.objects.filter(billing_model=BillingModel.USAGE_BASED, feature__in=waiting.values("feature"))
+        for price in by_usage.select_related("plan", "addon", "feature"):
+            if was_sold(held, price):
+                yield price
 
     def _sorted_out(self) -> _Far:
         far, rows = _Far(), self._held.rows
@@ -172,16 +181,13 @@ class Comparison:
                 yield source, whole
 
     def _unclosed(self, price: Price, period: Period) -> list[datetime]:
-        whose = Q()
-        for held in stretches_of(stretches(self._subscription), price):
-            whose |= Q(customer=held.terms.customer_id, resource_id=held.terms.resource_id)
         dirty = DirtyHour.objects.filter(
-            whose,
+            _whose(stretches_of(stretches(self._subscription), price)),
             feature=price.feature_id,
             hour__gt=period.start - timedelta(hours=1),
             hour__lt=min(period.end, self._upto),
         )
-        return list(dirty.order_by("hour").values_list("hour", flat=True)) if whose else []
+        return list(dirty.order_by("hour").values_list("hour", flat=True))
 
     def _waits(self) -> str:
         if not self._record.is_linked:
@@ -189,6 +195,14 @@ class Comparison:
         if self._record.is_stopped:
             return "a decision: the subscription is in Zuora, and its sync has stopped"
         return "its charge, or for the next push"
+
+
+def _whose(held: Iterable[Stretch]) -> Q:
+    """Return the condition for what was told of whoever had it in these stretches: nothing where there are none."""
+    mine = Q(pk__in=[])
+    for one in held:
+        mine |= Q(customer=one.terms.customer_id, resource_id=one.terms.resource_id)
+    return mine
 
 
 def _carry_before(slices: QuerySet[Slice], moment: datetime) -> Decimal:

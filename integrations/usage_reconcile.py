@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 
-from django.db.models import Count
+from django.db.models import Count, Q
 
 from catalog.models import BillingPeriod
 from integrations.models import (
@@ -25,9 +25,9 @@ from integrations.usage_lines import Compared, Comparison, Line
 from integrations.usage_reading import MOST_TOGETHER, Held, in_parts, read_held
 from integrations.zuora.client import Client
 from integrations.zuora.errors import ZuoraError
-from subscriptions.models import Subscription
+from subscriptions.models import PastTerms, Subscription
 from subscriptions.periods import Period, current_period
-from usage.models import Slice
+from usage.models import DirtyHour, Slice
 from usage.windows import ends_at
 
 Clock = Callable[[], datetime]
@@ -51,7 +51,7 @@ def reconcile_usage(
         ZuoraError: Zuora could not be read.
     """
     upto = now.replace(minute=0, second=0, microsecond=0)
-    rows = Subscription.objects.filter(pk__in=Slice.objects.order_by().values("subscription")).order_by("ref_id")
+    rows = Subscription.objects.filter(_has_usage(upto)).order_by("ref_id")
     if subscription is not None:
         rows = Subscription.objects.filter(pk=subscription.pk)
     found = rows.prefetch_related("addons", "past_terms").iterator(chunk_size=2 * MOST_TOGETHER)
@@ -66,6 +66,13 @@ def reconcile_usage(
             )
             for one in part:
                 yield from Comparison(connection, one, held.get(one.record.zuora_number, Held()), upto).lines()
+
+
+def _has_usage(upto: datetime) -> Q:
+    """The subscriptions with slices, and those of which usage was told that may be in none yet."""
+    told = DirtyHour.objects.filter(hour__lt=upto).order_by().values("customer")
+    had = PastTerms.objects.filter(customer__in=told).order_by().values("subscription")
+    return Q(pk__in=Slice.objects.order_by().values("subscription")) | Q(customer__in=told) | Q(pk__in=had)
 
 
 def _to_compare(

@@ -103,6 +103,11 @@ def _holder(one: Stretch) -> tuple[int, str]:
     return one.terms.customer_id, one.terms.resource_id
 
 
+def was_sold(held: Iterable[Stretch], price: Price) -> bool:
+    """Whether this very price was sold in any of a subscription's stretches."""
+    return any(dict(_held(one.terms))[owner_of(price)] == price.version_number for one in stretches_of(held, price))
+
+
 def ended_at(held: Iterable[Stretch], price: Price) -> datetime | None:
     """Return the moment from which this price was sold no longer; None while it is, or when it never was."""
     end = None

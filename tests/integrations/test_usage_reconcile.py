@@ -13,8 +13,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db.models import QuerySet
 
-from integrations.models import UsageCharge, UsageRecord, UsageState
+from catalog.models import PricingType
+from integrations.models import Connection, UsageCharge, UsageRecord, UsageState
 from integrations.usage_sync import retry
+from tests.factories.catalog import PlanFactory
 from tests.integrations.usage_world import START, UsageWorld, tenant
 from usage.models import Slice, UsageEvent
 
@@ -185,7 +187,50 @@ def test_what_sending_cannot_mend_is_left_to_a_person(tenant: UsageWorld) -> Non
 
 
 def test_a_period_without_usage_is_no_proof() -> None:
-    assert compare(period="2019-03-10") == ["Nothing was compared: no subscription in Zuora has usage there."]
+    assert compare(period="2019-03-10") == [
+        "Nothing was compared: no subscription that is synced has usage in the billing period around 2019-03-10.",
+        "exit 2",
+    ]
+
+
+def test_why_there_is_nothing_to_compare_of_a_subscription_is_said(tenant: UsageWorld) -> None:
+    tenant.sell("unused")
+    tenant.sell("free", plan=PlanFactory.create(pricing_type=PricingType.FREE), billing_period="")
+    said = {name: compare(subscription=name) for name in ("unused", "free")}
+    assert said == {
+        "unused": ["Nothing was compared: unused has no usage up to the last full hour.", "exit 2"],
+        "free": ["Nothing was compared: free is not synced, so Zuora is to hold nothing of it.", "exit 2"],
+    }
+    assert compare(subscription="s1", period="2019-03-10") == [
+        "Nothing was compared: s1 has no usage in the billing period around 2019-03-10.",
+        "exit 2",
+    ]
+
+
+def test_without_a_connection_nothing_is_proven(tenant: UsageWorld) -> None:
+    Connection.objects.update(removed_at=tenant.now)
+    assert compare() == ["Zuora is not connected: connect it at Settings > Integrations > Apps > Zuora.", "exit 2"]
+
+
+def test_usage_that_no_hour_was_ever_closed_of_is_a_difference(tenant: UsageWorld) -> None:
+    hooli = tenant.sell("s2")
+    tenant.use(hooli, 5, at=START - timedelta(hours=3))
+    tenant.use(hooli, 5)
+    tenant.next_hour()
+    assert compare(subscription="s2", period="2026-03-10") == [
+        (
+            "s2 plan:payg/MONTHLY/RECURRING/USAGE_BASED/api-calls, 2026-02-28 to 2026-03-29: "
+            "events 10, carried 0, slices 0, moved 0, zuora 0"
+        ),
+        "Events of 2026-03-10 09:00 are not in slices yet: the next hourly run closes them.",
+        "Events of 2026-03-10 12:00 are not in slices yet: the next hourly run closes them.",
+        "Events say 10, carried 0, but slices say 0.",
+        "1 of 1 differ.",
+        "exit 1",
+    ]
+    assert compare()[-2:] == ["1 of 4 differ.", "exit 1"]
+    tenant.quiet()
+    assert compare()[-1] == "4 compared, all equal."
 
 
 def test_reports_hold_every_line(tenant: UsageWorld, tmp_path: Path) -> None:
@@ -205,7 +250,7 @@ def test_a_full_disk_is_told(tenant: UsageWorld) -> None:
     tenant.next_hour()
     assert compare(json=Path("/dev/full"))[-2:] == [
         "The report cannot be written to /dev/full: No space left on device.",
-        "exit 1",
+        "exit 2",
     ]
 
 
@@ -237,7 +282,7 @@ def test_bad_arguments_are_refused_before_anything_is_read(
     tenant.world.calls()
     with pytest.raises(CommandError) as refusal:
         call_command("reconcile_usage", **options)
-    assert str(refusal.value) == sentence
+    assert (str(refusal.value), refusal.value.returncode) == (sentence, 2)
     assert tenant.world.calls() == {}
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from integrations.models import Connection
+from integrations.models import Connection, EntityKind, SyncRecord, SyncStatus
 from integrations.usage_differences import plain
 from integrations.usage_lines import Line
 from integrations.usage_reconcile import reconcile_usage
@@ -24,10 +24,16 @@ from subscriptions.models import Subscription
 _AMOUNTS = ("events", "carried", "slices", "moved", "zuora")
 
 
+#: Something differs; nothing is proven either way.
+_DIFFERS, _NO_PROOF = 1, 2
+
+
 class Command(BaseCommand):
     help = (
-        "Compares events, slices and Zuora per subscription, charge and billing period, with no tolerance. Names every "
-        "difference, and ends with 1 if there is any. Without a period: the current and the last one."
+        "Compares events, slices and Zuora per subscription, charge and billing period, with no tolerance, and names "
+        "every difference. Without a period: the current and the last one. Ends with 0 when all that was compared is "
+        "equal, with 1 when something differs, and with 2 when nothing is proven: there was nothing to compare, "
+        "Zuora is not connected or could not be read, or an option is wrong."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -42,33 +48,33 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         connection = Connection.objects.active().first()
         if connection is None:
-            raise CommandError("Zuora is not connected: connect it at Settings > Integrations > Apps > Zuora.")
+            raise _no_proof("Zuora is not connected: connect it at Settings > Integrations > Apps > Zuora.")
         day, whole = _period(options["period"])
+        subscription = _subscription(options["subscription"])
         _check_writable(options["json"], options["csv"])
         found = reconcile_usage(
             connection=connection,
             client=client_for(connection),
             now=timezone.now(),
-            subscription=_subscription(options["subscription"]),
+            subscription=subscription,
             day=day,
             whole=whole,
         )
         try:
             lines = list(self._shown(found))
         except ZuoraError as error:
-            raise CommandError(f"Zuora could not be read, so nothing is proven: {error.message}") from error
+            raise _no_proof(f"Zuora could not be read, so nothing is proven: {error.message}") from error
         if options["json"]:
             _write(options["json"], json.dumps([line.as_json() for line in lines], indent=2) + "\n")
         if options["csv"]:
             _write(options["csv"], _as_csv(lines))
         if not lines:
-            self.stdout.write("Nothing was compared: no subscription in Zuora has usage there.")
-            return
+            raise _no_proof(f"Nothing was compared: {_why_nothing(connection, subscription, options['period'])}")
         differing = sum(bool(line.differences) for line in lines)
         if options["mend"] and differing:
             self._mend([pk for line in lines for pk in line.changed_there])
         if differing:
-            raise CommandError(f"{differing} of {len(lines)} differ.", returncode=1)
+            raise CommandError(f"{differing} of {len(lines)} differ.", returncode=_DIFFERS)
         self.stdout.write(self.style.SUCCESS(f"{len(lines)} compared, all equal."))
 
     def _mend(self, records: list[int]) -> None:
@@ -99,26 +105,40 @@ def _period(text: str | None) -> tuple[date | None, bool]:
             return day, False
     except ValueError:
         pass
-    raise CommandError(f"{text} is no period: give a day in it, such as 2026-03-10, or all.")
+    raise _no_proof(f"{text} is no period: give a day in it, such as 2026-03-10, or all.")
+
+
+def _no_proof(why: str) -> CommandError:
+    return CommandError(why, returncode=_NO_PROOF)
+
+
+def _why_nothing(connection: Connection, subscription: Subscription | None, period: str | None) -> str:
+    when = f"in the billing period around {period}" if period not in {None, "all"} else "up to the last full hour"
+    if subscription is None:
+        return f"no subscription that is synced has usage {when}."
+    records = SyncRecord.objects.filter(connection=connection, kind=EntityKind.SUBSCRIPTION, root_id=subscription.pk)
+    if not records.exclude(status=SyncStatus.NO_SYNC_REQUIRED, zuora_id="").exists():
+        return f"{subscription.ref_id} is not synced, so Zuora is to hold nothing of it."
+    return f"{subscription.ref_id} has no usage {when}."
 
 
 def _check_writable(*paths: Path | None) -> None:
     """Say so before anything is compared, which may take long."""
     given = [path for path in paths if path is not None]
     if len({path.resolve() for path in given}) < len(given):
-        raise CommandError("JSON and CSV cannot go into one file: give each its own.")
+        raise _no_proof("JSON and CSV cannot go into one file: give each its own.")
     for path in given:
         try:
             path.open("a").close()  # what is there stays until there is something better
         except OSError as error:
-            raise CommandError(f"The report cannot be written to {path}: {error.strerror}.") from error
+            raise _no_proof(f"The report cannot be written to {path}: {error.strerror}.") from error
 
 
 def _write(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8", newline="")
     except OSError as error:
-        raise CommandError(f"The report cannot be written to {path}: {error.strerror}.") from error
+        raise _no_proof(f"The report cannot be written to {path}: {error.strerror}.") from error
 
 
 def _subscription(ref_id: str | None) -> Subscription | None:
@@ -126,7 +146,7 @@ def _subscription(ref_id: str | None) -> Subscription | None:
         return None
     found = Subscription.objects.filter(ref_id=ref_id).first()
     if found is None:
-        raise CommandError(f"There is no subscription {ref_id}.")
+        raise _no_proof(f"There is no subscription {ref_id}.")
     return found
 
 
