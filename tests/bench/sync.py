@@ -201,7 +201,7 @@ def save(plan: Plan) -> float:
 def measure(bench: Bench) -> dict[str, Any]:
     """Fill the tenant, then change it: what `python -m tests.bench` shows."""
     options = bench.options
-    bench.deployment.fault("delay", path="^/v1/", seconds=options.latency_ms / 1000)
+    bench.deployment.fault("latency", path="^/v1/", seconds=options.latency_ms / 1000)
     plans = bench.push(make_plans, options.plans, paths=PLAN_PATHS, call_class=CallClass.DEFAULT)
     customers = bench.push(make_customers, options.customers, paths=CUSTOMER_PATHS, call_class=CallClass.HIGH_VOLUME)
     found = {

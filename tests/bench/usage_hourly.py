@@ -56,7 +56,7 @@ class HourlyRuns:
         for process in (beat, *workers):
             process.terminate()
         deployment.control("PUT", "switches", {"rate_limits": [10**9] * 3})
-        deployment.fault("delay", path="^/v1/", seconds=options.latency_ms / 1000)
+        deployment.fault("latency", path="^/v1/", seconds=options.latency_ms / 1000)
         self.hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
 
     def run(self, *, records: int) -> dict[str, Any]:

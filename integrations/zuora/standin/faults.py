@@ -12,6 +12,7 @@ KINDS = {
     "reset": "the connection is reset before anything is done",
     "drop": "everything is done and kept, then the connection closes without an answer",
     "delay": "the answer waits `seconds`, with the account held meanwhile; `after` puts the wait behind the work",
+    "latency": "the answer comes `seconds` after the request did, its work included, with the account held meanwhile",
     "timeout": "everything is done and kept, then the gateway answers 504 in HTML after `seconds`",
     "status": "an error of Zuora's own with `status` (500, 503, ...), nothing done",
     "html": "an HTML page of the edge with `status`, nothing done",

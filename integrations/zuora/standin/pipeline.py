@@ -6,6 +6,7 @@ What it goes through is `Parts`; one `Call` is made for each request.
 from __future__ import annotations
 
 import logging
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -68,6 +69,7 @@ class Call:
     route: Route | None = None
     known_methods: frozenset[str] = frozenset()
     request_id: str = ""
+    began: float = field(default_factory=time.monotonic)
     faults: dict[str, Fault] = field(default_factory=dict)
     headers: list[tuple[str, str]] = field(default_factory=list)
 
@@ -213,7 +215,7 @@ class Call:
 
     def _locked(self, route: Route, key: str | None) -> Answer:
         """Work with the written accounts held; a delay holds them longer, so that others meet the lock."""
-        tenant, delay = self.parts.tenant, self.faults.get("delay")
+        tenant, delay, latency = self.parts.tenant, self.faults.get("delay"), self.faults.get("latency")
         self._strike()
         if route.writes and not tenant.switches.api_write and self.request.path not in QUERIES:
             raise Refusal(Kind.PERMISSION, "The user has no API write permission.")
@@ -226,6 +228,8 @@ class Call:
                 answer = self._transacted(route, key)
             if delay and delay.after:
                 self.sleep(delay.seconds)
+            if latency:
+                self.sleep(max(0.0, latency.seconds - (time.monotonic() - self.began)))
         return answer
 
     def _strike(self) -> None:

@@ -80,6 +80,18 @@ def test_a_key_still_in_progress_is_a_conflict(zuora: Driver, app: StandIn) -> N
     assert answers == [409, 200]
 
 
+def test_the_work_of_a_call_counts_into_its_latency(zuora: Driver, app: StandIn) -> None:
+    app.control.add_fault("latency", times=1, seconds=10)
+    waited: list[tuple[bool, int]] = []
+
+    def sleep(seconds: float) -> None:
+        waited.append((0 < seconds < 10, app.tenant.store.count("Account")))
+
+    prepared = zuora.session.prepare_request(requests.Request("POST", f"{BASE}/v1/accounts", json=account_body("c-1")))
+    assert through(app, prepared, sleep) == 200
+    assert waited == [(True, 1)]
+
+
 def test_a_lost_answer_is_found_again_under_its_key(zuora: Driver, app: StandIn) -> None:
     app.control.add_fault("drop", times=1, path="/v1/accounts")
     with pytest.raises(requests.ConnectionError):
