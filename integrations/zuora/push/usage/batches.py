@@ -28,6 +28,7 @@ from usage.inserting import insert
 from usage.spans import among
 
 _CHUNK = 20 * MOST_OBJECTS
+_CLAIMED = ["state", "claimed_at", "claimed_by", "attempts", "sent_at"]
 
 
 def form(
@@ -98,16 +99,20 @@ def due(*, connection: Connection, now: datetime) -> list[int]:
 
 
 def claim(*, batch_id: int, worker: str, now: datetime) -> tuple[UsageBatch, BatchState] | None:
-    """Take a batch for sending; return it with the state it was in, or None when somebody else has it or it is done."""
-    with transaction.atomic():
-        batch = UsageBatch.objects.select_for_update(skip_locked=True, of=("self",)).filter(pk=batch_id).first()
-        if batch is None or batch.state in {BatchState.SENDING, BatchState.DONE}:
-            return None
-        before = BatchState(batch.state)
-        batch.state, batch.claimed_at, batch.claimed_by = BatchState.SENDING, now, worker
-        batch.attempts += 1
-        batch.save(update_fields=["state", "claimed_at", "claimed_by", "attempts"])
-    return batch, before
+    """Take a batch for sending; return it with the state it was in, or None when somebody else has it or it is done.
+
+    From now on its outcome is unknown. It is one statement with the claim, because every call makes it.
+    """
+    batch = UsageBatch.objects.exclude(state__in=[BatchState.SENDING, BatchState.DONE]).filter(pk=batch_id).first()
+    if batch is None:
+        return None
+    before = BatchState(batch.state)
+    # Each claim counts, so of two who have read the same the second finds nothing.
+    mine = UsageBatch.objects.filter(pk=batch_id, state=before, attempts=batch.attempts)
+    batch.state, batch.claimed_at, batch.claimed_by = BatchState.SENDING, now, worker
+    batch.attempts, batch.sent_at = batch.attempts + 1, batch.sent_at or now
+    claimed = mine.update(**{name: getattr(batch, name) for name in _CLAIMED})
+    return (batch, before) if claimed else None
 
 
 def release_stuck(*, connection: Connection, now: datetime) -> int:
@@ -119,8 +124,7 @@ def release_stuck(*, connection: Connection, now: datetime) -> int:
             mine = UsageBatch.objects.filter(
                 pk=batch.pk, state=BatchState.SENDING, claimed_at=batch.claimed_at, claimed_by=batch.claimed_by
             )
-            state = BatchState.UNKNOWN if batch.sent_at else BatchState.READY
-            if mine.update(state=state, claimed_at=None, claimed_by="", not_before=now):
+            if mine.update(state=BatchState.UNKNOWN, claimed_at=None, claimed_by="", not_before=now):
                 freed += 1
     return freed
 

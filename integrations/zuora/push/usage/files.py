@@ -141,14 +141,10 @@ def send_file(far: Far, batch: UsageBatch, before: BatchState) -> None:
     elif batch.sent_at and not key_is_alive(batch.sent_at, now):
         leave(batch, BatchState.LOOK_UP, at=now + _ENDED, reason=_NOBODY_KNOWS)
     else:
-        _upload(far, batch)
+        _upload(far, batch, repeated=before != BatchState.READY)
 
 
-def _upload(far: Far, batch: UsageBatch) -> None:
-    repeated = batch.sent_at is not None
-    if batch.sent_at is None:
-        batch.sent_at = far.clock()
-        batch.save(update_fields=["sent_at"])
+def _upload(far: Far, batch: UsageBatch, *, repeated: bool) -> None:
     far.before_write()
     try:
         batch.import_id = far.client.upload_usage_file(batch.body.encode(), idempotency_key=batch.idempotency_key)

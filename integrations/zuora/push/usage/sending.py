@@ -35,21 +35,16 @@ def send(far: Far, batch: UsageBatch, before: BatchState) -> None:
         elif before == BatchState.LOOK_UP or (batch.sent_at and not key_is_alive(batch.sent_at, far.clock())):
             _look_up(far, batch)
         else:
-            _send(far, batch)
+            _send(far, batch, repeated=before != BatchState.READY)
     except ZuoraError:
         raise
     except BaseException:
         # The process is ending, or the program made a mistake: what left may have been done.
-        state = BatchState.UNKNOWN if batch.sent_at else BatchState.READY
-        leave(batch, state, at=far.clock(), reason="It broke off.")
+        leave(batch, BatchState.UNKNOWN, at=far.clock(), reason="It broke off.")
         raise
 
 
-def _send(far: Far, batch: UsageBatch) -> None:
-    repeated = batch.sent_at is not None
-    if batch.sent_at is None:
-        batch.sent_at = far.clock()
-        batch.save(update_fields=["sent_at"])
+def _send(far: Far, batch: UsageBatch, *, repeated: bool) -> None:
     far.before_write()
     try:
         rows = far.client.send_action(
