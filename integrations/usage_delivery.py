@@ -60,10 +60,11 @@ def run_hour(*, now: datetime, ring: Callable[[list[int]], None]) -> None:
         linked = _linked(connection).filter(root_id__in=changed.difference(waiting))
         waiting.extend(linked.order_by("root_id").values_list("root_id", flat=True))
         rung.difference_update(waiting)
-        while len(waiting) >= CHUNK:
-            ring(waiting[:CHUNK])
-            rung.update(waiting[:CHUNK])
-            del waiting[:CHUNK]
+        # The first go in rings of one call each, so that all workers begin at once.
+        while len(waiting) >= (size := CHUNK if len(rung) >= CHUNK else min(MOST_OBJECTS, CHUNK)):
+            ring(waiting[:size])
+            rung.update(waiting[:size])
+            del waiting[:size]
 
     if connection is None or file_road_of(connection) is not None:
         close_hours(now=now)

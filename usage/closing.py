@@ -30,6 +30,8 @@ from usage.windows import HOUR, period_of
 
 log = structlog.get_logger(__name__)
 _CHUNK = 500
+#: The first are few, so that what is done with closed hours begins soon.
+_FIRST_CHUNK = 100
 _LARGEST = Decimal(10) ** 13
 _TICK = timedelta(microseconds=1)
 _STORED = ["ends_at", "change", "carry", "quantity", "event_count", "revision", "closed_at"]
@@ -73,7 +75,7 @@ def close(
         with transaction.atomic():
             # A row that somebody is writing events to, or is closing, is left to them.
             rows = dirty.filter(pk__gt=done, pk__lte=most).select_for_update(skip_locked=True, of=("self",))
-            chunk = list(rows.order_by("pk")[:_CHUNK])
+            chunk = list(rows.order_by("pk")[: _CHUNK if done else _FIRST_CHUNK])
             counted, changed = _close_chunk(chunk, now=now, zone=zone)
         closed += Closed(hours=counted, slices=len(changed), stuck=len(chunk) - counted)
         on_closed({one.subscription_id for one in changed})

@@ -62,12 +62,31 @@ def test_what_is_closed_is_rung_for_while_the_rest_is_being_closed(
     for hour in range(hours):
         for one in sold:
             tenant.use(one, 1, at=START - timedelta(hours=hours - hour))
+    monkeypatch.setattr(closing, "_FIRST_CHUNK", 3)
     monkeypatch.setattr(closing, "_CHUNK", 3)
     monkeypatch.setattr(usage_delivery, "CHUNK", 2)
+    assert rings_of(tenant, sold) == rings
+
+
+def test_the_first_rings_come_soon_and_are_of_one_call_each(
+    tenant: UsageWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sold = sell(tenant, 5)
+    for one in sold:
+        tenant.use(one, 1, at=START - timedelta(hours=1))
+    monkeypatch.setattr(closing, "_FIRST_CHUNK", 1)
+    monkeypatch.setattr(closing, "_CHUNK", 3)
+    monkeypatch.setattr(usage_delivery, "MOST_OBJECTS", 1)
+    monkeypatch.setattr(usage_delivery, "CHUNK", 2)
+    assert rings_of(tenant, sold) == [((0,), 4), ((1,), 1), ((2, 3), 1), ((4,), 0)]
+
+
+def rings_of(tenant: UsageWorld, sold: list[Subscription]) -> list[tuple[tuple[int, ...], int]]:
+    """Run an hour; return whom each ring was for, by place, and how many hours were not closed by then."""
     rung = []
     usage_delivery.run_hour(now=tenant.now, ring=lambda ids: rung.append((ids, DirtyHour.objects.count())))
     ids = [one.pk for one in sold]
-    assert [(tuple(map(ids.index, some)), left) for some, left in rung] == rings
+    return [(tuple(map(ids.index, some)), left) for some, left in rung]
 
 
 def test_a_process_plans_for_one_task_at_a_time(tenant: UsageWorld, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -181,6 +181,7 @@ def test_however_many_slices_wait_as_many_rows_are_held_at_once(
 ) -> None:
     for room in (closing, planning, batches):
         monkeypatch.setattr(room, "_CHUNK", 10)
+    monkeypatch.setattr(closing, "_FIRST_CHUNK", 10)
     acme, most = tenant.sell(), []
     for hours in (30, 120):
         tenant.advance(hours=hours)
