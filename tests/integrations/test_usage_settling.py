@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
 
 from integrations.models import BatchState, UsageBatch, UsageRecord, UsageState
@@ -59,6 +60,25 @@ def settled(tenant: UsageWorld, batch: UsageBatch, taken: Mapping[int, str], *, 
         assert UsageBatch.objects.get(pk=batch.pk).state == BatchState.DONE
         transaction.set_rollback(True)
     return rows
+
+
+def test_of_two_who_read_the_same_call_one_claims_it(tenant: UsageWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    batch, now = on_its_way(tenant, 1), tenant.now
+    UsageBatch.objects.update(state=BatchState.UNKNOWN, claimed_by="", claimed_at=None)
+    update, others = QuerySet.update, []
+
+    def update_after_the_other(rows: QuerySet[UsageBatch], **values: Any) -> int:
+        monkeypatch.setattr(QuerySet, "update", update)
+        others.append(claim(batch_id=batch.pk, worker="the other", now=now))
+        return update(rows, **values)
+
+    monkeypatch.setattr(QuerySet, "update", update_after_the_other)
+    assert claim(batch_id=batch.pk, worker="worker", now=now) is None
+    assert [(one.claimed_by, one.attempts, before) for one, before in filter(None, others)] == [
+        ("the other", 2, BatchState.UNKNOWN)
+    ]
+    stored = UsageBatch.objects.filter(pk=batch.pk).values_list("state", "claimed_by", "attempts", "sent_at").get()
+    assert stored == (BatchState.SENDING, "the other", 2, batch.sent_at)
 
 
 def test_whatever_happened_to_a_record_meanwhile_it_is_settled_as_alone(tenant: UsageWorld) -> None:
