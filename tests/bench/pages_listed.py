@@ -83,6 +83,7 @@ def _customers(deep: Customer) -> dict[str, str]:
         "last page": "before=zzzz",
         "search: one hit": f"q={known}",
         "search: two common words": "q=aurora+bak",
+        "search: two common words, by name": "q=aurora+bak&sort=name",
         "search: a common word": "q=aurora",
         "search: in every row": "q=billing",
         "search: a common word, deep": f"q=aurora&after={deep.ref_id}",
