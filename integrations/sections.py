@@ -26,6 +26,10 @@ _BETWEEN = r"[\x00-\x2f:-@\[-`{-\x7f]"
 _LOOKS_LIKE_AN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:|+-]*")
 
 
+class NoSuchEntity(Http404):
+    """There is no entity with this id; the text is a sentence to show."""
+
+
 class _HaveWords(Func):
     """Whether a row's `words` fit: a column that migrations add on PostgreSQL, beside `ref_id`."""
 
@@ -150,11 +154,11 @@ class Section:
         """Return the entity with this Stigg id.
 
         Raises:
-            Http404: there is none.
+            NoSuchEntity: there is none.
         """
         row = self.rows.filter(ref_id=ref_id).first()
         if row is None:
-            raise Http404(f"There is no {self.singular} with the id {ref_id}.")
+            raise NoSuchEntity(f"There is no {self.singular} with the id {ref_id}.")
         return row
 
     def url(self, ref_id: str) -> str:

@@ -5,11 +5,16 @@ import uuid
 from collections.abc import Callable
 
 import structlog
-from django.http import HttpRequest, HttpResponse
+from django.contrib import messages
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.loader import render_to_string
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.safestring import SafeString
 
 from integrations.acting import acting
+from integrations.sections import NoSuchEntity
 
 HEADER = "X-Request-ID"
 #: Where a request keeps its number, for templates: `{{ request.META.REQUEST_ID }}`.
@@ -37,8 +42,30 @@ class RequestIdMiddleware:
             acting(name, request_id=request_id),
         ):
             response = self.get_response(request)
+        if isinstance(response, HttpResponseNotAllowed) and not response.content:
+            response.content = _page("405.html", request)
         response[HEADER] = request_id
         return response
+
+
+class ReturningLoginMiddleware(LoginRequiredMiddleware):
+    """Asks for a login, and leads back to a page: what was sent when the session had ended cannot be opened."""
+
+    def handle_no_permission(
+        self, request: HttpRequest, view_func: Callable[..., HttpResponseBase]
+    ) -> HttpResponseRedirect:
+        if request.method != "POST":
+            return super().handle_no_permission(request, view_func)
+        came_from = request.headers.get("Referer", "")
+        is_ours = url_has_allowed_host_and_scheme(came_from, {request.get_host()}, require_https=request.is_secure())
+        messages.info(request, "Your session had ended, so nothing was sent: log in, and send it again.")
+        return redirect_to_login(came_from if is_ours else "/", self.get_login_url(view_func))
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer where there is nothing; only what we wrote for a person is said, not Django's own words."""
+    said = str(exception) if isinstance(exception, NoSuchEntity) else ""
+    return HttpResponse(_page("404.html", request, said=said), status=404)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -52,5 +79,5 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return HttpResponse(_page("500.html", request), status=500)
 
 
-def _page(template: str, request: HttpRequest) -> SafeString:
-    return render_to_string(template, {"request_id": request.META.get(KEPT, "")})
+def _page(template: str, request: HttpRequest, **context: str) -> SafeString:
+    return render_to_string(template, {"request_id": request.META.get(KEPT, ""), **context})

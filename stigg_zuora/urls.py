@@ -12,4 +12,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
 ]
 
 handler400 = "stigg_zuora.requests.bad_request"
+handler404 = "stigg_zuora.requests.not_found"
 handler500 = "stigg_zuora.requests.server_error"

@@ -7,10 +7,11 @@ import pytest
 import structlog
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
+from django.utils import translation
 
 from integrations.acting import PROGRAM, doing
 from stigg_zuora.requests import RequestIdMiddleware
-from tests.browser.scene import people
+from tests.browser.scene import PASSWORD, people
 
 pytestmark = pytest.mark.django_db
 
@@ -37,6 +38,51 @@ def test_a_page_that_is_not_there_shows_the_number(client: Client, address: str)
     response = client.get(address)
     assert response.status_code == 404
     assert f'<span class="mono">{number_of(response)}</span>' in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("/plans/no-such-plan/", "There is no plan with the id no-such-plan."),
+        ("/background/4711/", "The address may be mistyped, or what it named is gone."),
+        ("/no-such-page/", "The address may be mistyped, or what it named is gone."),
+    ],
+)
+def test_a_page_that_is_not_there_says_only_what_we_wrote_in_whatever_language_django_speaks(
+    client: Client, address: str, said: str
+) -> None:
+    client.force_login(people()["Viewer"])
+    with translation.override("de"):
+        response = client.get(address)
+    assert f"<p>{said}</p>" in response.content.decode()
+
+
+def test_an_address_that_only_takes_forms_shows_the_number_to_whoever_opens_it(client: Client) -> None:
+    client.force_login(people()["Operator"])
+    response = client.get("/problems/retry/")
+    assert (response.status_code, response["Allow"]) == (405, "POST")
+    assert "There is nothing to read here" in response.content.decode()
+    assert number_of(response) in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("referer", "back"),
+    [
+        ("http://testserver/problems/?kind=PLAN", "http%3A//testserver/problems/%3Fkind%3DPLAN"),
+        ("http://evil.example/", "/"),
+        ("", "/"),
+    ],
+)
+def test_a_form_that_is_sent_after_the_session_leads_back_to_its_page_by_the_login(
+    client: Client, referer: str, back: str
+) -> None:
+    response = client.post("/problems/retry/", headers={"referer": referer})
+    assert (response.status_code, response["Location"]) == (302, f"/login/?next={back}")
+    page = client.get(response["Location"]).content.decode()
+    assert "Your session had ended, so nothing was sent: log in, and send it again." in page
+    people()
+    form = {"username": "operator", "password": PASSWORD, "next": referer}
+    assert client.post(response["Location"], form)["Location"] == (referer if "testserver" in referer else "/")
 
 
 def test_a_refusal_shows_the_number(client: Client) -> None:
