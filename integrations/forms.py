@@ -114,6 +114,13 @@ class ApiKeyForm(forms.ModelForm[ApiKey]):
         fields = ["name", "scope"]
         widgets = {"name": forms.TextInput(_TEXT), "scope": forms.Select({"class": "form-select"})}
 
+    def clean_name(self) -> str:
+        """Refuse a second key of the same name: whoever loads the page of a new key again would make one unseen."""
+        name: str = self.cleaned_data["name"]
+        if ApiKey.objects.usable().filter(name=name).exists():
+            raise forms.ValidationError("A key of this name is in use: revoke it, or give another name.")
+        return name
+
 
 class RoleForm(forms.Form):
     role = forms.ChoiceField(choices=Role.choices, widget=forms.Select({"class": "form-select"}))

@@ -46,6 +46,16 @@ def test_a_wrong_form_makes_no_key(browser: Client, form: dict[str, str]) -> Non
     assert (browser.post(KEYS, form).status_code, ApiKey.objects.count()) == (422, 0)
 
 
+def test_loading_the_page_of_a_new_key_again_makes_no_second_one_that_nobody_saw(browser: Client) -> None:
+    form = {"name": "Checkout", "scope": Scope.USAGE}
+    browser.post(KEYS, form)
+    again = browser.post(KEYS, form)
+    assert (again.status_code, ApiKey.objects.count()) == (422, 1)
+    assert "A key of this name is in use: revoke it, or give another name." in text(again)
+    api_keys.revoke(key=ApiKey.objects.get(), actor=None, now=NOW)
+    assert (browser.post(KEYS, form).status_code, ApiKey.objects.count()) == (200, 2)
+
+
 def test_a_key_is_revoked_after_a_question(browser: Client) -> None:
     key, token = api_keys.create(name="Checkout", scope=Scope.USAGE, actor=None, now=NOW)
     question = browser.get(f"{KEYS}{key.pk}/revoke/")
