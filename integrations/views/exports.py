@@ -10,6 +10,9 @@ from django.http import StreamingHttpResponse
 # Source: https://owasp.org/www-community/attacks/CSV_Injection
 _FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")  # the last four are their full-width twins
 
+#: Without it Excel takes UTF-8 for the machine's old code page, and shows another name for every umlaut.
+_MARK = "\ufeff"
+
 
 class _Line:
     """What the csv module writes to: it hands each line back."""
@@ -33,7 +36,7 @@ def as_csv(rows: Iterable[Sequence[Any]], *, name: str, header: Sequence[str]) -
     writer = csv.writer(_Line())
 
     def lines() -> Iterator[str]:
-        yield writer.writerow(header)
+        yield _MARK + writer.writerow(header)
         for row in rows:
             yield writer.writerow([cell(value) for value in row])
 

@@ -87,12 +87,12 @@ def test_a_report_is_filtered_by_outcome_and_exported(browser: Client) -> None:
     assert "No line is kept of these" in shown(browser.get(f"/background/{one.pk}/?outcome=Synced"))
     whole = browser.get(f"/background/{one.pk}/report.csv")
     assert whole.headers["Content-Type"].startswith("text/csv")
-    assert whole.getvalue().decode().splitlines() == [
+    assert whole.getvalue().decode("utf-8-sig").splitlines() == [
         "key,outcome,text",
         "plan:a,Failed,'=1+1",
         "plan:b,Waits,Waits for plan a.",
     ]
-    part = browser.get(f"/background/{one.pk}/report.csv?outcome=Failed").getvalue().decode()
+    part = browser.get(f"/background/{one.pk}/report.csv?outcome=Failed").getvalue().decode("utf-8-sig")
     assert part.splitlines() == ["key,outcome,text", "plan:a,Failed,'=1+1"]
 
 

@@ -301,7 +301,7 @@ def test_an_export_holds_what_the_list_is_filtered_by_and_no_formula(
     told = {"error": "No such currency.", "cure": "Activate it.", "status": SyncStatus.ERROR, "zuora_id": "f" * 32}
     SyncRecord.objects.exclude(key="customer:c0").update(status_since=NOW, zuora_number="stigg--c", **told)
     response = browser.get("/customers.csv?status=failed&sort=-id&q=hyperlink")
-    body = b"".join(response.streaming_content).decode()  # type: ignore[attr-defined]
+    body = b"".join(response.streaming_content).decode("utf-8-sig")  # type: ignore[attr-defined]
     link = f"https://test.zuora.com/apps/CustomerAccount.do?method=view&id={'f' * 32}"
     assert response["Content-Disposition"] == 'attachment; filename="customers.csv"'
     assert list(csv.reader(io.StringIO(body))) == [

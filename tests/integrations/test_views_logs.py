@@ -96,7 +96,7 @@ def test_the_audit_log_is_exported_as_it_is_filtered_and_no_cell_is_a_formula(br
     note("bob", "remove", "two", days=1)
     number = str(AuditEntry.objects.get(action="sync").pk)
     response: Any = browser.get("/settings/audit-log.csv?action=sync")
-    body = b"".join(response.streaming_content).decode()
+    body = b"".join(response.streaming_content).decode("utf-8-sig")
     assert list(csv.reader(io.StringIO(body))) == [
         ["number", "at", "who", "action", "subject", "detail"],
         [number, NOW.isoformat(), "'=cmd()", "sync", "'@one", '{"keys": ["=1+1"]}'],

@@ -169,7 +169,7 @@ def test_nothing_chosen_says_what_to_do(browser: Client) -> None:
 
 def exported(browser: Client, query: str = "") -> list[dict[str, str]]:
     body = b"".join(browser.get(f"/usage/export/{query}").streaming_content)  # type: ignore[attr-defined]
-    return list(csv.DictReader(body.decode().splitlines()))
+    return list(csv.DictReader(body.decode("utf-8-sig").splitlines()))
 
 
 def test_the_export_holds_all_that_the_filter_finds_and_no_formula(tenant: UsageWorld, browser: Client) -> None:
@@ -419,7 +419,7 @@ def test_a_comparison_is_followed_until_it_ends_and_names_every_difference(
         "Slices say 12, moved 0, but Zuora says 7.",
     ]
     body = b"".join(browser.get(f"/usage/reconciliations/{kept.pk}/export/").streaming_content)  # type: ignore[attr-defined]
-    [row] = csv.DictReader(body.decode().splitlines())
+    [row] = csv.DictReader(body.decode("utf-8-sig").splitlines())
     assert (row["subscription"], row["differences"]) == ("s1", "; ".join(one.line["differences"]))
 
 
