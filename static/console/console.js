@@ -16,7 +16,7 @@ document.addEventListener("change", (event) => {
 // A form is sent once, however often its button is pressed; a slow one says that it works.
 document.addEventListener("submit", (event) => {
   const form = event.target, button = event.submitter;
-  if (event.defaultPrevented || form.getAttribute("method") !== "post" || button?.formMethod === "dialog") return;
+  if (event.defaultPrevented || form.getAttribute("method") !== "post") return;
   if ("sent" in form.dataset) return event.preventDefault();
   form.dataset.sent = "";
   if (!button?.dataset.busy) return;
@@ -79,6 +79,10 @@ document.addEventListener("click", (event) => {
   event.preventDefault();
   dialog.showModal();
 });
+document.addEventListener("click", (event) => event.target.closest?.("[data-close]")?.closest("dialog").close());
+
+// A form that came back is about the field that was refused.
+document.querySelector("main [aria-invalid=true]")?.focus();
 
 // A test of the tenant is watched: its steps appear as they end. Whatever goes wrong, the form is sent as any other.
 const watch = async (form, panel) => {
