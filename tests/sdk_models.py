@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
@@ -46,9 +46,12 @@ class Operation:
     template: str
     body: str = ""
 
+    @cached_property
+    def _path(self) -> re.Pattern[str]:
+        return re.compile("[^/]+".join(re.escape(part) for part in re.split(r"\{[^}]+\}", self.template)))
+
     def fits(self, method: str, path: str) -> bool:
-        pattern = "[^/]+".join(re.escape(part) for part in re.split(r"\{[^}]+\}", self.template))
-        return method == self.method and re.fullmatch(pattern, path) is not None
+        return method == self.method and self._path.fullmatch(path) is not None
 
 
 def operation_of(method: str, path: str) -> Operation | None:
