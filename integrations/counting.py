@@ -12,6 +12,7 @@ from integrations.models import Connection, JobState, SyncJob, SyncRecord, Usage
 from integrations.problems import causes_of_usage, problems, to_decide
 from integrations.usage_problems import charges_to_credit, failed_records
 from usage.models import Slice
+from usage.overdue import overdue
 
 STANDINGS, PROBLEMS, BACKLOG, DECISIONS, LINKS = "standings", "problems", "backlog", "decisions", "links"
 USAGE_PROBLEMS, USAGE_HOURS = "usage-problems", "usage-hours"
@@ -74,6 +75,7 @@ def _usage_problems(connection: Connection, now: datetime) -> dict[str, Any]:
     return {
         "failed": sum(cause.count for cause in causes),
         "to_credit": charges_to_credit(connection, now=now).count(),
+        "not_counted": overdue(now=now).count(),
         "causes": [[cause.text, cause.count] for cause in causes[:_USAGE_CAUSES]],
     }
 

@@ -36,7 +36,8 @@ class Seen:
 
     `rows` are Zuora's records by external key, `foreign` those on the charge that are not ours. `charges` are the
     segments of the subscription's charges by number, and `day` says on which day of the tenant a moment lies.
-    `waiting` are the slices without a record, and `waits_for` says for what.
+    `waiting` are the slices without a record, and `waits_for` says for what. `unclosed` are hours that are in no slice,
+    and why.
     """
 
     sums: Sums
@@ -45,7 +46,7 @@ class Seen:
     foreign: Sequence[Row]
     charges: Mapping[str, Sequence[Segment]]
     day: Callable[[datetime], date]
-    unclosed: Sequence[datetime]
+    unclosed: Sequence[tuple[datetime, str]]
     waiting: Sequence[tuple[datetime, Decimal]]
     waits_for: str
     unabsorbed: Decimal
@@ -54,8 +55,8 @@ class Seen:
 def differences(seen: Seen) -> Iterator[str]:
     """Yield sentences for each difference: both sides, and what to do where that can be known."""
     sums = seen.sums
-    for hour in seen.unclosed:
-        yield f"Events of {hour:%Y-%m-%d %H:%M} are not in slices yet: the next hourly run closes them."
+    for hour, why in seen.unclosed:
+        yield f"Events of {hour:%Y-%m-%d %H:%M} are not in slices yet: {why}"
     if sums.events + sums.carried != sums.slices:
         yield f"Events say {plain(sums.events)}, carried {plain(sums.carried)}, but slices say {plain(sums.slices)}."
     for starts_at, quantity in seen.waiting:

@@ -20,6 +20,7 @@ from subscriptions.periods import Period
 from subscriptions.tenure import Stretch, stretches
 from usage.counting import Source, Span, used
 from usage.models import DirtyHour, Meter, Slice
+from usage.overdue import why_not_counted
 from usage.selling import Owner, owner_of, stretches_of, unbroken, was_sold
 from usage.windows import Window, ends_at
 
@@ -180,14 +181,14 @@ class Comparison:
             if whole.start < whole.end:
                 yield source, whole
 
-    def _unclosed(self, price: Price, period: Period) -> list[datetime]:
+    def _unclosed(self, price: Price, period: Period) -> list[tuple[datetime, str]]:
         dirty = DirtyHour.objects.filter(
             _whose(stretches_of(stretches(self._subscription), price)),
             feature=price.feature_id,
             hour__gt=period.start - timedelta(hours=1),
             hour__lt=min(period.end, self._upto),
         )
-        return list(dirty.order_by("hour").values_list("hour", flat=True))
+        return [(one.hour, why_not_counted(one, now=self._upto)) for one in dirty.order_by("hour")]
 
     def _waits(self) -> str:
         if not self._record.is_linked:

@@ -22,9 +22,13 @@ from integrations.zuora.tenant import client_for, tenant_of
 from subscriptions.models import Subscription
 from subscriptions.periods import current_period
 from usage.closing import close
-from usage.models import Slice
+from usage.models import DirtyHour, Slice
+from usage.overdue import TOO_MUCH, why_not_counted
+from usage.reopening import had
 
 ZERO = Decimal(0)
+#: Hours that a push up to now has not counted: there are few.
+_LOOKED_AT = 50
 
 
 class Sight(StrEnum):
@@ -129,6 +133,7 @@ def sync_now(
     problem = usage_delivery.push_one(
         connection=connection, subscription=subscription, clock=lambda: now, open_client=open_client
     )
+    problem = problem or _too_much(subscription, now)
     records = [
         one
         for one in _records_of(subscription, connection).select_related("slice", "charge")
@@ -145,6 +150,14 @@ def sync_now(
         problem=problem,
     )
     return Sent(records=tuple(records), left=left, problem=problem)
+
+
+def _too_much(subscription: Subscription, now: datetime) -> str:
+    """Return which hour could not be counted now, and why; or nothing."""
+    for one in DirtyHour.objects.filter(had(subscription), hour__lt=now).order_by("hour")[:_LOOKED_AT]:
+        if (why := why_not_counted(one, now=now)) == TOO_MUCH:
+            return f"The events of {one.hour:%Y-%m-%d %H:%M} were not counted: {why}"
+    return ""
 
 
 def retry(*, records: Collection[int], actor: User | None, now: datetime) -> int:

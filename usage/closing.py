@@ -14,7 +14,7 @@ from itertools import zip_longest
 
 import structlog
 from django.db import transaction
-from django.db.models import Max, Q
+from django.db.models import Max, Q, QuerySet
 
 from customers.models import Customer
 from subscriptions.models import Subscription
@@ -72,15 +72,27 @@ def close(
     done, closed = 0, Closed()
     most = dirty.aggregate(most=Max("pk"))["most"] or 0
     while done < most:
-        with transaction.atomic():
-            # A row that somebody is writing events to, or is closing, is left to them.
-            rows = dirty.filter(pk__gt=done, pk__lte=most).select_for_update(skip_locked=True, of=("self",))
-            chunk = list(rows.order_by("pk")[: _CHUNK if done else _FIRST_CHUNK])
-            counted, changed = _close_chunk(chunk, now=now, zone=zone)
+        size = _CHUNK if done else _FIRST_CHUNK
+        chunk, counted, changed = _close_some(dirty.filter(pk__gt=done, pk__lte=most), size, now=now, zone=zone)
+        if len(chunk) > max(counted, 1):
+            # What cannot be counted holds up the other hours of its source no longer than until here.
+            for pk in dirty.filter(pk__in=among(chunk)).order_by("pk").values_list("pk", flat=True):
+                _, more, others = _close_some(dirty.filter(pk=pk), 1, now=now, zone=zone)
+                counted, changed = counted + more, [*changed, *others]
         closed += Closed(hours=counted, slices=len(changed), stuck=len(chunk) - counted)
         on_closed({one.subscription_id for one in changed})
-        done = chunk[-1].pk if chunk else most
+        done = chunk[-1] if chunk else most
     return closed
+
+
+def _close_some(
+    dirty: QuerySet[DirtyHour], size: int, *, now: datetime, zone: tzinfo
+) -> tuple[list[int], int, list[Slice]]:
+    """Close so many of these hours; return their rows, how many could be closed, and the slices that changed."""
+    with transaction.atomic():
+        # A row that somebody is writing events to, or is closing, is left to them.
+        chunk = list(dirty.select_for_update(skip_locked=True, of=("self",)).order_by("pk")[:size])
+        return [row.pk for row in chunk], *_close_chunk(chunk, now=now, zone=zone)
 
 
 def _close_chunk(chunk: Sequence[DirtyHour], *, now: datetime, zone: tzinfo) -> tuple[int, list[Slice]]:

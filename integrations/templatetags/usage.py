@@ -15,6 +15,7 @@ from integrations.views.usage_of_subscription import usage_card
 from integrations.views.usage_overview import usage_of_two_days
 from integrations.views.usage_rows import UsageRow
 from subscriptions.models import Subscription
+from usage.overdue import overdue, why_not_counted
 
 register = template.Library()
 
@@ -89,7 +90,8 @@ def usage_problems(connection: Connection, figure: Shown) -> dict[str, Any]:
     """Show what of usage needs a person, the failed records by cause."""
     if figure.value is None:
         return {"is_counted": False}
-    credits_ = charges_to_credit(connection, now=timezone.now()).select_related("subscription__customer")
+    now = timezone.now()
+    credits_ = charges_to_credit(connection, now=now).select_related("subscription__customer")
     return {
         "is_counted": True,
         "counted_at": figure.counted_at,
@@ -97,4 +99,9 @@ def usage_problems(connection: Connection, figure: Shown) -> dict[str, Any]:
         "causes": [Cause(text, count) for text, count in figure.value["causes"][:_PROBLEMS_SHOWN]],
         "credits": credits_[:_PROBLEMS_SHOWN],
         "credits_count": figure.value["to_credit"],
+        "hours": [
+            (one, why_not_counted(one, now=now))
+            for one in overdue(now=now).select_related("customer", "feature")[:_PROBLEMS_SHOWN]
+        ],
+        "hours_count": figure.value.get("not_counted", 0),
     }

@@ -86,7 +86,7 @@ def _problems(found: Mapping[str, Shown]) -> dict[str, Any]:
     jobs, usage, decisions = (found[name] for name in (PROBLEMS, USAGE_PROBLEMS, DECISIONS))
     if jobs.value is None or usage.value is None or decisions.value is None:
         return {}
-    of_usage = usage.value["failed"] + usage.value["to_credit"]
+    of_usage = usage.value["failed"] + usage.value["to_credit"] + usage.value.get("not_counted", 0)
     return {
         "need_a_person": jobs.value["failed"] + of_usage + decisions.value,
         "failed": jobs.value["failed"],

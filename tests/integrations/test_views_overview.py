@@ -193,5 +193,5 @@ def test_the_overview_takes_a_fixed_number_of_queries_however_many_rows(
         failed = job(connection, number, JobState.FAILED, reason=f"reason {number}")
         Delivery.objects.create(job=failed, track_id=f"t-{number}", worker="w", started_at=NOW)
     browser.get("/")
-    with django_assert_num_queries(20):
+    with django_assert_num_queries(21):
         browser.get("/")

@@ -216,7 +216,7 @@ def test_a_mistyped_page_is_the_first_page(browser: Client, address: str) -> Non
     assert len(browser.get(address).context["slice"].rows) == 1
 
 
-@pytest.mark.parametrize(("address", "queries"), [("/problems/", 14), ("/activity/", 7)])
+@pytest.mark.parametrize(("address", "queries"), [("/problems/", 16), ("/activity/", 7)])
 @pytest.mark.parametrize("rows", [1, 3])
 def test_lists_of_jobs_take_a_fixed_number_of_queries(
     browser: Client, django_assert_num_queries: DjangoAssertNumQueries, address: str, queries: int, rows: int

@@ -117,7 +117,7 @@ def test_the_list_takes_a_fixed_number_of_queries_however_many_rows(
     )  # fmt: skip
     for query in ("", "?state=waiting"):
         browser.get(f"/usage/{query}")
-        with django_assert_num_queries(10 if query else 9):
+        with django_assert_num_queries(11 if query else 10):
             browser.get(f"/usage/{query}")
 
 
@@ -487,3 +487,32 @@ def test_a_bar_is_piled_up_and_what_is_little_can_be_seen() -> None:
 def test_the_next_run_is_the_beats() -> None:
     now = datetime(2026, 3, 10, 23, 4, 1, tzinfo=UTC)
     assert usage_of_subscription.next_run(now) == datetime(2026, 3, 11, 0, 4, tzinfo=UTC)
+
+
+def test_an_hour_of_too_many_digits_is_told_with_what_to_do_until_it_can_be_counted(
+    tenant: UsageWorld, browser: Client
+) -> None:
+    acme = tenant.sell()
+    at = START - 3 * HOUR
+    tenant.use(acme, 3, at=START - 2 * HOUR)
+    for _ in range(2):
+        tenant.use(acme, 9_999_999_999_999, at=at)
+    tenant.quiet()
+    why = (
+        "they come to more than 13 digits, which nobody bills. Find the event that is wrong and take it back by a "
+        "DELTA below zero at the same time: the next hourly run counts the hour, and sends it."
+    )
+    assert said(browser.post("/subscriptions/s1/usage/sync/", follow=True)) == [
+        f"Not everything was sent. The events of 2026-03-10 09:00 were not counted: {why}"
+    ]
+    told = f"The events of this hour are in no slice, and so not in Zuora: {why}"
+    shown = "1 hour of usage is not counted, and so in no slice"
+    assert told not in browser.get("/problems/").content.decode()
+    tenant.advance(hours=3)
+    tenant.quiet()
+    assert told in browser.get("/problems/").content.decode()
+    assert shown in browser.get("/usage/").content.decode()
+    assert browser.get("/").context["of_usage"] == 1
+    tenant.use(acme, -9_999_999_999_999, at=at)
+    tenant.quiet()
+    assert tenant.quantities() == [9_999_999_999_999, 3]

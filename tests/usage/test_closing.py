@@ -14,6 +14,7 @@ from tests.factories.usage import MeteredFeatureFactory, MeterFactory
 from tests.usage.closing_world import DAY, LATER, Metered, at, metered
 from usage.closing import Closed, close
 from usage.models import Aggregation, DirtyHour, Slice, UnattributedUsage
+from usage.overdue import NEXT_RUN, NO_RUN, TOO_MUCH, overdue, why_not_counted
 from usage.reporting import RawEvent, report_events
 
 pytestmark = [pytest.mark.django_db, pytest.mark.engine]
@@ -298,6 +299,33 @@ def test_one_customers_too_much_does_not_hold_up_the_others(acme: Metered) -> No
     assert acme.close() == Closed(hours=1, slices=1, stuck=1)
     assert [int(one.quantity) for one in other.slices.all()] == [2]
     assert DirtyHour.objects.get().resource_id == ""
+
+
+def test_an_hour_of_too_much_does_not_hold_up_the_others_and_is_counted_when_it_can_be(acme: Metered) -> None:
+    acme.use(at(9), 1)
+    acme.use(at(10), 9_999_999_999_999)
+    acme.use(at(10, 1), 9_999_999_999_999)
+    acme.use(at(11), 2)
+    assert acme.close() == Closed(hours=2, slices=2, stuck=1)
+    assert acme.slices() == [("10 09:00", 1), ("10 11:00", 2)]
+    [stuck] = DirtyHour.objects.all()
+    assert (stuck.hour, why_not_counted(stuck, now=LATER)) == (at(10), TOO_MUCH)
+    acme.use(at(10, 1), -9_999_999_999_999)
+    assert why_not_counted(DirtyHour.objects.get(), now=at(12)) == NEXT_RUN
+    assert acme.close() == Closed(hours=1, slices=1)
+    assert acme.slices() == [("10 09:00", 1), ("10 10:00", 9_999_999_999_999), ("10 11:00", 2)]
+
+
+def test_hours_that_no_run_has_counted_are_told_two_runs_later(acme: Metered) -> None:
+    acme.use(at(9), 1)
+    acme.use(at(12), 1)
+    first = DirtyHour.objects.earliest("hour")
+    told = first.since
+    assert list(overdue(now=told + timedelta(hours=2))) == []
+    assert list(overdue(now=told + timedelta(hours=2, seconds=1))) == list(DirtyHour.objects.order_by("hour"))
+    assert why_not_counted(first, now=told + timedelta(hours=3)) == NO_RUN
+    acme.close()
+    assert list(overdue(now=told + timedelta(days=7))) == []
 
 
 def test_more_taken_back_than_a_slice_can_carry_holds_up_nobody_else(acme: Metered) -> None:
