@@ -19,6 +19,8 @@ from integrations.models import EntityKind
 _SEARCHED = ("ref_id", "display_name", "name", "email")
 #: So many rows with a word are named one by one.
 _RARE = 5000
+#: And with such a beginning of their ids, which takes less to find.
+_SOME = 15_000
 #: Of these there may be a million.
 _MANY = {EntityKind.CUSTOMER, EntityKind.SUBSCRIPTION}
 #: What stands between words: everything in ASCII but letters and digits.
@@ -54,12 +56,14 @@ class _OneByOne(_HaveWords):
 class Sought:
     """The condition of a search as it is judged row by row, and as an index answers it, where there is one.
 
-    `few` asks the index for the rows' numbers, or returns None where they are too many to be named.
+    `few` asks the index for the rows' numbers, or returns None where they are too many to be named. `is_of_ids`: in the
+    order of ids they stand side by side.
     """
 
     one_by_one: Q
     by_index: Q | None = None
     few: Callable[[], list[int] | None] = lambda: None
+    is_of_ids: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,7 +121,9 @@ class Section:
         A text that looks like an id, and with which ids begin, finds these alone: it is sought along the ids.
         """
         if self._is_beginning_of_an_id(text):
-            return Sought(Q(ref_id__startswith=text, ref_id__gte=text))
+            begins = Q(ref_id__startswith=text, ref_id__gte=text)
+            by_index = begins if self.may_be_many else None
+            return Sought(begins, by_index, lambda: self._few(begins, _SOME), is_of_ids=True)
         words = [word for word in re.split(_BETWEEN, text.lower()) if word]
         if not words:
             return Sought(Q(pk__in=[]))
@@ -138,12 +144,11 @@ class Section:
         """
         words = F("ref_id"), Value(" & ".join(beginnings))
         rare, one_by_one = Q(_HaveWords(*words)), Q(_OneByOne(*words))
+        return Sought(one_by_one, rare & one_by_one, lambda: self._few(rare & one_by_one, _RARE))
 
-        def few() -> list[int] | None:
-            found = list(self.rows.filter(rare, one_by_one).order_by().values_list("pk", flat=True)[: _RARE + 1])
-            return found if len(found) <= _RARE else None
-
-        return Sought(one_by_one, rare & one_by_one, few)
+    def _few(self, condition: Q, most: int) -> list[int] | None:
+        found = list(self.rows.filter(condition).order_by().values_list("pk", flat=True)[: most + 1])
+        return found if len(found) <= most else None
 
     def _is_beginning_of_an_id(self, text: str) -> bool:
         if not _LOOKS_LIKE_AN_ID.fullmatch(text) or text.isalpha():

@@ -42,7 +42,8 @@ def entity_list(request: HttpRequest, section: Section) -> HttpResponse:
         after, before = request.GET.get("after", ""), request.GET.get("before", "")
         rows, page = listing.page(after=after, before=before, size=PAGE_SIZE)
     except TooMany:
-        by_id = {"q": listing.text, "status": listing.status, "sort": listing.sort.replace("name", "id"), "many": "1"}
+        sort = listing.sort.replace(listing.column, "id")
+        by_id = {"q": listing.text, "status": listing.status, "sort": sort, "many": "1"}
         return redirect(f"{request.path}?{urlencode(by_id)}")
     context = {
         "section": section,

@@ -111,8 +111,9 @@ class Listing:
         `plain` is the way with all its rows, whatever their status is.
         """
         sought = self.section.search(self.text) if self.text else Sought(Q())
-        if sought.by_index is None:
-            return list(self._found(way.rows, sought.one_by_one)[:most])
+        rows = self._side_by_side(way.rows) if sought.is_of_ids else None
+        if sought.by_index is None or rows is not None:
+            return list(self._found(way.rows if rows is None else rows, sought.one_by_one)[:most])
         if are_few:
             return self._of_all(way, sought.one_by_one, most)
         near, is_all = self._near(way, plain, sought.one_by_one, most)
@@ -121,9 +122,16 @@ class Listing:
         few = sought.few()
         if few is not None:
             return self._of_all(way, one_of("pk", few), most)
-        if self.column == "name" and not way.begun and not is_patient:
+        if (self.column == "name" or sought.is_of_ids) and not way.begun and not is_patient:
             raise TooMany
         return list(self._found(way.rows, sought.by_index)[:most])
+
+    def _side_by_side(self, rows: QuerySet[Any]) -> QuerySet[Any] | None:
+        """Return those whose ids begin with the text, where they follow each other in this order; else None."""
+        field, text = ("key", f"{self.section.kind}:{self.text}") if self._along_records else ("ref_id", self.text)
+        if self.column == "name" or (self._along_records and (self.column == "since" or not self.status)):
+            return None
+        return rows.filter(**{f"{field}__startswith": text, f"{field}__gte": text})
 
     def _near(self, way: Way[Any], plain: Way[Any], sought: Q, most: int) -> tuple[list[Any], bool]:
         """Return the first of those that are found among the next rows, and whether there are no others.
