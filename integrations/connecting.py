@@ -176,9 +176,15 @@ def remove(
         connection.removed_at = now
         connection.client_secret = ""
         connection.save(update_fields=["removed_at", "client_secret", "updated_at"])
-        count, _ = SyncJob.objects.filter(connection=connection, state=JobState.WAITING).delete()
+        # What is deleted in all counts their attempts, too.
+        _, gone = SyncJob.objects.filter(connection=connection, state=JobState.WAITING).delete()
         operating.note(
-            actor=actor, action="remove", subject=str(connection), now=now, cancelled=count, usage_not_sent=unsent
+            actor=actor,
+            action="remove",
+            subject=str(connection),
+            now=now,
+            cancelled=gone.get(SyncJob._meta.label, 0),  # noqa: SLF001 - Django's own way to a model's name
+            usage_not_sent=unsent,
         )
 
 

@@ -75,7 +75,8 @@ class Step:
     """What a step did, and where the next one begins: `checkpoint` is None when there is nothing left.
 
     `done` counts what was dealt with, `failed` how much of that failed, `tally` how much ended in which way, by words
-    for a person. `pause` lets some seconds pass before the next step; `ring`: it stored jobs, so wake the workers.
+    for a person. `pause` lets some seconds pass before the next step; with `waits` nothing can be done meanwhile, and
+    they are not counted as work. `ring`: it stored jobs, so wake the workers.
     """
 
     checkpoint: Mapping[str, Any] | None
@@ -85,6 +86,7 @@ class Step:
     tally: Mapping[str, int] = field(default_factory=dict)
     total: int | None = None
     pause: float = 0.0
+    waits: bool = False
     ring: bool = False
 
 
@@ -249,7 +251,8 @@ def _save(operation: Operation, step: Step, now: datetime) -> None:
     if step.total is not None:
         operation.total = step.total
     operation.worked += now - (operation.counted_until or operation.claimed_at or now)
-    operation.counted_until = operation.claimed_at = now
+    operation.claimed_at = now
+    operation.counted_until = None if step.waits else now
     operation.reason = ""
     OperationLine.objects.bulk_create(
         [
@@ -271,6 +274,8 @@ def _save(operation: Operation, step: Step, now: datetime) -> None:
 def _give_back(operation: Operation, now: datetime, seconds: float, *, ring: bool, reason: str | None = None) -> Ran:
     held = Operation.objects.filter(pk=operation.pk, claim=operation.claim)
     values: dict[str, Any] = {} if reason is None else {"reason": reason}
+    if reason is not None:  # what follows is no work
+        values["counted_until"] = None
     held.update(claim="", claimed_by="", claimed_at=None, not_before=now + timedelta(seconds=seconds), **values)
     return Ran(again=seconds, ring=ring)
 

@@ -78,6 +78,7 @@ def follow(
         lines=tuple(line for line in lines if line.outcome not in {SYNCED, NOT_SYNCED}),
         tally=tally,
         pause=0.0 if more else _LOOK_AGAIN,
+        waits=connection.is_down and not more,
         ring=bool(ids),
     )
 

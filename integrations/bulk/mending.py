@@ -45,6 +45,7 @@ def _step(operation: Operation, checkpoint: Mapping[str, Any], _fetched: Any, no
         lines=tuple(told),
         tally=tally,
         pause=_LOOK_AGAIN if still else 0.0,
+        waits=bool(still),
     )
 
 

@@ -88,6 +88,10 @@ class Operation(models.Model):
     def can_cancel(self) -> bool:
         return self.is_open or self.state == OperationState.PAUSED
 
+    def waited(self, now: datetime) -> timedelta:
+        """Return how long it has stood so far: paused, before its turn, or because nothing could be done."""
+        return max(timedelta(), (self.finished_at or now) - self.created_at - self.worked)
+
     @property
     def per_second(self) -> float | None:
         """How many it has dealt with per second of work; None while that says nothing."""

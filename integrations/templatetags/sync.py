@@ -60,22 +60,30 @@ _STEPS = {
 _NUMBER = re.compile('"\ue000([^"]*)\ue001"')
 
 
-@register.inclusion_tag("integrations/tags/status.html")
-def sync_status(record: SyncRecord | None) -> dict[str, str]:
+def _without_record(context: template.Context) -> str:
+    """Return what to say where there is no record: which there are is not known while no tenant is connected."""
+    is_away = "connection" in context and context["connection"] is None
+    return "Not connected" if is_away else "Not in Zuora"
+
+
+@register.inclusion_tag("integrations/tags/status.html", takes_context=True)
+def sync_status(context: template.Context, record: SyncRecord | None) -> dict[str, str]:
     """Show the status as sign, colour and word. Without a record nobody has asked for a sync yet."""
     if record is None:
-        return {"icon": "dash", "colour": "secondary", "label": "Not in Zuora"}
+        return {"icon": "dash", "colour": "secondary", "label": _without_record(context)}
     if record.is_stopped:
         return {"icon": "pause", "colour": "orange", "label": "Linked, sync stopped"}
     icon, colour = _LOOKS[SyncStatus(record.status)]
     return {"icon": icon, "colour": colour, "label": record.get_status_display()}
 
 
-@register.inclusion_tag("integrations/tags/billing_id.html")
-def billing_id(record: SyncRecord | None, product: SyncRecord | None = None) -> dict[str, str]:
+@register.inclusion_tag("integrations/tags/billing_id.html", takes_context=True)
+def billing_id(
+    context: template.Context, record: SyncRecord | None, product: SyncRecord | None = None
+) -> dict[str, str]:
     """Show the billing ID as a link into the tenant. A rate plan or charge is found on its `product`'s page."""
     if record is None or not record.zuora_id:
-        return {"number": ""}
+        return {"number": "", "without": _without_record(context)}
     return {
         "number": record.zuora_number or record.zuora_id,
         "zuora_id": record.zuora_id,
@@ -141,9 +149,11 @@ def in_words(code: str) -> str:
 
 
 @register.filter
-def listed(value: Any) -> str:
-    """Return a list as `a, b, c`; nothing for what is no list."""
-    return ", ".join(map(str, value)) if isinstance(value, list) else ""
+def said(value: Any) -> Any:
+    """Return a list as `a, b, c`, and what is so or not so as a word."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(map(str, value)) if isinstance(value, list) else value
 
 
 @register.filter

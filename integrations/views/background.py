@@ -44,6 +44,7 @@ def operation_page(request: HttpRequest, operation_id: int) -> HttpResponse:
     context = {
         "page": "background",
         "operation": operation,
+        "waited": operation.waited(timezone.now()),
         "outcome": outcome,
         "sends": any(name in SENDS for name in operation.tally),
         "slice": page_of(lines, key="pk", **edges_of(request), size=PAGE_SIZE),

@@ -1,6 +1,7 @@
 """Lists and pages of what is synced, and what a person may do with one of them."""
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -18,7 +19,7 @@ from integrations.views.access import actor, asking_operators, operators, viewer
 from integrations.views.answers import page_or_part
 from integrations.views.contents import contents_of
 from integrations.views.exports import as_csv
-from integrations.views.listing import FILTERS, SORTS, Column, Listing, TooMany, cells, columns_of
+from integrations.views.listing import FILTERS, NONE, SORTS, Column, Listing, TooMany, cells, columns_of
 from integrations.views.overview import active_connection
 from integrations.views.timeline import timeline_of
 
@@ -49,6 +50,7 @@ def entity_list(request: HttpRequest, section: Section) -> HttpResponse:
         "section": section,
         "page": section.slug,
         "listing": listing,
+        "connection": listing.connection,
         "rows": rows,
         "slice": page,
         "columns": [Column.of(listing, name) for name in SORTS if section.name_field or name != "name"],
@@ -65,7 +67,10 @@ def entity_list(request: HttpRequest, section: Section) -> HttpResponse:
 def entity_export(request: HttpRequest, section: Section) -> HttpResponseBase:
     """Answer with the whole list as it is filtered and sorted."""
     listing = Listing.asked_for(section, active_connection(), request.GET)
-    return as_csv(map(cells, listing.rows()), name=f"{section.slug}.csv", header=columns_of(section))
+    without = FILTERS[NONE] if listing.connection else "Not connected"
+    return as_csv(
+        map(partial(cells, without=without), listing.rows()), name=f"{section.slug}.csv", header=columns_of(section)
+    )
 
 
 def _roots(connection: Connection | None, *, section: Section, ids: list[int]) -> dict[int, SyncRecord]:

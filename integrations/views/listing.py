@@ -276,15 +276,15 @@ def columns_of(section: Section) -> list[str]:
     return [*COLUMNS, *(name.capitalize() for name in section.beside)]
 
 
-def cells(row: Row) -> list[str]:
-    """Return what an export says of a row, column by column."""
-    return [*_common_cells(row), *(getattr(row.entity, name).ref_id for name in row.beside)]
+def cells(row: Row, *, without: str) -> list[str]:
+    """Return what an export says of a row, column by column; `without` is the status of what has no record."""
+    return [*_common_cells(row, without), *(getattr(row.entity, name).ref_id for name in row.beside)]
 
 
-def _common_cells(row: Row) -> list[str]:
+def _common_cells(row: Row, without: str) -> list[str]:
     record = row.record
     if record is None:
-        return [row.entity.ref_id, str(row.entity), FILTERS[NONE], "", "", "", "", "", ""]
+        return [row.entity.ref_id, str(row.entity), without, "", "", "", "", "", ""]
     return [
         row.entity.ref_id,
         str(row.entity),

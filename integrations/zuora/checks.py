@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from integrations.zuora.auth import Identity
 from integrations.zuora.client import Client
 from integrations.zuora.client.queries import field
-from integrations.zuora.errors import Forbidden, NotFound, Rejected, Unauthorized, ZuoraError
+from integrations.zuora.errors import Forbidden, Kind, NotFound, Rejected, Unauthorized, ZuoraError
 
 #: What we write into the tenant's objects where it has the fields, each a text of 255 characters.
 CUSTOM_FIELDS = {
@@ -25,6 +25,7 @@ _ROLES = (
     "In Zuora, open Settings > Administration > Manage Users, and give the API user the roles API User (Zuora Platform)"
     " and Zuora Billing Standard User (Billing)."
 )
+_LATER = "That passes by itself as a rule: test again in a few minutes, and ask Zuora's support if it stays."
 T = TypeVar("T")
 
 
@@ -64,20 +65,20 @@ def enter(client: Client) -> Iterator[tuple[Step, Identity | None]]:
         )
         yield Step("Host", Outcome.PASSED, f"{host} answers."), None
         yield Step("Credentials", Outcome.FAILED, error.message, cure), None
-        yield _skipped("Tenant"), None
+        yield skipped("Tenant"), None
         return
     except ZuoraError as error:
         cure = "Check the tenant URL, and that this machine may reach it; if Zuora itself is ill, try again later."
         yield Step("Host", Outcome.FAILED, error.message, cure), None
-        yield _skipped("Credentials"), None
-        yield _skipped("Tenant"), None
+        yield skipped("Credentials"), None
+        yield skipped("Tenant"), None
         return
     yield Step("Host", Outcome.PASSED, f"{host} answers."), identity
     yield Step("Credentials", Outcome.PASSED, "Zuora accepts the client ID and secret."), identity
     yield _tenant(identity), identity
 
 
-def _skipped(name: str) -> Step:
+def skipped(name: str) -> Step:
     return Step(name, Outcome.SKIPPED, "Not tried: a step before it failed.")
 
 
@@ -103,8 +104,13 @@ def _try(name: str, call: Callable[[], T], saw: str, cure: str) -> tuple[Step, T
     try:
         value = call()
     except ZuoraError as error:
-        return Step(name, Outcome.FAILED, error.message, cure), None
+        return Step(name, Outcome.FAILED, error.message, _cure_of(error, cure)), None
     return Step(name, Outcome.PASSED, saw), value
+
+
+def _cure_of(error: ZuoraError, cure: str) -> str:
+    """Return what to do: nothing in Zuora cures what passes by itself."""
+    return _LATER if error.kind is Kind.TRANSIENT else cure
 
 
 def clock(answered_at: datetime | None, now: datetime) -> Step:
@@ -206,7 +212,7 @@ def _refused_in_any_case(name: str, call: Callable[[], object], saw: str, cure: 
     except Forbidden as error:
         return Step(name, Outcome.FAILED, error.message, cure)
     except ZuoraError as error:
-        return Step(name, Outcome.WARNING, f"Not known: {error.message}", "Watch the first push.")
+        return Step(name, Outcome.WARNING, f"Not known: {error.message}", f"{_LATER} Otherwise watch the first push.")
     return Step(name, Outcome.PASSED, saw)
 
 
@@ -248,7 +254,7 @@ def units(client: Client) -> tuple[Step, bool]:
         try:
             units = client.units_of_measure_by_zoql()
         except ZuoraError as error:
-            cure = f"{_ROLES} Plans with seats or usage will fail until the units can be read."
+            cure = f"{_cure_of(error, _ROLES)} Plans with seats or usage will fail until the units can be read."
             return Step("Units of measure", Outcome.WARNING, error.message, cure), False
         saw = f"{len(units)} can be read, but not added: {refused.message}"
         cure = (

@@ -16,7 +16,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from catalog.models import Plan
-from integrations.models import Connection, SyncStatus
+from integrations.models import Connection, SyncStatus, UsageReconciliation
 from tests.browser.conftest import LogIn
 from tests.browser.far_side import build
 from tests.browser.office import furnish
@@ -59,6 +59,8 @@ PICTURES = [
     Picture("usage", "/usage/"),
     Picture("usage-of-subscription", "/subscriptions/subscription-cobalt/usage/"),
     Picture("usage-comparisons", "/usage/reconciliations/"),
+    Picture("usage-comparison", "/usage/reconciliations/{report}/"),
+    Picture("set-right", "/usage/reconciliations/{report}/", clicks=("Set right in Zuora…",)),
     Picture("stigg", "/settings/integrations/apps/stigg/"),
     Picture("api", "/settings/api/"),
     Picture("connected", ZUORA),
@@ -87,6 +89,7 @@ def test_picture(log_in: LogIn, picture: Picture) -> None:
     page = log_in("Administrator", dark=picture.look == "dark", phone=picture.look == "phone")
     numbers = {
         "request": tenant.requests.latest("pk").pk,
+        "report": UsageReconciliation.objects.get(differing=1).pk,
         "person": User.objects.get(username="viewer").pk,
         "plan": Plan.objects.get(ref_id="team").pk,
     }

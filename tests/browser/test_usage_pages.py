@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from integrations.models import UsageReconciliation, UsageRecord, UsageState
+from integrations.models import Operation, UsageReconciliation, UsageRecord, UsageState
 from tests.browser.conftest import LogIn, violations
 from tests.browser.far_side import build
 
@@ -85,3 +85,24 @@ def test_a_subscriptions_page_fetches_what_would_be_sent(log_in: LogIn) -> None:
     expect(page.get_by_text(re.compile(r"in \d+ slices to C-00000012"))).to_be_visible()
     expect(page.get_by_role("img", name=re.compile("by the day"))).to_be_visible()
     expect(page.get_by_role("button", name="Sync usage to Zuora")).to_have_count(0)
+
+
+def test_what_was_changed_in_zuora_is_set_right_after_a_question(log_in: LogIn) -> None:
+    build(timezone.now())
+    page = log_in("Operator", phone=True)
+    page.goto(f"/usage/reconciliations/{UsageReconciliation.objects.get(differing=1).pk}/")
+    opener = page.get_by_role("link", name="Set right in Zuora…")
+    opener.press("Enter")
+    dialog = page.get_by_role("dialog", name="Set 1 usage record right in Zuora?")
+    expect(dialog).to_be_visible()
+    expect(dialog.get_by_role("button", name="Leave it")).to_be_focused()
+    assert violations(page) == []
+    for leave in ("Escape", "Enter"):
+        page.keyboard.press(leave)
+        expect(dialog).to_be_hidden()
+        expect(opener).to_be_focused()
+        opener.press("Enter")
+    assert not Operation.objects.filter(kind="mend").exists()
+    dialog.get_by_role("button", name="Set right in Zuora").press("Enter")
+    expect(page.get_by_role("heading", name="Set 1 usage record right in Zuora")).to_be_visible()
+    assert violations(page) == []

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from catalog.models import Price
+from catalog.models import Addon, Feature, Price
 from integrations.models import (
     BatchState,
     Connection,
@@ -16,7 +16,7 @@ from integrations.models import (
     UsageRecord,
     UsageState,
 )
-from subscriptions.models import Subscription
+from subscriptions.models import PastContent, Subscription
 from usage.models import Slice, UpdateBehavior, UsageEvent
 
 KEY = "plan:scale/MONTHLY/RECURRING/USAGE_BASED/api-calls"
@@ -28,6 +28,7 @@ CURE = "Correct what Zuora names, then retry."
 def build_usage(now: datetime, tenant: Connection) -> None:
     """Fill in 48 hours of usage of the subscription that is sold by usage, the comparison that followed, and more."""
     subscription = Subscription.objects.get(ref_id="subscription-cobalt")
+    _held_before(subscription, now)
     charge = UsageCharge.objects.create(
         connection=tenant,
         subscription=subscription,
@@ -143,14 +144,35 @@ def _batch(now: datetime, tenant: Connection) -> UsageBatch:
     return batch
 
 
+def _held_before(subscription: Subscription, now: datetime) -> None:
+    """Let it have been sold with an add-on and another quantity before."""
+    sso = Addon.objects.get(ref_id="sso")
+    seats = Feature.objects.get(ref_id="seats")
+    for count, (start, end) in enumerate(((400, 90), (90, 21))):
+        PastContent.objects.create(
+            subscription=subscription,
+            starts_at=now - timedelta(days=start),
+            ends_at=now - timedelta(days=end),
+            content={
+                "plan": [subscription.plan_id, subscription.plan_version_number],
+                "billing_period": subscription.billing_period,
+                "addons": [[sso.pk, sso.version_number, 1]] if count else [],
+                "quantities": [[seats.pk, 5 + 7 * count]],
+                "overrides": [],
+                "coupon": None,
+            },
+        )
+
+
 def _compared(now: datetime) -> None:
     for back, differing, error in ((3, 0, ""), (2, 0, "rest.na.zuora.com gave no answer: Read timed out."), (1, 1, "")):
         at = now - timedelta(days=back)
         kept = UsageReconciliation.objects.create(
-            at=at, seen_at=at, finished_at=at, compared=2, differing=differing, error=error
+            at=at, seen_at=at, finished_at=at, compared=2, differing=differing, changed_there=differing, error=error
         )
         if differing:
-            UsageDifference.objects.create(reconciliation=kept, line=difference(now))
+            changed = UsageRecord.objects.filter(state=UsageState.CONFIRMED).values_list("pk", flat=True)[:1]
+            UsageDifference.objects.create(reconciliation=kept, line=difference(now), changed_there=list(changed))
 
 
 def difference(now: datetime) -> dict[str, object]:
@@ -165,9 +187,10 @@ def difference(now: datetime) -> dict[str, object]:
         "carried": "0",
         "slices": "5210.5",
         "moved": "0",
-        "zuora": "5198.5",
+        "zuora": "5186.5",
         "differences": [
             f"Zuora has no stigg--subscription-cobalt--plan--scale--api-calls--{now:%Y%m%dt%H0000z}, 12 (failed).",
-            "Slices say 5210.5, moved 0, but Zuora says 5198.5.",
+            f"Zuora says 4 for stigg--subscription-cobalt--plan--scale--api-calls--{now:%Y%m%dt}000000z, not 16.",
+            "Slices say 5210.5, moved 0, but Zuora says 5186.5.",
         ],
     }

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 
 from integrations import connecting
 from integrations.connecting import ConnectionRefused
-from integrations.models import AuditEntry, Connection, EntityKind, JobState, Operation, SyncJob, SyncRecord
+from integrations.models import AuditEntry, Connection, Delivery, EntityKind, JobState, Operation, SyncJob, SyncRecord
 from integrations.zuora.client import Client
 from integrations.zuora.doctor import STEPS, Examination, Step, drained, examination
 from integrations.zuora.standin.app import StandIn
@@ -152,6 +152,8 @@ def test_removing_cancels_what_waits_forgets_the_secret_and_keeps_the_links(acto
         SyncJob.objects.create(
             connection=made, kind="plan", entity_id=number, key="plan:x", state=state, not_before=NOW, created_at=NOW
         )
+    waiting = SyncJob.objects.get(state=JobState.WAITING)
+    Delivery.objects.create(job=waiting, track_id="made-up", worker="made-up", started_at=NOW)
     connecting.remove(connection=made, actor=actor, now=NOW)
     made.refresh_from_db()
     assert (made.removed_at, made.client_secret) == (NOW, "")

@@ -258,3 +258,21 @@ def test_pace_and_time_left_count_only_the_time_of_work() -> None:
     run(operation, clock=clock)
     assert operation.worked < timedelta(minutes=1)
     assert operation.time_left == timedelta()
+
+
+@pytest.mark.parametrize("says", ["waits", "later"])
+def test_what_is_waited_for_is_told_apart_from_work(says: str) -> None:
+    def step(_operation: Operation, checkpoint: dict[str, Any], _fetched: Any, now: datetime) -> Step:
+        if says == "later" and clock.now < NOW + timedelta(hours=1):
+            raise Later("Zuora is down.", at=now + timedelta(hours=1))
+        return Step(checkpoint=None if checkpoint else {"seen": True}, done=1, pause=2, waits=not checkpoint)
+
+    operation, clock = begin("step"), Clock()
+    run(operation, {"step": Kind("step", step)}, clock=clock)
+    clock.now = NOW + timedelta(hours=1)
+    while operation.is_open:
+        run(operation, {"step": Kind("step", step)}, clock=clock)
+        clock.now += timedelta(minutes=10)
+    assert operation.worked < timedelta(minutes=1)
+    assert operation.finished_at is not None
+    assert operation.waited(clock.now) == operation.finished_at - NOW - operation.worked > timedelta(minutes=59)

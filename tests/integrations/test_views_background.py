@@ -78,6 +78,14 @@ def test_a_page_says_pace_time_left_and_what_became_of_it(browser: Client) -> No
     assert 'hx-trigger="every 2s"' in page
 
 
+def test_a_page_tells_work_and_waiting_apart(browser: Client) -> None:
+    one = operation(state=OperationState.DONE, done=250, worked=timedelta(seconds=50))
+    Operation.objects.filter(pk=one.pk).update(finished_at=one.created_at + timedelta(minutes=22))
+    page = shown(browser.get(f"/background/{one.pk}/"))
+    assert "<dt>Worked</dt><dd>50 s, 5 a second</dd>" in page
+    assert "<dt>Waited</dt><dd>21 min: paused, for its turn, or for what it needs</dd>" in page
+
+
 def test_a_report_is_filtered_by_outcome_and_exported(browser: Client) -> None:
     one = operation(state=OperationState.DONE, tally={"Failed": 1, "Waits": 1, "Synced": 3})
     line(one, "plan:a", "Failed", "=1+1")

@@ -226,8 +226,8 @@ def test_a_subscriptions_page_tells_what_it_held_before_and_who_had_it(browser: 
     rows = [re.findall(r"<t[hd] [^>]*>(.*?)</t[hd]>", row, re.DOTALL) for row in body]
     at = [f"{start + timedelta(days=days):%Y-%m-%d %H:%M} UTC" for days in range(3)]
     assert [[" ".join(re.sub(r"<[^>]+>", " ", cell).split()) for cell in row] for row in rows] == [
-        [at[1], at[2], "Pro , version 1, monthly", "none", "2 \N{MULTIPLICATION SIGN} SSO", "none", "none"],
-        [at[0], at[1], "Pro , version 1, monthly", "none", "none", "none", "none"],
+        [at[1], at[2], "Pro version 1, monthly", "none", "2 \N{MULTIPLICATION SIGN} SSO", "none", "none"],
+        [at[0], at[1], "Pro version 1, monthly", "none", "none", "none", "none"],
     ]
     assert f"{subscription.customer}</a> up to <time" in shown
 

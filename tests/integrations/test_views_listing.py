@@ -387,3 +387,15 @@ def test_a_list_takes_eight_queries_with_3_and_with_300_rows(
     searched = 2 * int("q=" in query and database.vendor == "postgresql")
     with django_assert_num_queries(7 if query == "status=none" else 8 + searched):
         browser.get(f"/customers/?{query}")
+
+
+def test_while_no_tenant_is_connected_nothing_is_said_not_to_be_in_zuora(browser: Client) -> None:
+    Connection.objects.update(removed_at=NOW)
+    PlanFactory.create(ref_id="away", display_name="Away")
+    for address in ("/plans/", "/plans/away/"):
+        page = browser.get(address).content.decode()
+        assert "Not connected" in page
+        assert "Not in Zuora</span>" not in page
+    exported = b"".join(browser.get("/plans.csv").streaming_content).decode()  # type: ignore[attr-defined]
+    assert exported.splitlines()[1] == "away,Away,Not connected,,,,,,"
+    assert "what was done for one is shown once it is connected again" in browser.get("/activity/").content.decode()

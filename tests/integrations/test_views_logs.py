@@ -61,6 +61,13 @@ def rows(response: Any) -> list[Any]:
     return list(response.context["slice"].rows)
 
 
+def test_the_audit_log_says_details_in_words(browser: Client) -> None:
+    note("ada", "switch", "one", sync_customers=True, sync_subscriptions=False, keys=["plan:a", "plan:b"], entities=0)
+    shown = " ".join(browser.get("/settings/audit-log/").content.decode().split())
+    for words in ("Sync customers: yes", "Sync subscriptions: no", "Keys: plan:a, plan:b", "Entities: 0"):
+        assert words in shown
+
+
 @pytest.mark.parametrize(
     ("query", "subjects"),
     [
