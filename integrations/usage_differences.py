@@ -77,8 +77,8 @@ def differences(seen: Seen) -> Iterator[str]:
     if seen.unabsorbed:
         # While it runs, a credit would give it back twice.
         yield (
-            f"{plain(seen.unabsorbed)} were billed too much: as long as the subscription runs, the next usage makes up "
-            "for it; once it has ended, credit it in Zuora."
+            f"{plain(seen.unabsorbed)} were billed too much: as long as the charge runs under the same number, the "
+            "next usage makes up for it; once that has ended, credit it in Zuora."
         )
 
 

@@ -59,6 +59,16 @@ class UsageCharge(models.Model):
                 return date.fromisoformat(starts_on), date.fromisoformat(ends_on)
         return self.starts_on, self.ends_on
 
+    def pool_of(self, number: str) -> str:
+        """Return the number with whose records those under this one make up for each other, being sold alike."""
+        return number if number in self.numbers else self.number
+
+    def records_under(self, number: str) -> "models.QuerySet[UsageRecord]":
+        """Return the records that make up for each other with those under this number."""
+        if number != self.number:
+            return self.records.filter(charge_number=number)
+        return self.records.exclude(charge_number__in=[former for former, _, _ in self.former])
+
     def number_on(self, day: date) -> str:
         """Return the number under which usage of a day is filed: the first one that has not ended by then."""
         return next((former for former, _, ends_on in self.former if day < date.fromisoformat(ends_on)), self.number)

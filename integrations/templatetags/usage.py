@@ -10,7 +10,7 @@ from integrations.charts import Chart
 from integrations.figures import Shown
 from integrations.models import Connection, UsageReconciliation, UsageState
 from integrations.problems import Cause
-from integrations.usage_problems import charges_to_credit
+from integrations.usage_problems import charges_to_credit, to_credit
 from integrations.views.usage_of_subscription import usage_card
 from integrations.views.usage_overview import usage_of_two_days
 from integrations.views.usage_rows import UsageRow
@@ -97,7 +97,11 @@ def usage_problems(connection: Connection, figure: Shown) -> dict[str, Any]:
         "counted_at": figure.counted_at,
         "failed": figure.value["failed"],
         "causes": [Cause(text, count) for text, count in figure.value["causes"][:_PROBLEMS_SHOWN]],
-        "credits": credits_[:_PROBLEMS_SHOWN],
+        "credits": [
+            (charge, number, too_much)
+            for charge in credits_[:_PROBLEMS_SHOWN]
+            for number, too_much in to_credit(charge, now=now)
+        ],
         "credits_count": figure.value["to_credit"],
         "hours": [
             (one, why_not_counted(one, now=now))

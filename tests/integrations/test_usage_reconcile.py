@@ -120,8 +120,8 @@ TAMPERED: dict[str, tuple[Callable[[UsageWorld], None], list[str]]] = {
         lambda _: _set(UsageCharge.objects.all(), unabsorbed=5),
         [
             (
-                "5 were billed too much: as long as the subscription runs, the next usage makes up for it; "
-                "once it has ended, credit it in Zuora."
+                "5 were billed too much: as long as the charge runs under the same number, the next usage makes up for "
+                "it; once that has ended, credit it in Zuora."
             )
         ],
     ),

@@ -11,6 +11,7 @@ from catalog.models import BillingModel, Plan
 from integrations import usage_reconcile
 from integrations.models import UsageRecord
 from integrations.usage_filing import why_filed
+from integrations.usage_problems import charges_to_credit, to_credit
 from integrations.zuora.tenant import tenant_of
 from subscriptions.models import Subscription
 from subscriptions.past import keep_past, present
@@ -198,6 +199,46 @@ def test_usage_of_before_an_add_on_was_taken_away_is_billed_by_its_old_charge(
     )
     new = {NEW: (Decimal(5), Decimal(50))} if is_read else {}
     assert of_the_addon(tenant) == {OLD: (Decimal(27), Decimal(270))} | new
+
+
+def test_what_is_taken_back_of_before_is_not_given_back_at_the_price_of_now(
+    tenant: UsageWorld, taken_again: Subscription
+) -> None:
+    tenant.bill(date(2026, 4, 1))
+    tenant.use(taken_again, -2, at=START + timedelta(hours=23, minutes=55))
+    tenant.use(taken_again, 5)
+    tenant.next_hour()
+    tenant.quiet()
+    assert of_the_addon(tenant) == {OLD: (Decimal(3), Decimal(30)), NEW: (Decimal(5), Decimal(50))}
+    [charge] = charges_to_credit(tenant.world.connection, now=tenant.now)
+    assert (charge.unabsorbed, list(to_credit(charge, now=tenant.now))) == (2, [(OLD, Decimal(2))])
+    # What is told later of then, and not billed yet, is of the same number, and gives.
+    tenant.use(taken_again, 4, at=START + timedelta(hours=22))
+    tenant.next_hour()
+    tenant.quiet()
+    assert of_the_addon(tenant) == {OLD: (Decimal(5), Decimal(50)), NEW: (Decimal(5), Decimal(50))}
+    assert list(charges_to_credit(tenant.world.connection, now=tenant.now)) == []
+
+
+def test_what_was_billed_too_much_of_an_add_on_that_is_gone_is_to_be_credited_at_once(tenant: UsageWorld) -> None:
+    addon = addon_with_prices(ref_id="extra")
+    price(addon, billing_model=BillingModel.USAGE_BASED, feature=tenant.feature, amounts={"EUR": 10})
+    acme = tenant.sell()
+    acme.addons.create(addon=addon)
+    tenant.settle()
+    tenant.advance(days=1)
+    tenant.use(acme, 3, at=tenant.now - timedelta(minutes=10))
+    tenant.quiet()
+    tenant.bill(date(2026, 4, 1))
+    tenant.use(acme, -2, at=tenant.now - timedelta(minutes=10))
+    tenant.next_hour()
+    tenant.quiet()
+    assert list(charges_to_credit(tenant.world.connection, now=tenant.now)) == []  # the next usage may make up for it
+    with changed(tenant, acme) as one:
+        one.addons.all().delete()
+    tenant.settle()
+    [charge] = charges_to_credit(tenant.world.connection, now=tenant.now)
+    assert list(to_credit(charge, now=tenant.now)) == [(OLD, Decimal(2))]
 
 
 def test_what_zuora_no_longer_takes_under_the_old_charge_is_billed_by_the_new_one(

@@ -352,6 +352,7 @@ def test_what_was_billed_too_much_says_what_to_do(
 ) -> None:
     acme = three_hours(tenant)
     UsageCharge.objects.update(unabsorbed=2)
+    UsageRecord.objects.filter(wanted=3).update(is_billed=True, owed=-2)
     if ended:
         Subscription.objects.update(status="CANCELED", effective_end_date=START - HOUR)
     page = browser.get("/subscriptions/s1/usage/").content.decode()

@@ -21,9 +21,11 @@ from integrations.operating import Impossible
 from integrations.zuora.client.actions import MOST_OBJECTS
 from integrations.zuora.push.usage import batches
 from subscriptions.cancelling import cancel
+from subscriptions.handing_over import delegate, transfer
 from subscriptions.scheduling import update
 from subscriptions.wanted import Content
 from tests.factories.catalog import AddonFactory, price
+from tests.factories.customers import CustomerFactory
 from tests.integrations.deaths import dying
 from tests.integrations.usage_replay import Told
 from tests.integrations.usage_world import HOUR, START, UsageWorld
@@ -63,8 +65,8 @@ _DEAD = "elsewhere:1:dead"
 _FIRST_PUSH = timedelta(seconds=1)
 
 
-#: A subscription's number, and whether it is its add-on that is charged.
-Charged = tuple[str, bool]
+#: A subscription's number, and which time it is that its add-on was held, from 1; 0 is the plan.
+Charged = tuple[str, int]
 
 
 def sell_an_addon(tenant: UsageWorld) -> None:
@@ -110,6 +112,7 @@ class Chaos:
             (1, self._cancel),
             (1, self._change_price),
             (2, self._change_addon),
+            (2, self._hand_over),
         )
         for _ in range(self.chance.randint(9, 18)):
             self.chance.choices([step for _, step in steps], [weight for weight, _ in steps])[0]()
@@ -128,7 +131,8 @@ class Chaos:
         )
         for number in range(self.chance.randint(1, 2)):
             start = START - timedelta(hours=self.chance.randint(48, 70 * 24))
-            self.all.append(Told(self.tenant.sell(f"s{number}", sync=self.chance.random() < 0.7, start_date=start)))
+            sold = self.tenant.sell(f"s{number}", sync=self.chance.random() < 0.7, start_date=start)
+            self.all.append(Told(sold, sold.customer.ref_id))
         if self.chance.random() < 0.7:
             self._settle()
 
@@ -148,8 +152,10 @@ class Chaos:
             at = self._often_where_something_was(told, oldest + timedelta(minutes=self.chance.randrange(span)))
             how = self.chance.choice(["DELTA", "DELTA", "DELTA", "SET"])
             value = self.chance.randint(0, 40) if how == "SET" else self.chance.randint(-8, 20)
+            customer, resource = told.holder(at)
             report = UsageReport(
-                customer=told.subscription.customer.ref_id,
+                customer=customer,
+                resource=resource,
                 feature=self.tenant.feature.ref_id,
                 value=Decimal(value),
                 behavior=UpdateBehavior(how),
@@ -232,6 +238,21 @@ class Chaos:
         if self.chance.random() < 0.7:
             self._settle()
 
+    def _hand_over(self) -> None:
+        """Give it to another customer, whoever paid for it paying on, or to another resource."""
+        told = self.chance.choice(self.all)
+        if told.end is not None:
+            return
+        subscription = told.subscription
+        subscription.refresh_from_db()
+        if self.chance.random() < 0.6:
+            delegate(subscription=subscription, to=CustomerFactory.create(), now=self.tenant.now)
+        else:
+            transfer(subscription=subscription, to_resource=f"ws-{len(told.holders)}", now=self.tenant.now)
+        told.holders.append((self.tenant.now, subscription.customer.ref_id, subscription.resource_id))
+        if self.chance.random() < 0.7:
+            self._settle()
+
     def _changed_addon_lately(self, told: Told) -> bool:
         return bool(told.addon) and self.tenant.now - told.addon[-1] < timedelta(hours=49)
 
@@ -261,9 +282,17 @@ class Chaos:
         billed: dict[Charged, Decimal] = {}
         for item in self.tenant.world.rows("InvoiceItem"):
             if item.get("Usage"):
-                charged = item["SubscriptionNumber"], "addon" in item["SKU"]
+                number = item["SubscriptionNumber"]
+                charged = number, self._times(number).index(item["ChargeNumber"]) + 1 if "addon" in item["SKU"] else 0
                 billed[charged] = billed.get(charged, Decimal(0)) + item["Quantity"]
         return billed
+
+    def _times(self, number: str) -> list[str]:
+        """Return the numbers of the charges that a subscription's add-on has had, in their order."""
+        row = self.tenant.world.app.tenant.store.find("Subscription", "Latest", number)
+        plans = row["RatePlans"] if row is not None else ()
+        of_addon = [one for plan in plans if "addon" in plan["ProductSku"] for one in plan["Charges"]]
+        return sorted({one["ChargeNumber"] for one in of_addon})
 
     def _cancel(self) -> None:
         told = self.chance.choice(self.all)
@@ -299,8 +328,8 @@ class Chaos:
             for told in self.all
             if told not in left_out
         }
-        right = {(number, False): sum(some.values(), Decimal(0)) for number, some in of_plan.items()}
-        right |= {(number, True): total for number, total in of_addon.items()}
+        right = {(number, 0): sum(some.values(), Decimal(0)) for number, some in of_plan.items()}
+        right |= {(number, time): total for number, some in of_addon.items() for time, total in some.items()}
         self._reconcile(right, before)
         self.tenant.bill((self.tenant.now + timedelta(days=110)).date())
         after = self._quantities()
@@ -311,7 +340,8 @@ class Chaos:
         assert sum(UsageCharge.objects.values_list("unabsorbed", flat=True), Decimal(0)) == too_much
         if not self.was_billed:  # else some of it was made up for later, at the price of then
             owed = {
-                number: sum(unit * quantity for unit, quantity in some.items()) + 7 * of_addon.get(number, Decimal(0))
+                number: sum(unit * quantity for unit, quantity in some.items())
+                + 7 * sum(of_addon.get(number, {}).values())
                 for number, some in of_plan.items()
             }
             assert self._paid() == owed, (self._paid(), owed, right)
@@ -344,7 +374,8 @@ class Chaos:
             )
         )
         found = [difference for line in lines for difference in line.differences]
-        told = sum(before.get(charged, Decimal(0)) > total for charged, total in right.items())
+        over = [charged for charged, total in right.items() if before.get(charged, Decimal(0)) > total]
+        told = len({(number, bool(time)) for number, time in over})
         wrong = [one for one in found if "billed too much" not in one]
         assert wrong == [], wrong
         assert len(found) == told

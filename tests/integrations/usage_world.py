@@ -19,6 +19,7 @@ from integrations.zuora.budget import Budget, MemoryLeases
 from integrations.zuora.client import Client, new_session
 from subscriptions.models import Subscription
 from tests.factories.catalog import PlanFactory, price
+from tests.factories.customers import CustomerFactory
 from tests.factories.subscriptions import SubscriptionFactory
 from tests.factories.usage import MeteredFeatureFactory
 from tests.integrations.conftest import REST_URL, World
@@ -163,6 +164,7 @@ class UsageWorld:
 def from_the_beginning(tenant: UsageWorld) -> Iterator[UsageWorld]:
     """Give the tenant as it was made, and undo what happens inside: much cheaper than to make another."""
     tenant.control.snapshot("beginning")
+    CustomerFactory.reset_sequence(0)  # type: ignore[no-untyped-call]  # the tenant holds payment methods for some
     with transaction.atomic():
         tenant.told, tenant.world.now = 0, START
         tenant.at(START)

@@ -45,7 +45,7 @@ class Run:
         sold = SubscriptionFactory.create(
             ref_id=f"s{seed}", customer=customer, plan=plan, start_date=start, metadata=FORCED
         )
-        self.told = Told(sold)
+        self.told = Told(sold, sold.customer.ref_id)
 
     def round(self) -> None:
         for _ in range(self.chance.randint(2, 6)):

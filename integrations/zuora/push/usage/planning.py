@@ -219,23 +219,34 @@ class _Desk:
         return datetime.combine(day, time(), tzinfo=self.tenant.time_zone)
 
     def make_up(self, charge: UsageCharge, subscription: Subscription) -> None:
-        """Share out anew what the charge's billed records owe."""
-        owed = charge.records.filter(is_billed=True).exclude(owed=0).aggregate(owed=Sum("owed"))["owed"] or ZERO
-        givers = list(self._givers(charge, owed))
+        """Share out anew what the charge's billed records owe, each number's by itself: it has a price of its own."""
+        billed = charge.records.filter(is_billed=True).exclude(owed=0).order_by()
+        owed: dict[str, Decimal] = defaultdict(Decimal)
+        for number, some in billed.values_list("charge_number").annotate(owed=Sum("owed")):
+            owed[charge.pool_of(number)] += some
+        open_ones = charge.records.filter(Q(taken__gt=0) | Q(slice=None), is_billed=False).order_by()
+        found = {charge.pool_of(number) for number in open_ones.values_list("charge_number", flat=True)}
+        charge.unabsorbed, charge.must_plan = ZERO, False
+        for number in sorted(found | set(owed)):
+            charge.unabsorbed += self._make_up_under(charge, subscription, number, owed[number])
+        charge.save(update_fields=["unabsorbed", "must_plan"])
+
+    def _make_up_under(self, charge: UsageCharge, subscription: Subscription, number: str, owed: Decimal) -> Decimal:
+        """Share out what is owed under one of the charge's numbers; return what none of its records can give."""
+        givers = list(self._givers(charge, number, owed))
         shares = share_out(owed, [Open(one.pk, one.wanted + one.taken, one.taken) for one in givers])
         changed = [one for one in givers if shares.taken[one.pk] != one.taken]
         for one in changed:
             one.wanted, one.taken = one.wanted + one.taken - shares.taken[one.pk], shares.taken[one.pk]
             self._settle(one)
         UsageRecord.objects.change(changed, _PLANNED_FIELDS)
-        self._correct(charge, subscription, shares)
-        charge.unabsorbed, charge.must_plan = shares.left, False
-        charge.save(update_fields=["unabsorbed", "must_plan"])
+        self._correct(charge, subscription, number, shares)
+        return shares.left
 
     @staticmethod
-    def _givers(charge: UsageCharge, owed: Decimal) -> Iterator[UsageRecord]:
+    def _givers(charge: UsageCharge, number: str, owed: Decimal) -> Iterator[UsageRecord]:
         """Yield the open records that give already, and then as many of the newest as are needed."""
-        open_ones = _held(charge.records.filter(is_billed=False, slice__isnull=False))
+        open_ones = _held(charge.records_under(number).filter(is_billed=False, slice__isnull=False))
         giving = list(open_ones.filter(taken__gt=0).order_by("starts_at", "pk"))
         yield from giving
         need = -owed - sum((one.taken for one in giving), ZERO)
@@ -250,37 +261,28 @@ class _Desk:
             if need <= 0:
                 return
 
-    def _correct(self, charge: UsageCharge, subscription: Subscription, shares: Shares) -> None:
-        """Bring the charge's open correction to what has to be added, or make one."""
-        corrections = charge.records.filter(slice=None)
-        record = _held(corrections.filter(is_billed=False)).first()
+    def _correct(self, charge: UsageCharge, subscription: Subscription, number: str, shares: Shares) -> None:
+        """Bring the number's open correction to what has to be added, or make one."""
+        record = _held(charge.records_under(number).filter(slice=None, is_billed=False)).first()
         if record is not None:
             if record.wanted != shares.addition:
                 record.wanted = shares.addition
                 self._settle(record)
                 record.save(update_fields=_PLANNED_FIELDS)
         elif shares.addition:
+            made = charge.records.filter(slice=None).count()
             record = UsageRecord(
                 connection=self.connection,
                 charge=charge,
                 external_key=correction_key(
-                    subscription.ref_id, charge.key, corrections.count() + 1, prefix=self.connection.key_prefix
+                    subscription.ref_id, charge.key, made + 1, prefix=self.connection.key_prefix
                 ),
-                charge_number=self._number_that_owes(charge),
+                charge_number=number,
                 wanted=shares.addition,
             )
             # Into the period that is open: what it corrects is on an invoice.
             self._place(record, charge, subscription, self.now.replace(minute=0, second=0))
             record.save()
-
-    @staticmethod
-    def _number_that_owes(charge: UsageCharge) -> str:
-        """Return the number under which most is to be added: a charge that ended may have had another price."""
-        if not charge.former:
-            return charge.number
-        owing = charge.records.filter(is_billed=True, owed__gt=0).order_by().values_list("charge_number")
-        found = owing.annotate(owed=Sum("owed")).order_by("-owed", "charge_number").first()
-        return str(found[0]) if found else charge.number
 
 
 def _held(records: QuerySet[UsageRecord]) -> QuerySet[UsageRecord]:
