@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import Any
 
 import pytest
@@ -259,9 +260,8 @@ FAR = {("name", ""), ("since", ""), ("since", "pending"), ("status", "")}
 
 @pytest.mark.parametrize("most", [(10, 10), (1, 10), (1, 1)])
 @pytest.mark.parametrize("status", ["", "pending", "none"])
-@pytest.mark.parametrize("sort", ["id", "-id", "name", "-name", "since", "-since", "status", "-status"])
 def test_a_beginning_of_ids_is_found_in_each_order(
-    browser: Client, monkeypatch: pytest.MonkeyPatch, most: tuple[int, int], status: str, sort: str
+    browser: Client, monkeypatch: pytest.MonkeyPatch, most: tuple[int, int], status: str
 ) -> None:
     near, some = most
     monkeypatch.setattr(listing, "_NEAR", near)
@@ -270,14 +270,15 @@ def test_a_beginning_of_ids_is_found_in_each_order(
         CustomerFactory.create(ref_id=ref_id, name=f"Made up {9 - place}")
     if status == "none":
         SyncRecord.objects.all().delete()
-    response = browser.get(f"/customers/?q=x-&status={status}&sort={sort}", follow=True)
-    found = [row.entity.ref_id for row in response.context["rows"]]
-    orders = {"name": ["x-2", "x-3", "x-1"], "since": ["x-1", "x-3", "x-2"]}
-    column, by_id = sort.removeprefix("-"), ["x-1", "x-2", "x-3"]
-    is_far = most == (1, 1) and database.vendor == "postgresql" and (column, status) in FAR
-    assert bool(response.redirect_chain) == is_far
-    wanted = by_id if is_far or (column, status) == ("since", "none") else orders.get(column, by_id)
-    assert found == (wanted[::-1] if sort.startswith("-") else wanted)
+    by_id = ["x-1", "x-2", "x-3"]
+    orders = {"id": by_id, "name": ["x-2", "x-3", "x-1"], "since": ["x-1", "x-3", "x-2"], "status": by_id}
+    for column, way in product(orders, ("", "-")):
+        response = browser.get(f"/customers/?q=x-&status={status}&sort={way}{column}", follow=True)
+        is_far = most == (1, 1) and database.vendor == "postgresql" and (column, status) in FAR
+        assert bool(response.redirect_chain) == is_far, (column, way)
+        wanted = by_id if is_far or (column, status) == ("since", "none") else orders[column]
+        found = [row.entity.ref_id for row in response.context["rows"]]
+        assert found == (wanted[::-1] if way else wanted), (column, way)
 
 
 @pytest.mark.skipif(database.vendor == "sqlite", reason="only PostgreSQL has an index of words")
