@@ -148,7 +148,7 @@ def _held_before(subscription: Subscription, now: datetime) -> None:
     """Let it have been sold with an add-on and another quantity before."""
     sso = Addon.objects.get(ref_id="sso")
     seats = Feature.objects.get(ref_id="seats")
-    for count, (start, end) in enumerate(((400, 90), (90, 21))):
+    for count, (start, end) in enumerate(((38, 30), (30, 21))):
         PastContent.objects.create(
             subscription=subscription,
             starts_at=now - timedelta(days=start),
