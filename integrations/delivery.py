@@ -35,7 +35,7 @@ from integrations.retry import pause_of
 from integrations.zuora import budget
 from integrations.zuora.client import Client
 from integrations.zuora.mapping.tenant import Tenant
-from integrations.zuora.push import Far, Known, Notes, needed_by
+from integrations.zuora.push import Far, Known, Notes, needed_by, why_it_waits
 from integrations.zuora.tenant import tenant_of
 
 log = structlog.get_logger(__name__)
@@ -45,6 +45,7 @@ _LOOKS_AT_ONCE = 2
 _TURN = timedelta(seconds=1)
 
 _ARRIVED = frozenset({DeliveryOutcome.SENT, DeliveryOutcome.UNCHANGED})
+_REFUSED = frozenset({DeliveryOutcome.NOT_SYNCED, DeliveryOutcome.FAILED})
 _PRIORITIES = {
     Priority.CLICK: budget.Priority.CLICK,
     Priority.USAGE: budget.Priority.USAGE,
@@ -231,22 +232,25 @@ def _leave_pending(group: _Group, ended: Sequence[tuple[Attempt, Ending]]) -> No
 def _release(group: _Group, ended: Sequence[tuple[Attempt, Ending]], *, now: datetime) -> list[int]:
     """Let the jobs go that waited for what has arrived, and those that began to wait when it had arrived already."""
     connection = group.connection
-    arrived = {
-        one.job.key
-        for one, ending in ended
-        if ending.outcome in _ARRIVED and one.entity is not None and one.job.kind != EntityKind.SUBSCRIPTION
-    }
-    waiting = [one for one, ending in ended if ending.outcome is DeliveryOutcome.WAITS]
-    keys = {one.ending.job.waiting_for for one in waiting if one.ending}
-    parents = SyncRecord.objects.filter(connection=connection, key__in=keys, status=SyncStatus.SUCCESS)
-    there = set(parents.exclude(zuora_id="").values_list("key", flat=True)) if keys else set()
-    for one in waiting:
-        key = one.ending.job.waiting_for if one.ending else ""
-        if key in there and one.job.attempts > _LOOKS_AT_ONCE:
+    parents = [one for one, _ in ended if one.entity is not None and one.job.kind != EntityKind.SUBSCRIPTION]
+    outcomes = {one.job.key: ending.outcome for one, ending in ended}
+    arrived = {one.job.key for one in parents if outcomes[one.job.key] in _ARRIVED}
+    why = {one.job.key: why_it_waits(one.job.key, one.record) for one in parents if outcomes[one.job.key] in _REFUSED}
+    waiting = [(one, ending.job) for one, ending in ended if ending.outcome is DeliveryOutcome.WAITS]
+    keys = {end.waiting_for for _, end in waiting}
+    now_there = {one.key: one for one in SyncRecord.objects.filter(connection=connection, key__in=keys)} if keys else {}
+    for one, end in waiting:
+        key, parent = end.waiting_for, now_there.get(end.waiting_for)
+        is_there = parent is not None and parent.is_linked and parent.status == SyncStatus.SUCCESS
+        if is_there and one.job.attempts > _LOOKS_AT_ONCE:
             # The parent is there without what is needed of it: that may never come, so we look less and less often.
             outbox.look_again(job=one.job, key=key, at=now + pause_of(one.job.attempts))
-        elif key in there:
+        elif is_there:
             arrived.add(key)  # between our look and our wait: nobody else will wake us
+        elif parent is not None and parent.status != SyncStatus.PENDING:
+            why[key] = why_it_waits(key, parent)  # it may have been refused between them
+    if why:
+        outbox.tell_children(connection=connection, reasons=why)
     return outbox.release_children(connection=connection, keys=arrived, now=now) if arrived else []
 
 

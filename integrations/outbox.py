@@ -211,6 +211,13 @@ def release_children(*, connection: Connection, keys: Collection[str], now: date
     return ids
 
 
+def tell_children(*, connection: Connection, reasons: Mapping[str, str]) -> None:
+    """Say to the jobs that wait for these parents why they still do; `reasons` are by the parent's key."""
+    children = SyncJob.objects.waiting().filter(connection=connection, waiting_for__in=reasons)
+    for key in set(children.values_list("waiting_for", flat=True)):
+        children.filter(waiting_for=key).update(reason=reasons[key])
+
+
 def look_again(*, job: SyncJob, key: str, at: datetime) -> None:
     """Let a job that waits for this parent go by itself, then; its reason stays."""
     mine = SyncJob.objects.waiting().filter(pk=job.pk, waiting_for=key)

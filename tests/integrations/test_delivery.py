@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from customers.models import Customer
 from integrations import delivery
 from integrations.models import AccountLock, Delivery, DeliveryOutcome, JobState, SyncJob, SyncStatus
 from integrations.zuora.auth import Credentials, MemoryTokenStore
@@ -97,6 +98,31 @@ def test_of_many_woken_children_one_is_gone_on_with_and_the_others_are_for_other
     done = set(SyncJob.objects.filter(state="DONE", kind="subscription").values_list("pk", flat=True))
     assert len(done) == 1
     assert set(woken.jobs) == set(waiting.values()) - done
+
+
+def reasons() -> dict[str, str]:
+    return dict(SyncJob.objects.waiting().values_list("key", "reason"))
+
+
+def test_whoever_waits_is_told_when_what_they_wait_for_is_refused(world: World) -> None:
+    plan = plan_with_prices(ref_id="pro", per_unit=1)
+    SubscriptionFactory.create(ref_id="s1", plan=plan, customer__ref_id="acme", customer__billing_currency="")
+    jobs = dict(SyncJob.objects.waiting().values_list("key", "pk"))
+    world.advance(seconds=10)
+    world.deliver(jobs["subscription:s1"])
+    assert reasons()["subscription:s1"] == "Waits for customer acme, which is not in Zuora yet."
+    world.deliver(jobs["customer:acme"])
+    will_not = reasons()["subscription:s1"]
+    assert will_not.startswith("Waits for customer acme, which will not be synced: Billing information is missing")
+    Customer.objects.filter(ref_id="acme").update(billing_currency="USD")
+    plan.display_name = "x" * 101  # more than Zuora holds
+    plan.save()
+    Customer.objects.get(ref_id="acme").save()
+    world.advance(seconds=10)
+    jobs = dict(SyncJob.objects.waiting().values_list("key", "pk"))
+    for key in ("customer:acme", "subscription:s1", "plan:pro"):
+        world.deliver(jobs[key])
+    assert reasons()["subscription:s1"].startswith("Waits for plan pro, which failed: The display name of plan pro")
 
 
 class Meanwhile(WSGIAdapter):

@@ -8,11 +8,12 @@ from integrations.zuora.push.catalog import push_coupon, push_package
 from integrations.zuora.push.customer import push_customer
 from integrations.zuora.push.far import Difference, Far, Mismatch, Waits
 from integrations.zuora.push.notes import Known, Notes, Root
+from integrations.zuora.push.parents import why_it_waits
 from integrations.zuora.push.subscription import cancel_in_zuora, parents_of, push_subscription
 from subscriptions.models import Subscription
 from subscriptions.past import coupon_of
 
-__all__ = ["PUSH", "Difference", "Far", "Known", "Mismatch", "Notes", "Waits", "carry_out", "needed_by"]
+__all__ = ["PUSH", "Difference", "Far", "Known", "Mismatch", "Notes", "Waits", "carry_out", "needed_by", "why_it_waits"]
 
 PUSH: dict[EntityKind, Callable[[Far, Any, SyncRecord], None]] = {
     EntityKind.PLAN: push_package,

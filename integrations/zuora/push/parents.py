@@ -53,8 +53,13 @@ def account(parents: Parts, customer: Customer) -> SyncRecord:
 
 
 def _waits(key: str, parent: SyncRecord | None) -> Waits:
+    return Waits(key, why_it_waits(key, parent))
+
+
+def why_it_waits(key: str, parent: SyncRecord | None) -> str:
+    """Return a sentence that names the parent with this key, and says why it is not there."""
     kind, _, ref_id = key.partition(":")
-    return Waits(key, f"Waits for {EntityKind(kind).label.lower()} {ref_id}, {_state(parent)}.")
+    return f"Waits for {EntityKind(kind).label.lower()} {ref_id}, {_state(parent)}."
 
 
 def _state(root: SyncRecord | None) -> str:
