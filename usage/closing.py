@@ -6,34 +6,33 @@ Hours are closed by the hundred: as many statements as for one.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
-from itertools import zip_longest
 
 import structlog
 from django.db import transaction
-from django.db.models import Max, Q, QuerySet
+from django.db.models import Max, QuerySet
 
 from customers.models import Customer
 from subscriptions.models import Subscription
 from usage.carrying import Charge, Draft, carried_before, carry_through
-from usage.counting import Source, Span, Used, next_sets, used_in
-from usage.cutting import Cut, cut_hour, drafts_of
+from usage.counting import Source, Span, Used
+from usage.cutting import Cut, drafts_of
+from usage.hours import count_hours
 from usage.inserting import insert
 from usage.models import DirtyHour, Meter, Slice, UnattributedUsage
 from usage.reopening import had, reopen
 from usage.selling import Sold, sold_to
 from usage.spans import SOURCE, WINDOW, among, read, rows_of
-from usage.windows import HOUR, period_of
+from usage.windows import HOUR
 
 log = structlog.get_logger(__name__)
 _CHUNK = 500
 #: The first are few, so that what is done with closed hours begins soon.
 _FIRST_CHUNK = 100
 _LARGEST = Decimal(10) ** 13
-_TICK = timedelta(microseconds=1)
 _STORED = ["ends_at", "change", "carry", "quantity", "event_count", "revision", "closed_at"]
 
 
@@ -113,13 +112,13 @@ def _close_chunk(chunk: Sequence[DirtyHour], *, now: datetime, zone: tzinfo) -> 
     hours = {
         source: sorted(row.hour for row in rows) for source, rows in by_source.items() if source.feature_id in by_usage
     }
-    cuts = list(_cut(hours, sold=sold, zone=zone))
-    counted = used_in(span for cut in cuts for span in cut.spans)
-    stuck = {source for (source, _), found in counted.items() if abs(found.change) >= _LARGEST}
-    drafts = [(charge, cut.source, draft) for cut in cuts for charge, draft in drafts_of(cut, counted)]
+    counted = count_hours(hours, sold=sold, zone=zone)
+    stuck = {source for (source, _), found in counted.used.items() if abs(found.change) >= _LARGEST}
+    drafts = [(charge, cut.source, draft) for cut in counted.cuts for charge, draft in drafts_of(cut, counted.used)]
     changed = _carry(drafts, stuck, sold=sold)
     _store(changed, now=now)
-    _note_unattributed([cut for cut in cuts if cut.source not in stuck], counted, now=now)
+    counted.remember(but=stuck)
+    _note_unattributed([cut for cut in counted.cuts if cut.source not in stuck], counted.used, now=now)
     for source in stuck:
         log.warning("usage is too much to be closed", customer=source.customer_id, feature=source.feature_id)
     # The rows are locked since they were read, so no event has come to them meanwhile.
@@ -128,65 +127,6 @@ def _close_chunk(chunk: Sequence[DirtyHour], *, now: datetime, zone: tzinfo) -> 
     return len(closed), [one.slice for one in changed if one.quantity_has_changed]
 
 
-def _cut(hours: Mapping[Source, Sequence[datetime]], *, sold: Sold, zone: tzinfo) -> Iterator[Cut]:
-    """Cut these hours, and those in between with a SET: what it adds rests on what was before it.
-
-    Where a meter does not add up, also all that is counted of their billing periods.
-    """
-    gaps = [
-        (source, hour + HOUR, following)
-        for source, some in hours.items()
-        for hour, following in zip_longest(some, some[1:])
-    ]
-    wanted = {source: dict.fromkeys(some, True) for source, some in hours.items()}
-    for (source, _), moment in next_sets(gaps).items():
-        wanted[source].setdefault(moment.replace(minute=0, second=0, microsecond=0), False)
-    for source, told in hours.items():
-        if source.meter is not None and not source.meter.adds_up:
-            wanted[source] |= dict.fromkeys(_hours_of_runs(source, told, sold) - set(told), False)
-    stored = _stored(wanted, sold)
-    for source, some in wanted.items():
-        held = {one.subscription.pk for one in sold.tenures.get((source.customer_id, source.resource_id), ())}
-        for hour, is_told in some.items():
-            own = [one for pk in held for one in stored.get((pk, source.feature_id, hour), ())]
-            if is_told or own:  # else it was not closed yet: it will be, by itself
-                yield cut_hour(source, hour, sold=sold, stored=own, zone=zone)
-
-
-def _hours_of_runs(source: Source, hours: Iterable[datetime], sold: Sold) -> set[datetime]:
-    """Return the hours that have slices in the billing periods of these hours."""
-    periods = Q()
-    for one in {held.subscription for held in sold.tenures.get((source.customer_id, source.resource_id), ())}:
-        if one.billing_period:
-            for period in {period_of(one, hour + edge) for hour in hours for edge in (timedelta(0), HOUR - _TICK)}:
-                periods |= Q(subscription=one, starts_at__gte=period.start, starts_at__lt=period.end)
-    counted = Slice.objects.filter(periods, price__feature=source.feature_id) if periods else Slice.objects.none()
-    return {
-        at.replace(minute=0, second=0, microsecond=0) for at in counted.order_by().values_list("starts_at", flat=True)
-    }
-
-
-def _stored(hours: Mapping[Source, Iterable[datetime]], sold: Sold) -> dict[tuple[int, int, datetime], list[Slice]]:
-    """Return the slices that there are of the sources' subscriptions in these hours, by subscription and feature."""
-    spans = {
-        (one.subscription.pk, hour, hour + HOUR)
-        for source, some in hours.items()
-        for one in sold.tenures.get((source.customer_id, source.resource_id), ())
-        for hour in some
-    }
-    rows, texts = rows_of({"subscription_id": "bigint", **WINDOW}, sorted(spans))
-    found = read(_SLICES.format(rows=rows), texts)
-    stored: dict[tuple[int, int, datetime], list[Slice]] = defaultdict(list)
-    slices = Slice.objects.filter(pk__in=[pk for (pk,) in found]).select_related("price").order_by("starts_at", "pk")
-    for one in slices:
-        hour = one.starts_at.replace(minute=0, second=0, microsecond=0)
-        stored[one.subscription_id, one.price.feature_id or 0, hour].append(one)
-    return stored
-
-
-_SLICES = """
-SELECT slice.id FROM {rows} JOIN usage_slice slice ON slice.subscription_id = span.subscription_id
-AND slice.starts_at >= span.low AND slice.starts_at < span.high"""
 _UNATTRIBUTED = """
 SELECT noted.id FROM {rows} JOIN usage_unattributedusage noted ON noted.customer_id = span.customer_id
 AND noted.feature_id = span.feature_id AND noted.resource_id = span.resource_id

@@ -4,21 +4,20 @@ Many windows are counted by as few statements as one, each by the index, however
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from itertools import accumulate
 
 from django.db import connection
 
 from usage import meters
-from usage.models import Meter, UsageEvent
+from usage.models import Meter
+from usage.raw import read_raw
 from usage.spans import SOURCE, WINDOW, exact, moment_of, read, rows_of
-from usage.windows import Run, Window
+from usage.windows import Window
 
 ZERO = Decimal(0)
-_CHUNK = 5000
 _NEVER = datetime.max.replace(tzinfo=UTC)
 _EVER = datetime.min.replace(tzinfo=UTC)
 
@@ -53,10 +52,9 @@ def used(source: Source, window: Window) -> Used:
 
 
 def used_in(spans: Iterable[Span]) -> dict[Span, Used]:
-    """Return the same of many windows; two statements, and one more for each window, or run, of a meter.
+    """Return the same of many windows; three statements, one of them for what meters count.
 
-    What does not add up is counted over the run that windows lie in: each gets by how much it has grown at its end. All
-    windows of a run that have events are to be given, or what is missing goes to those that follow.
+    What a meter counts over a run is not in it: `runs` tells what it adds to a window.
     """
     given = list(dict.fromkeys(spans))
     found = dict.fromkeys(given, Used())
@@ -70,15 +68,9 @@ def used_in(spans: Iterable[Span]) -> dict[Span, Used]:
     for source, window in with_set:
         change = held[source, window.end] - held[source, window.start]
         found[source, window] = Used(change, found[source, window].events)
-    runs: dict[tuple[Source, Meter, Run | Window], list[Window]] = defaultdict(list)
-    for source, window in given:
-        if source.meter is not None:
-            runs[source, source.meter, window.run or window].append(window)
-    for (source, meter, run), windows in runs.items():
-        since = run.since if isinstance(run, Run) else run.start
-        for window, metered in _metered(source, meter, since, sorted(windows, key=_start)):
-            reported = found[source, window]
-            found[source, window] = Used(reported.change + metered.change, reported.events + metered.events)
+    alone = [(source, window) for source, window in given if source.meter is not None and window.run is None]
+    for one, metered in _metered(alone):
+        found[one] = Used(found[one].change + metered.change, found[one].events + metered.events)
     return found
 
 
@@ -159,33 +151,21 @@ def _whose(source: Source) -> tuple[int, int, str]:
     return source.customer_id, source.feature_id, source.resource_id
 
 
-def _start(window: Window) -> datetime:
-    return window.start
-
-
-def _metered(source: Source, meter: Meter, since: datetime, windows: Sequence[Window]) -> Iterator[tuple[Window, Used]]:
-    """Yield what raw events add to windows that follow each other, by what they have come to since a moment.
-
-    An average falls, and a minimum: what later events take back is left out of the earlier windows, so that all of them
-    together are what it is at the end.
-    """
-    reached, events = [ZERO] * len(windows), [0] * len(windows)
-    tally, place = meters.Tally(aggregation=meter.aggregation, field=meter.field), 0
-    raw = UsageEvent.objects.filter(
-        customer_id=source.customer_id,
-        feature=None,
-        resource_id=source.resource_id,
-        occurred_at__gte=since,
-        occurred_at__lt=windows[-1].end,
-    )
-    for event in raw.order_by("occurred_at").iterator(chunk_size=_CHUNK):
-        while event.occurred_at >= windows[place].end:
-            reached[place] = tally.value
-            place += 1
-        if meters.counts(filters=meter.filters, event=event):
-            tally.add(event)
-            events[place] += windows[place].start <= event.occurred_at
-    reached[place:] = [tally.value] * (len(windows) - place)
-    lasting = list(accumulate(reversed(reached), min))[::-1]
-    for window, before, after, count in zip(windows, [ZERO, *lasting], lasting, events, strict=False):
-        yield window, Used(after - before, count)
+def _metered(given: Iterable[Span]) -> Iterator[tuple[Span, Used]]:
+    """Yield what raw events come to in windows, each counted by itself."""
+    counted: dict[tuple[int, str, datetime, datetime], list[Span]] = defaultdict(list)
+    for source, window in given:
+        counted[source.customer_id, source.resource_id, window.start, window.end].append((source, window))
+    places = list(counted.values())
+    tallies: dict[Span, meters.Tally] = {}
+    events: dict[Span, int] = defaultdict(int)
+    for place, event in read_raw(list(counted)):
+        for span in places[place]:
+            meter = span[0].meter
+            if meter is not None and meters.counts(filters=meter.filters, event=event):
+                if span not in tallies:
+                    tallies[span] = meters.Tally(aggregation=meter.aggregation, field=meter.field)
+                tallies[span].add(event)
+                events[span] += 1
+    for span, tally in tallies.items():
+        yield span, Used(tally.value, events[span])

@@ -1,9 +1,11 @@
 """What an hour of a source is cut into: parts that are charged apart, and time that is nobody's; pure."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from decimal import Decimal
+from hashlib import blake2b
 from itertools import product
 
 from catalog.models import Price
@@ -13,7 +15,7 @@ from usage.carrying import Charge, Draft
 from usage.counting import Source, Span, Used
 from usage.models import Slice
 from usage.selling import Sold, owner_of, unbroken
-from usage.windows import Run, Window, charged_windows, period_of, uncovered_windows
+from usage.windows import Run, Window, charged_windows, ends_at, period_of, uncovered_windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,3 +129,18 @@ def _draft(one: Slice, window: Window, counted: Used) -> Draft:
     draft = Draft(one)
     one.ends_at, one.change, one.event_count = window.end, counted.change, counted.events
     return draft
+
+
+def basis_of(source: Source, *, sold: Sold, zone: tzinfo) -> str:
+    """Return what the cuts of a source's hours rest on, but for its events: as long as it is the same, so are they."""
+    meter = source.meter
+    told: list[object] = [str(zone), *((meter.aggregation, meter.field, meter.filters) if meter else ())]
+    held = {one.subscription.pk for one in sold.tenures.get((source.customer_id, source.resource_id), ())}
+    for pk in sorted(held):
+        for one in sold.stretches[pk]:
+            terms, subscription = one.terms, one.subscription
+            told += [pk, one.start, one.end, subscription.billing_anchor, ends_at(subscription)]
+            told += [subscription.billing_period, terms.customer_id, terms.resource_id, terms.billing_period]
+            told += [terms.plan_id, terms.plan_version_number, sorted(terms.addons)]
+            told.append(sorted(price.pk for price in sold.of(terms, feature_id=source.feature_id)))
+    return blake2b(json.dumps(told, default=str).encode(), digest_size=32).hexdigest()

@@ -7,6 +7,7 @@ only: who leaves out the events of test systems wants to keep those that say not
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any, Protocol
 
@@ -16,6 +17,7 @@ EVENT_NAME = ("eventName", "event_name")
 #: What usage can hold: so many digits before and after the point.
 DIGITS_BEFORE, DIGITS_AFTER = 13, 9
 LAST_DIGIT = Decimal(1).scaleb(-DIGITS_AFTER)
+_ONE = Decimal(1)
 
 
 class Countable(Protocol):
@@ -28,55 +30,80 @@ class Countable(Protocol):
     def dimensions(self) -> Mapping[str, Any]: ...
 
 
-class Tally:
-    """Counts events one by one for an aggregation over a field; `value` is the result so far.
+@dataclass(slots=True)
+class Part:
+    """What some events come to: how many counted, and their sum, least or most; parts of a time can be put together."""
+
+    count: int = 0
+    amount: Decimal | None = None
+
+    def take(self, said: Decimal, aggregation: str) -> None:
+        """Add what one event said."""
+        self.count += 1
+        self.amount = said if self.amount is None else _joined(self.amount, said, aggregation)
+
+
+def put_together(one: Part, other: Part, aggregation: str) -> Part:
+    """Return what the events of both come to; of UNIQUE, when no value is in both."""
+    if one.amount is None or other.amount is None:
+        return Part(one.count + other.count, other.amount if one.amount is None else one.amount)
+    return Part(one.count + other.count, _joined(one.amount, other.amount, aggregation))
+
+
+def _joined(one: Decimal, other: Decimal, aggregation: str) -> Decimal:
+    if aggregation == Aggregation.MIN:
+        return min(one, other)
+    if aggregation == Aggregation.MAX:
+        return max(one, other)
+    return one + other
+
+
+def result(part: Part, aggregation: str) -> Decimal:
+    """Return what is used, to nine digits after the point; zero when nothing counted."""
+    if aggregation in {Aggregation.COUNT, Aggregation.UNIQUE}:
+        return Decimal(part.count)
+    if part.amount is None:
+        return Decimal(0)
+    return _rounded(part.amount / part.count if aggregation == Aggregation.AVG else part.amount)
+
+
+def said(event: Countable, *, aggregation: str, field: str) -> Decimal | str | None:
+    """Return what an event that the filters let through says: a number, or a text for UNIQUE; None: it does not count.
 
     Events without a number in the field, or with one of more than 13 digits before the point, do not count for SUM,
     MIN, MAX and AVG; events without the field do not count for UNIQUE.
     """
+    if aggregation == Aggregation.COUNT:
+        return _ONE
+    found = _value_of(event, field)
+    if aggregation == Aggregation.UNIQUE:
+        return None if found is None else as_text(found)
+    number = _number(found)
+    if number is None or number.adjusted() >= DIGITS_BEFORE:
+        return None
+    return number.quantize(LAST_DIGIT, ROUND_HALF_UP)  # each by itself, so that hours add up to their period
+
+
+class Tally:
+    """Counts events one by one for an aggregation over a field; `value` is the result so far."""
 
     def __init__(self, *, aggregation: str, field: str) -> None:
-        self._aggregation, self._field = Aggregation(aggregation), field
-        self._count = 0
-        self._sum = Decimal(0)
-        self._extreme: Decimal | None = None
+        self._aggregation, self._field = aggregation, field
+        self._part = Part()
         self._seen: set[str] = set()
 
     def add(self, event: Countable) -> None:
         """Count one event that the filters let through."""
-        if self._aggregation == Aggregation.COUNT:
-            self._count += 1
-            return
-        found = _value_of(event, self._field)
-        if self._aggregation == Aggregation.UNIQUE:
-            if found is not None:
-                self._seen.add(as_text(found))
-            return
-        number = _number(found)
-        if number is None or number.adjusted() >= DIGITS_BEFORE:
-            return
-        number = number.quantize(LAST_DIGIT, ROUND_HALF_UP)  # each by itself, so that hours add up to their period
-        self._count += 1
-        self._sum += number
-        if self._aggregation == Aggregation.MIN:
-            self._extreme = number if self._extreme is None else min(self._extreme, number)
-        elif self._aggregation == Aggregation.MAX:
-            self._extreme = number if self._extreme is None else max(self._extreme, number)
+        found = said(event, aggregation=self._aggregation, field=self._field)
+        if isinstance(found, str):
+            self._seen.add(found)
+        elif found is not None:
+            self._part.take(found, self._aggregation)
 
     @property
     def value(self) -> Decimal:
         """The result, to nine digits after the point; zero when nothing counted."""
-        match self._aggregation:
-            case Aggregation.COUNT:
-                return Decimal(self._count)
-            case Aggregation.UNIQUE:
-                return Decimal(len(self._seen))
-            case Aggregation.MIN | Aggregation.MAX:
-                return _rounded(self._extreme or Decimal(0))
-            case Aggregation.AVG:
-                return _rounded(self._sum / self._count if self._count else Decimal(0))
-            case Aggregation.SUM:
-                return _rounded(self._sum)
+        return Decimal(len(self._seen)) if self._seen else result(self._part, self._aggregation)
 
 
 def evaluate(

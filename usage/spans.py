@@ -66,8 +66,8 @@ def _texts(column: Sequence[Any], kind: str) -> list[str]:
     """Write values as the database reads them in a list, each that comes again once."""
     if kind == "bigint":
         return [str(value) for value in column]
-    write = quoted if connection.vendor == "postgresql" else _in_json
-    written = {value: write(value) for value in set(column)}
+    write, null = (quoted, "NULL") if connection.vendor == "postgresql" else (_in_json, "null")
+    written = {value: null if value is None else write(value) for value in set(column)}
     return [written[value] for value in column]
 
 

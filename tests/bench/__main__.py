@@ -16,7 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tests.bench import importing, pages, rest, standin, usage_growth, usage_in
+from tests.bench import importing, pages, rest, standin, usage_growth, usage_in, usage_meters
 from tests.bench.report import (
     budgets_table,
     growth_table,
@@ -40,7 +40,7 @@ SECRETS = {
 
 
 #: What is measured, in this order; the roads only when they are asked for.
-PARTS = ("standin", "sync", "hourly", "roads", "rest", "pages", "usage", "growth", "importing")
+PARTS = ("standin", "sync", "hourly", "roads", "rest", "pages", "usage", "growth", "meters", "importing")
 DEFAULT_PARTS = tuple(part for part in PARTS if part != "roads")
 
 
@@ -117,6 +117,12 @@ def options_from(arguments: list[str] | None = None) -> argparse.Namespace:
         "--usage-rows",
         default="1000000",
         help="events that there are when an hour is closed, such as 1000000,10000000; empty for none (%(default)s)",
+    )
+    parser.add_argument(
+        "--meter-events",
+        type=int,
+        default=100_000,
+        help="raw events of one customer, counted over a billing period; 0: none (%(default)s)",
     )
     parser.add_argument(
         "--imported", type=int, default=2_000, help="customers that are imported from Stigg; 0: none (%(default)s)"
@@ -236,6 +242,12 @@ def _growth(options: argparse.Namespace, results: dict[str, Any]) -> None:
         print(growth_table(results["growth"]), flush=True)
 
 
+def _meters(options: argparse.Namespace, results: dict[str, Any]) -> None:
+    if options.meter_events:
+        results["meters"] = usage_meters.run(events=options.meter_events, customers=(1000,))
+        print(usage_meters.meters_table(results["meters"]), flush=True)
+
+
 def _importing(options: argparse.Namespace, results: dict[str, Any]) -> None:
     if options.imported:
         results["importing"] = [asdict(one) for one in importing.run(customers=options.imported)]
@@ -251,6 +263,7 @@ _MEASURES: dict[str, Callable[[argparse.Namespace, dict[str, Any]], None]] = {
     "pages": _pages,
     "usage": _usage,
     "growth": _growth,
+    "meters": _meters,
     "importing": _importing,
 }
 

@@ -1,9 +1,13 @@
+from usage.models.counted import CountedRun, CountedValue, CountedWindow
 from usage.models.event import DirtyHour, UpdateBehavior, UsageEvent, quantity_field
 from usage.models.meter import Aggregation, Meter
 from usage.models.slice import Slice, UnattributedUsage
 
 __all__ = [
     "Aggregation",
+    "CountedRun",
+    "CountedValue",
+    "CountedWindow",
     "DirtyHour",
     "Meter",
     "Slice",
