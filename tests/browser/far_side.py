@@ -197,9 +197,9 @@ def _jobs(now: datetime, tenant: Connection, of: Company) -> None:
         JobState.WAITING,
         40,
         waiting_for="plan:scale",
-        reason="The plan scale is not in Zuora yet.",
+        reason=f"Waits for plan scale, which failed: {reason}",
     )
-    delivery(waits, DeliveryOutcome.WAITS, "The plan scale is not in Zuora yet.")
+    delivery(waits, DeliveryOutcome.WAITS, "Waits for plan scale, which is not in Zuora yet.")
     job(EntityKind.CUSTOMER, customers[4], JobState.WAITING, 1, not_before=now + timedelta(seconds=20))
 
 

@@ -49,6 +49,7 @@ def _read_from_stigg(now: datetime) -> None:
     )
     Operation.objects.create(
         kind=IMPORT, title="Import from Stigg", state=OperationState.DONE, total=1204, done=1204, failed=2,
+        started_by_name="operator",
         created_at=now - timedelta(days=9), not_before=now, finished_at=now - timedelta(days=9),
     )  # fmt: skip
     told = (
