@@ -144,7 +144,7 @@ class Comparison:
             zuora=sum((quantity_of(row) for row in [*rows, *foreign]), ZERO),
         )
         without = mine.filter(quantity__gt=0).exclude(pk__in=[one.slice_id for one in records if one.slice_id])
-        is_last = period.end >= self._upto
+        is_last = period.end >= min(self._upto, ends_at(self._subscription) or self._upto)
         seen = Seen(
             sums=sums,
             records=records,

@@ -5,9 +5,11 @@ from decimal import Decimal
 
 import pytest
 
-from catalog.models import BillingModel, BillingPeriod
+from catalog.models import BillingModel, BillingPeriod, CancellationTime
 from integrations import usage_reconcile
+from integrations.models import UsageCharge
 from integrations.usage_lines import Line
+from subscriptions.cancelling import cancel
 from subscriptions.scheduling import update
 from subscriptions.wanted import Content
 from tests.factories.catalog import price
@@ -70,3 +72,16 @@ def test_a_change_of_the_billing_period_leaves_each_charge_its_own_usage(
         if row.get("Usage"):
             billed["MONTHLY" if row["UnitPrice"] == units["MONTHLY"] else "ANNUALLY"] += row["Quantity"]
     assert billed == {first: Decimal(20 + 7 * back), then: Decimal(3)}
+
+
+def test_what_was_billed_too_much_is_told_long_after_the_end_and_once(tenant: UsageWorld) -> None:
+    acme = tenant.sell(start_date=START - timedelta(days=40))
+    for days in (1, 35):
+        tenant.use(acme, 2, at=START - timedelta(days=days))
+    tenant.quiet()
+    cancel(subscription=acme, time=CancellationTime.IMMEDIATE, now=tenant.now)
+    tenant.settle()
+    UsageCharge.objects.update(unabsorbed=Decimal(5))
+    tenant.advance(days=70)
+    found = [[one.partition(":")[0] for one in line.differences] for line in compared(tenant)]
+    assert found == [[], ["5 were billed too much"]]
