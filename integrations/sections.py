@@ -17,10 +17,8 @@ from integrations.entities import ENTITIES, Entity
 from integrations.models import EntityKind
 
 _SEARCHED = ("ref_id", "display_name", "name", "email")
-#: So many rows with a word are named one by one.
+#: So many rows with a word, or with a beginning of their ids, are named one by one.
 _RARE = 5000
-#: And with such a beginning of their ids, which takes less to find.
-_SOME = 15_000
 #: Of these there may be a million.
 _MANY = {EntityKind.CUSTOMER, EntityKind.SUBSCRIPTION}
 #: What stands between words: everything in ASCII but letters and digits.
@@ -123,7 +121,7 @@ class Section:
         if self._is_beginning_of_an_id(text):
             begins = Q(ref_id__startswith=text, ref_id__gte=text)
             by_index = begins if self.may_be_many else None
-            return Sought(begins, by_index, lambda: self._few(begins, _SOME), is_of_ids=True)
+            return Sought(begins, by_index, lambda: self._few(begins), is_of_ids=True)
         words = [word for word in re.split(_BETWEEN, text.lower()) if word]
         if not words:
             return Sought(Q(pk__in=[]))
@@ -144,11 +142,11 @@ class Section:
         """
         words = F("ref_id"), Value(" & ".join(beginnings))
         rare, one_by_one = Q(_HaveWords(*words)), Q(_OneByOne(*words))
-        return Sought(one_by_one, rare & one_by_one, lambda: self._few(rare & one_by_one, _RARE))
+        return Sought(one_by_one, rare & one_by_one, lambda: self._few(rare & one_by_one))
 
-    def _few(self, condition: Q, most: int) -> list[int] | None:
-        found = list(self.rows.filter(condition).order_by().values_list("pk", flat=True)[: most + 1])
-        return found if len(found) <= most else None
+    def _few(self, condition: Q) -> list[int] | None:
+        found = list(self.rows.filter(condition).order_by().values_list("pk", flat=True)[: _RARE + 1])
+        return found if len(found) <= _RARE else None
 
     def _is_beginning_of_an_id(self, text: str) -> bool:
         if not _LOOKS_LIKE_AN_ID.fullmatch(text) or text.isalpha():

@@ -265,7 +265,7 @@ def test_a_beginning_of_ids_is_found_in_each_order(
 ) -> None:
     near, some = most
     monkeypatch.setattr(listing, "_NEAR", near)
-    monkeypatch.setattr("integrations.sections._SOME", some)
+    monkeypatch.setattr("integrations.sections._RARE", some)
     for place, ref_id in enumerate(("x-1", "a-1", "y-1", "x-3", "x-2", "z-1", "x.4")):
         CustomerFactory.create(ref_id=ref_id, name=f"Made up {9 - place}")
     if status == "none":
