@@ -8,12 +8,15 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
+from catalog.models import Feature, Price
 from integrations import operating, usage_delivery
 from integrations.models import Connection, JobState, SyncJob
 from integrations.outbox import worker_name
 from integrations.zuora.client import Client
 from integrations.zuora.doctor import Examination, Outcome, Step, examination
 from integrations.zuora.hosts import UnknownHostError, normalise_tenant_url
+from integrations.zuora.mapping.refusal import Refusals
+from integrations.zuora.mapping.unit import unit_of
 from integrations.zuora.tenant import client_for, client_with
 
 
@@ -205,10 +208,16 @@ def _examine(
     *, rest_url: str, client_id: str, client_secret: str, time_zone: str, now: datetime
 ) -> Generator[Step, None, Examination]:
     client = client_with(rest_url=rest_url, client_id=client_id, client_secret=client_secret)
-    seen = yield from examination(client=client, now=now, time_zone=time_zone)
+    seen = yield from examination(client=client, now=now, time_zone=time_zone, units=_units_of_catalog())
     if not seen.ok:
         raise ConnectionRefused(seen.steps)
     return seen
+
+
+def _units_of_catalog() -> list[str]:
+    features = Feature.objects.filter(pk__in=Price.objects.exclude(feature=None).values("feature"))
+    refusals = Refusals()  # what cannot be a unit is told with the plan that has it
+    return [unit.name for one in features if (unit := unit_of(one, refusals)) is not None]
 
 
 def _use_credentials(connection: Connection, client_id: str, client_secret: str, now: datetime) -> None:

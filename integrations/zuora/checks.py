@@ -1,6 +1,6 @@
 """What is tried in a tenant before it is trusted with work: one function for each step, none changes anything there."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -247,7 +247,8 @@ def custom_fields(client: Client) -> tuple[Step, dict[str, list[str]]]:
     return Step("Custom fields", Outcome.WARNING, saw, cure, offer), found
 
 
-def units(client: Client) -> tuple[Step, bool]:
+def units(client: Client, wanted: Collection[str]) -> tuple[Step, bool]:
+    """Return whether units can be read, and whether they can be added; `wanted` are those that will be needed."""
     try:
         units = client.units_of_measure()
     except ZuoraError as refused:
@@ -257,9 +258,13 @@ def units(client: Client) -> tuple[Step, bool]:
             cure = f"{_cure_of(error, _ROLES)} Plans with seats or usage will fail until the units can be read."
             return Step("Units of measure", Outcome.WARNING, error.message, cure), False
         saw = f"{len(units)} can be read, but not added: {refused.message}"
+        missing = sorted(set(wanted) - {str(row["name"]) for row in units if row.get("active") is not False})
         cure = (
-            "Units that are missing have to be added by hand (Settings > Billing > Customize Units of Measure), or give"
-            " the API user a role that may manage billing settings."
+            "Add by hand what is missing (Settings > Billing > Customize Units of Measure), or give the API user a role"
+            " that may manage billing settings."
         )
-        return Step("Units of measure", Outcome.WARNING, saw, cure), False
+        if not missing:
+            cure = f"All that the catalog needs today are there. Later: {cure}"
+        offer = "\n".join(f"{name}, 8 decimal places, rounded up" for name in missing)
+        return Step("Units of measure", Outcome.WARNING, saw, cure, offer), False
     return Step("Units of measure", Outcome.PASSED, f"{len(units)} can be read."), True

@@ -1,6 +1,6 @@
 """Examines a tenant before we trust it with work: step by step, by calls that change nothing there."""
 
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, TypeVar, cast
@@ -45,10 +45,13 @@ class Examination:
         return all(step.ok for step in self.steps)
 
 
-def examination(*, client: Client, now: datetime, time_zone: str = "UTC") -> Generator[Step, None, Examination]:
+def examination(
+    *, client: Client, now: datetime, time_zone: str = "UTC", units: Collection[str] = ()
+) -> Generator[Step, None, Examination]:
     """Try everything that the sync will need, and yield each step as it ends; nothing in the tenant is changed.
 
-    It raises nothing of Zuora's: what goes wrong is a step's outcome. `time_zone` is the one that was chosen for it.
+    It raises nothing of Zuora's: what goes wrong is a step's outcome. `time_zone` is the one that was chosen for it,
+    `units` are the names of those in which the catalog counts.
     """
     steps: list[Step] = []
     identity = None
@@ -74,7 +77,7 @@ def examination(*, client: Client, now: datetime, time_zone: str = "UTC") -> Gen
     yield tried(checks.orders(client, now) if writing.ok else checks.skipped("Orders"))
     fields_step, custom_fields = checks.custom_fields(client)
     yield tried(fields_step)
-    units_step, settings_api = checks.units(client)
+    units_step, settings_api = checks.units(client, units)
     yield tried(units_step)
     findings = {
         "custom_fields": custom_fields,
@@ -85,9 +88,9 @@ def examination(*, client: Client, now: datetime, time_zone: str = "UTC") -> Gen
     return Examination(tuple(steps), identity.tenant, findings)
 
 
-def examine(*, client: Client, now: datetime, time_zone: str = "UTC") -> Examination:
+def examine(*, client: Client, now: datetime, time_zone: str = "UTC", units: Collection[str] = ()) -> Examination:
     """Make the whole examination at once."""
-    return drained(examination(client=client, now=now, time_zone=time_zone))
+    return drained(examination(client=client, now=now, time_zone=time_zone, units=units))
 
 
 def drained(work: Generator[Step, None, T]) -> T:

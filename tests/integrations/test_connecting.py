@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
+from catalog.models import BillingModel
 from integrations import connecting
 from integrations.connecting import ConnectionRefused
 from integrations.models import AuditEntry, Connection, Delivery, EntityKind, JobState, Operation, SyncJob, SyncRecord
-from integrations.zuora.client import Client
 from integrations.zuora.doctor import STEPS, Examination, Step, drained, examination
 from integrations.zuora.standin.app import StandIn
-from tests.factories.catalog import PlanFactory
+from tests.factories.catalog import FeatureFactory, PlanFactory, price
 from tests.integrations.conftest import CUSTOM_FIELDS, REST_URL
 from tests.tenant import put_behind_forms
 
@@ -68,6 +68,15 @@ def test_connecting_keeps_what_the_examination_found_and_looks_at_everything(act
     assert actions() == ["connect", "sync everything"]
 
 
+def test_the_units_that_the_catalog_needs_are_offered_where_we_may_not_make_them(actor: User, tenant: StandIn) -> None:
+    FeatureFactory.create(units_plural="never sold")
+    sold = FeatureFactory.create(units_plural="API  calls")
+    price(PlanFactory.create(), billing_model=BillingModel.USAGE_BASED, feature=sold)
+    tenant.control.set_switches(settings_api=False)
+    units = connect(actor).findings["steps"][-1]
+    assert (units["name"], units["offer"]) == ("Units of measure", "API calls, 8 decimal places, rounded up")
+
+
 def test_the_secret_is_encrypted_in_the_database(actor: User) -> None:
     made = connect(actor)
     stored = Connection.objects.filter(pk=made.pk).extra(select={"raw": "client_secret"}).values_list("raw", flat=True)
@@ -112,11 +121,11 @@ def test_a_second_tenant_is_refused_while_one_is_connected(actor: User, tenant: 
 
 
 def test_whoever_connects_second_at_the_same_time_is_refused(actor: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    def meanwhile(*, client: Client, now: datetime, time_zone: str) -> Generator[Step, None, Examination]:
+    def meanwhile(*, now: datetime, **asked: Any) -> Generator[Step, None, Examination]:
         Connection.objects.create(
             rest_url=REST_URL, tenant_id="quicker", key_prefix="stigg", connected_at=now, credentials_since=now
         )
-        return (yield from examination(client=client, now=now, time_zone=time_zone))
+        return (yield from examination(now=now, **asked))
 
     monkeypatch.setattr(connecting, "examination", meanwhile)
     with pytest.raises(ConnectionRefused, match="Another connection was made meanwhile"):

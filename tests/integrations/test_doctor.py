@@ -119,6 +119,24 @@ def test_units_are_read_by_query_where_settings_are_closed(standin: StandIn) -> 
     assert (seen.ok, seen.findings["settings_api"]) == (True, False)
 
 
+def test_units_that_the_catalog_needs_and_the_tenant_lacks_are_named(standin: StandIn) -> None:
+    client, there = open_tenant(standin), "GB"
+    body = {
+        "name": there,
+        "displayAs": there,
+        "precision": 2,
+        "roundingMode": "Up",
+        "active": True,
+        "usageLogFileLabel": there,
+    }
+    client.create_unit_of_measure(body, idempotency_key="made-up")
+    standin.control.set_switches(settings_api=False)
+    lacking = step(examine(client=client, now=timezone.now(), units=["seats", there, "calls"]), "Units of measure")
+    assert lacking.offer == "calls, 8 decimal places, rounded up\nseats, 8 decimal places, rounded up"
+    whole = step(examine(client=client, now=timezone.now(), units=[there]), "Units of measure")
+    assert (whole.offer, whole.cure.partition(".")[0]) == ("", "All that the catalog needs today are there")
+
+
 class Answering(Client):
     """A tenant with a clock, an identity, or a permission of the test's own."""
 
