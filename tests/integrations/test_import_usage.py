@@ -283,6 +283,7 @@ def test_a_checkpoint_of_another_file_is_not_gone_on_from(tmp_path: Path) -> Non
     ("name", "content", "message"),
     [
         ("usage.txt", b"", "ends neither in .csv nor in .jsonl"),
+        ("usage.csv.gz", b"\x1f\x8b", "usage.csv.gz is packed: unpack it first"),
         ("usage.csv", b"a,b\n1,2\n", "The first line does not name the columns"),
         ("usage.csv", b"", "The first line does not name the columns"),
         ("usage.csv", b'customerId,idempotencyKey\n"a" b,c\n', "Line 2 is not CSV"),

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _Told = TypeVar("_Told", UsageReport, RawEvent)
 _TOLD_EVERY_SECONDS = 2.0
 _BAR = 30
+_PACKED = {".gz", ".bz2", ".xz", ".zip", ".zst"}
 
 
 class Command(BaseCommand):
@@ -51,6 +52,8 @@ class Command(BaseCommand):
             CommandError: there are wrong lines, or the file cannot be read on.
         """
         form = options["format"] or FORMATS.get(file.suffix.lower())
+        if file.suffix.lower() in _PACKED:
+            raise CommandError(f"{file.name} is packed: unpack it first, then import what was in it.")
         if form is None:
             raise CommandError(f"{file.name} ends neither in {' nor in '.join(FORMATS)}: give --format.")
         try:
