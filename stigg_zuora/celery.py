@@ -5,20 +5,30 @@ from typing import Any
 
 from celery import Celery, signals
 from kombu.transport import redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "stigg_zuora.settings")
 
 
 class _Channel(redis.Channel):
-    """A channel that does not acknowledge what came over a connection that was lost since.
+    """A channel that outlives the loss of its connection.
 
-    kombu would look for the address of the lost connection, and what it raises then ends the worker. The message comes
-    again some day, and its jobs are done by then.
+    kombu would look for the address of the lost connection, and the AttributeError that this raises ends the worker. A
+    message that was in work then comes again some day, and its jobs are done by then.
     """
 
     def basic_ack(self, delivery_tag: Any, multiple: bool = False) -> None:  # noqa: FBT001, FBT002 - as kombu calls it
-        if self.connection is not None and self.connection.client is not None:
+        if not self._is_lost():
             super().basic_ack(delivery_tag, multiple=multiple)
+
+    def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 - as kombu calls it
+        if self._is_lost():
+            raise RedisConnectionError("The connection of this channel was lost and is closed.")
+        params: dict[str, Any] = super()._connparams(asynchronous=asynchronous)  # type: ignore[misc] # no stub has it
+        return params
+
+    def _is_lost(self) -> bool:
+        return self.connection is None or self.connection.client is None
 
 
 redis.Transport.Channel = _Channel

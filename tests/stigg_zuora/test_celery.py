@@ -26,6 +26,24 @@ def test_message_of_a_connection_that_was_lost_is_not_acknowledged() -> None:
         queue.clear()
 
 
+def test_connection_that_was_lost_is_closed_with_a_message_in_work() -> None:
+    with app.connection_for_write() as broker:
+        queue = broker.SimpleQueue("of-a-test")
+        queue.put("one")
+        message = queue.get(block=False)
+        channel: Any = message.channel
+        unacked = channel.unacked_key
+        # What kombu leaves when the broker dies while it listens: the first closing fails before it has closed the
+        # channel, and forgets the address; a worker closes its connection a second time.
+        broker.transport.client = None
+        broker.release()
+        assert channel.closed
+    with app.connection_for_write() as broker:
+        channel = broker.default_channel
+        assert channel.client.hlen(unacked) == 1  # it comes again when its time is up
+        channel.client.delete(unacked, channel.unacked_index_key)
+
+
 def test_a_worker_logs_as_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Logging, "_setup", False)
     before = logging.getLogger().level
