@@ -6,7 +6,10 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin import actions
-from django.contrib.auth.models import User
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.forms import UserChangeForm
+from django.contrib.auth.models import Group, User
+from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
@@ -15,7 +18,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from integrations import api_keys, operating
+from integrations import api_keys, operating, people
 from integrations.links import link_into_tenant
 from integrations.models import (
     ApiKey,
@@ -29,6 +32,7 @@ from integrations.models import (
     SyncJob,
     SyncRecord,
 )
+from integrations.people import Role
 from integrations.sections import url_of_key
 
 
@@ -223,3 +227,46 @@ class ApiKeyAdmin(admin.ModelAdmin[ApiKey]):
             api_keys.revoke(key=key, actor=actor, now=timezone.now())
             count += 1
         self.message_user(request, f"{count} revoked: nobody gets in by {'it' if count == 1 else 'them'} any more.")
+
+
+class PersonForm(UserChangeForm):
+    """Django's form of a user, which does not take the last administrator away."""
+
+    def clean(self) -> dict[str, Any] | None:
+        found = super().clean()
+        kept = self.cleaned_data
+        stays_one = kept.get("is_active") and (
+            kept.get("is_superuser") or any(group.name == Role.ADMINISTRATOR for group in kept.get("groups", ()))
+        )
+        if not stays_one and people.nobody_administers_without([self.instance]):
+            raise ValidationError(f"{self.instance} {_LAST}")
+        return found
+
+
+_LAST = "is the last administrator: make somebody else one first."
+admin.site.unregister([User, Group])
+
+
+@admin.register(User)
+class PersonAdmin(UserAdmin):
+    form = PersonForm
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, ...]:
+        """Ask Django what would be deleted; where nobody would be left to administer, that stands in the way."""
+        *found, protected = super().get_deleted_objects(objs, request)
+        last = [f"{user} {_LAST}" for user in objs] if people.nobody_administers_without(objs) else []
+        return *found, [*protected, *last]
+
+
+@admin.register(Group)
+class RoleAdmin(GroupAdmin):
+    """The roles keep their names and stay, because people are given them by name; what they hold may be changed."""
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Group | None = None) -> Any:
+        fields = super().get_readonly_fields(request, obj)
+        return [*fields, "name"] if obj and obj.name in Role.values else fields
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, ...]:
+        *found, protected = super().get_deleted_objects(objs, request)
+        roles = [f"{group} is a role that people are given by name." for group in objs if group.name in Role.values]
+        return *found, [*protected, *roles]

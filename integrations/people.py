@@ -1,7 +1,9 @@
 """People and their roles: invited, given another role, let in no more; each leaves a line in the audit log."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.contrib.auth.models import Group, User
 from django.db import models, transaction
 from django.db.models import QuerySet
@@ -91,11 +93,12 @@ def forget_password(*, user: User, actor: User | None, now: datetime) -> User:
     """Let the old password and every session end, so that a new one is chosen by a link that works once.
 
     Raises:
-        Impossible: it is oneself, deactivated, or a superuser of somebody who is none.
+        Impossible: it is oneself, deactivated, the last administrator, or a superuser of somebody who is none.
     """
     user = _locked(user)
     _refuse_oneself(user, actor, "make a link for yourself: change your password at Your account")
     _refuse_stronger(user, actor)
+    _refuse_the_last(user, still_one=False)
     if not user.is_active:
         raise Impossible(f"{user} is deactivated: activate the account first.")
     user.set_unusable_password()
@@ -110,9 +113,18 @@ def password_chosen(*, user: User, now: datetime) -> None:
 
 
 def administrators() -> QuerySet[User]:
-    """Return who can administer."""
+    """Return who can administer: whoever was invited, and has chosen no password yet, cannot."""
     strong = models.Q(is_superuser=True) | models.Q(groups__name=Role.ADMINISTRATOR)
-    return User.objects.filter(strong, is_active=True).distinct()
+    able = User.objects.filter(strong, is_active=True).exclude(password__startswith=UNUSABLE_PASSWORD_PREFIX)
+    return able.distinct()
+
+
+@transaction.atomic
+def nobody_administers_without(users: Iterable[User]) -> bool:
+    """Return whether the last who can administer are among these; it stays so until the transaction ends."""
+    _one_at_a_time()
+    able = set(administrators().values_list("pk", flat=True))
+    return bool(able) and able <= {user.pk for user in users}
 
 
 def _give(user: User, role: Role) -> None:
@@ -123,9 +135,13 @@ def _give(user: User, role: Role) -> None:
     user.save(update_fields=["is_staff"])
 
 
-def _locked(user: User) -> User:
-    # One at a time: two administrators who deactivate each other must not both succeed.
+def _one_at_a_time() -> None:
+    # Two administrators who deactivate each other must not both succeed.
     list(Group.objects.select_for_update().filter(name=Role.ADMINISTRATOR))
+
+
+def _locked(user: User) -> User:
+    _one_at_a_time()
     return User.objects.get(pk=user.pk)
 
 
@@ -145,5 +161,5 @@ def _refuse_stronger(user: User, actor: User | None) -> None:
 
 
 def _refuse_the_last(user: User, *, still_one: bool) -> None:
-    if not still_one and user.is_active and not administrators().exclude(pk=user.pk).exists():
+    if not still_one and nobody_administers_without([user]):
         raise Impossible(f"{user} is the last administrator: make somebody else one first.")

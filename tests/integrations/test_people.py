@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import ValidationError
 from django.db import connection
@@ -13,6 +14,7 @@ from integrations import people
 from integrations.models import AuditEntry
 from integrations.operating import Impossible
 from integrations.people import Role
+from tests.browser.scene import PASSWORD
 from tests.browser.scene import people as made_people
 
 pytestmark = pytest.mark.django_db
@@ -78,6 +80,12 @@ def test_the_last_administrator_stays_one(ada: User) -> None:
     with pytest.raises(Impossible, match="is the last administrator"):
         people.deactivate(user=ada, actor=None, now=NOW)
     second = people.invite(username="bob", email="", role=Role.ADMINISTRATOR, actor=ada, now=NOW)
+    with pytest.raises(Impossible, match="is the last administrator"):
+        people.deactivate(user=ada, actor=None, now=NOW)  # who has no password yet does not count
+    with pytest.raises(Impossible, match="is the last administrator"):
+        people.forget_password(user=ada, actor=None, now=NOW)
+    second.set_password(PASSWORD)
+    second.save()
     people.deactivate(user=second, actor=ada, now=NOW)
     with pytest.raises(Impossible, match="is the last administrator"):
         people.deactivate(user=ada, actor=None, now=NOW)  # a deactivated one does not count
@@ -90,6 +98,7 @@ def test_the_last_administrator_stays_one(ada: User) -> None:
 def test_two_administrators_cannot_deactivate_each_other_at_once() -> None:
     Group.objects.get_or_create(name=Role.ADMINISTRATOR)
     pair = [people.invite(username=name, email="", role=Role.ADMINISTRATOR, actor=None, now=NOW) for name in ("a", "b")]
+    User.objects.update(password=make_password(PASSWORD))
     together = threading.Barrier(2)
     refused: list[str] = []
 
