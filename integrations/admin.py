@@ -229,7 +229,7 @@ class ApiKeyAdmin(admin.ModelAdmin[ApiKey]):
         self.message_user(request, f"{count} revoked: nobody gets in by {'it' if count == 1 else 'them'} any more.")
 
 
-class PersonForm(UserChangeForm):
+class PersonForm(UserChangeForm[User]):
     """Django's form of a user, which does not take the last administrator away."""
 
     def clean(self) -> dict[str, Any] | None:
@@ -248,7 +248,7 @@ admin.site.unregister([User, Group])
 
 
 @admin.register(User)
-class PersonAdmin(UserAdmin):
+class PersonAdmin(UserAdmin[User]):
     form = PersonForm
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, ...]:

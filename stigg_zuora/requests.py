@@ -44,6 +44,7 @@ class RequestIdMiddleware:
             response = self.get_response(request)
         if isinstance(response, HttpResponseNotAllowed) and not response.content:
             response.content = _page("405.html", request)
+            response["Content-Length"] = str(len(response.content))  # that of the empty answer stands there already
         response[HEADER] = request_id
         return response
 

@@ -38,10 +38,11 @@ window.addEventListener("pageshow", (event) => {
   }
 });
 
+const isLive = ({ requestConfig: { elt, triggeringEvent } }) => elt.matches("[data-live]") && !triggeringEvent;
+
 // What refreshes by itself must not pull the page from under somebody: not while they are in it, not in a hidden tab.
 document.addEventListener("htmx:beforeRequest", (event) => {
-  const polled = event.detail.elt.matches("[data-live]") && !event.detail.requestConfig.triggeringEvent;
-  if (polled && (document.hidden || event.detail.elt.contains(document.activeElement))) event.preventDefault();
+  if (isLive(event.detail) && (document.hidden || event.detail.elt.contains(document.activeElement))) event.preventDefault();
 });
 
 // The session ended meanwhile: go to the login page as a whole, not inside this one.
@@ -159,27 +160,39 @@ const localise = (root) => {
 localise(document);
 document.addEventListener("htmx:load", (event) => localise(event.detail.elt.parentElement ?? event.detail.elt));
 
-// What cannot be refreshed says so, and asks less and less often until it can.
+// What cannot be refreshed says so, and asks less and less often until it can; what was clicked in vain says so, too.
 const silent = { tries: 0, until: 0 };
+const noticeOf = (detail) => (isLive(detail) ? "stale" : "in-vain");
 document.addEventListener("htmx:beforeRequest", (event) => {
-  if (event.detail.elt.matches("[data-live]") && Date.now() < silent.until) event.preventDefault();
+  if (isLive(event.detail) && Date.now() < silent.until) event.preventDefault();
 });
-const notRefreshed = () => {
-  silent.tries += 1;
-  silent.until = Date.now() + Math.min(60000, 2500 * 2 ** silent.tries);
-  if (document.getElementById("stale")) return;
-  const notice = document.createElement("div");
-  notice.id = "stale";
-  notice.className = "alert alert-warning";
-  notice.setAttribute("role", "status");
-  notice.textContent = `No answer from the server since ${new Date().toLocaleTimeString()}: what is shown may be old. It is asked again by itself.`;
-  document.getElementById("main")?.prepend(notice);
+const whatHappened = (xhr) => {
+  const time = new Date().toLocaleTimeString(), number = xhr.getResponseHeader("X-Request-ID");
+  const log = number ? ` Request ${number}: its lines in the log have this number.` : "";
+  if (!xhr.status) return `No answer from the server since ${time}: what is shown may be old.`;
+  if (xhr.status < 500) return `The server refused this at ${time} (${xhr.status}): load the page again.${log}`;
+  return `Something went wrong at ${time}, and the mistake is ours: what is shown may be old.${log}`;
 };
-document.addEventListener("htmx:sendError", notRefreshed);
-document.addEventListener("htmx:timeout", notRefreshed);
-document.addEventListener("htmx:responseError", notRefreshed);
-document.addEventListener("htmx:afterOnLoad", (event) => {
-  if (!event.detail.successful) return;
-  Object.assign(silent, { tries: 0, until: 0 });
-  document.getElementById("stale")?.remove();
+const failed = ({ detail }) => {
+  if (isLive(detail)) {
+    silent.tries += 1;
+    silent.until = Date.now() + Math.min(60000, 2500 * 2 ** silent.tries);
+    if (document.getElementById("stale")) return;
+  }
+  const id = noticeOf(detail), notice = document.createElement("div");
+  document.getElementById(id)?.remove();
+  notice.id = id;
+  notice.className = "alert alert-warning sentence";
+  notice.setAttribute("role", "status");
+  document.getElementById("main")?.prepend(notice);
+  notice.textContent = `${whatHappened(detail.xhr)} ${isLive(detail) ? "It is asked again by itself." : "Try it again."}`;
+  if (detail.requestConfig.triggeringEvent) notice.scrollIntoView({ block: "nearest" });
+};
+document.addEventListener("htmx:sendError", failed);
+document.addEventListener("htmx:timeout", failed);
+document.addEventListener("htmx:responseError", failed);
+document.addEventListener("htmx:afterOnLoad", ({ detail }) => {
+  if (!detail.successful) return;
+  if (isLive(detail)) Object.assign(silent, { tries: 0, until: 0 });
+  document.getElementById(noticeOf(detail))?.remove();
 });

@@ -36,20 +36,50 @@ def test_without_script_times_are_utc_and_money_is_plain(log_in: LogIn) -> None:
 
 def test_a_page_that_cannot_refresh_says_so_until_it_can(log_in: LogIn) -> None:
     build(timezone.now())
-    page = log_in("Viewer")
+    page = log_in("Viewer", expecting="ERR_FAILED|^htmx:")
     away = [True]
 
     def answer(route: Route) -> None:
         if away and route.request.headers.get("hx-request"):
-            route.fulfill(status=422, body="")
+            route.abort()
         else:
             route.continue_()
 
     page.route("**/*", answer)
     page.goto("/")
-    expect(page.locator("#stale")).to_contain_text("No answer from the server since", timeout=15_000)
+    expect(page.locator("#stale")).to_have_text(
+        re.compile("No answer from the server since .*: what is shown may be old. It is asked again by itself."),
+        timeout=15_000,
+    )
     away.clear()
     expect(page.locator("#stale")).to_be_hidden(timeout=20_000)
+
+
+def test_a_click_that_ends_in_a_mistake_says_so_with_the_number_in_the_log(log_in: LogIn) -> None:
+    build(timezone.now())
+    page = log_in("Viewer", expecting="500")
+    broken = [True]
+
+    def answer(route: Route) -> None:
+        if broken and route.request.headers.get("hx-request"):
+            route.fulfill(status=500, body="", headers={"X-Request-ID": "made-up-number"})
+        else:
+            route.continue_()
+
+    page.goto("/customers/")
+    page.route("**/*", answer)
+    page.get_by_label("Sync status").select_option("synced")
+    notice = page.locator("#in-vain")
+    expect(notice).to_have_text(
+        re.compile(
+            "Something went wrong at .*, and the mistake is ours: what is shown may be old. "
+            "Request made-up-number: its lines in the log have this number. Try it again."
+        )
+    )
+    expect(notice).to_be_in_viewport()
+    broken.clear()
+    page.get_by_label("Sync status").select_option("failed")
+    expect(notice).to_be_hidden()
 
 
 def test_a_column_sorts_by_a_click_and_an_export_is_offered(log_in: LogIn) -> None:

@@ -61,6 +61,7 @@ def test_an_address_that_only_takes_forms_shows_the_number_to_whoever_opens_it(c
     client.force_login(people()["Operator"])
     response = client.get("/problems/retry/")
     assert (response.status_code, response["Allow"]) == (405, "POST")
+    assert response["Content-Length"] == str(len(response.content))
     assert "There is nothing to read here" in response.content.decode()
     assert number_of(response) in response.content.decode()
 
