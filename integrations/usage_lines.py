@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import Q, QuerySet
 
 from catalog.models import BillingModel, Price
 from integrations.models import Connection, SyncRecord, UsageCharge, UsageRecord
@@ -18,6 +18,7 @@ from integrations.zuora.tenant import tenant_of
 from subscriptions.models import Subscription
 from subscriptions.periods import Period
 from subscriptions.tenure import Stretch, stretches
+from usage.adding import Total
 from usage.counting import Source, Span, used
 from usage.models import DirtyHour, Meter, Slice
 from usage.overdue import why_not_counted
@@ -139,7 +140,7 @@ class Comparison:
             carried=sum(
                 (_carry_before(following, span.start) - _carry_before(following, span.end) for _, span in spans), ZERO
             ),
-            slices=mine.aggregate(total=Sum("quantity"))["total"] or ZERO,
+            slices=mine.aggregate(total=Total("quantity"))["total"] or ZERO,
             moved=sum((one.wanted - (one.slice.quantity if one.slice else ZERO) for one in records), ZERO),
             zuora=sum((quantity_of(row) for row in [*rows, *foreign]), ZERO),
         )

@@ -8,6 +8,7 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery, Sum
 
 from integrations.models import Connection, UsageCharge, UsageRecord, UsageState
 from subscriptions.models import SubscriptionStatus
+from usage.adding import Total
 
 ZERO = Decimal(0)
 
@@ -40,7 +41,7 @@ def to_credit(charge: UsageCharge, *, now: datetime) -> Iterator[tuple[str, Deci
         if number == charge.number and runs and (cancelled is None or cancelled > now):
             continue
         records = charge.records_under(number)
-        owed = records.filter(is_billed=True).aggregate(sum=Sum("owed"))["sum"] or ZERO
-        taken = records.filter(is_billed=False).aggregate(sum=Sum("taken"))["sum"] or ZERO
+        owed = records.filter(is_billed=True).aggregate(sum=Total("owed"))["sum"] or ZERO
+        taken = records.filter(is_billed=False).aggregate(sum=Total("taken"))["sum"] or ZERO
         if -owed > taken:
             yield number, -owed - taken

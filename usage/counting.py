@@ -12,6 +12,7 @@ from decimal import Decimal
 from django.db import connection
 
 from usage import meters
+from usage.adding import SUM
 from usage.models import Meter
 from usage.raw import read_raw
 from usage.spans import SOURCE, WINDOW, exact, moment_of, read, rows_of
@@ -85,14 +86,14 @@ def in_use_at(moments: Iterable[tuple[Source, datetime]]) -> dict[tuple[Source, 
     if not given:
         return {}
     rows, texts = rows_of(SOURCE | WINDOW, [(*_whose(source), _EVER, before) for source, before in given])
-    found = read(_IN_USE.format(rows=rows), texts)
+    found = read(_IN_USE.format(rows=rows, sum=SUM[connection.vendor]), texts)
     return {given[n - 1]: exact(last) + exact(added) for n, last, added in found}
 
 
 def reached(source: Source, *, since: datetime | None, before: datetime) -> Decimal | None:
     """Return how far a count had come that began at zero, or long ago; None when nothing was reported by then."""
     rows, texts = rows_of(SOURCE | WINDOW, [(*_whose(source), since or _EVER, before)])
-    [(_, last, added)] = read(_IN_USE.format(rows=rows), texts)
+    [(_, last, added)] = read(_IN_USE.format(rows=rows, sum=SUM[connection.vendor]), texts)
     return None if last is None and added is None else exact(last) + exact(added)
 
 
@@ -109,7 +110,7 @@ def next_sets(gaps: Iterable[tuple[Source, datetime, datetime | None]]) -> dict[
 
 _MATCHING = """event.customer_id = span.customer_id AND event.feature_id = span.feature_id
   AND event.resource_id = span.resource_id"""
-_COUNTED = "sum(event.value), count(*), max(CASE WHEN event.update_behavior = 'SET' THEN 1 ELSE 0 END)"
+_COUNTED = "{sum}(event.value), count(*), max(CASE WHEN event.update_behavior = 'SET' THEN 1 ELSE 0 END)"
 _WITHIN = f"{_MATCHING} AND event.occurred_at >= span.low AND event.occurred_at < span.high"
 #: LATERAL, because a join that is grouped may as well read the whole table; SQLite has no LATERAL, and joins in order.
 _SUMS = {
@@ -122,7 +123,7 @@ SELECT span.n, {_COUNTED} FROM {{rows}} CROSS JOIN usage_usageevent event WHERE 
 #: Of two events of the same instant the one stored later counts.
 _IN_USE = f"""
 SELECT span.n, set_.value, (
-  SELECT sum(event.value) FROM usage_usageevent event
+  SELECT {{sum}}(event.value) FROM usage_usageevent event
   WHERE {_MATCHING} AND event.occurred_at < span.high AND event.occurred_at >= coalesce(set_.occurred_at, span.low)
   AND (set_.id IS NULL OR event.occurred_at > set_.occurred_at OR event.id > set_.id)
 )
@@ -139,10 +140,10 @@ SELECT span.n, (
 ) FROM {{rows}}"""  # noqa: S608 - our own words
 
 
-def _sums(given: list[Span]) -> list[tuple[int, Decimal | float | None, int, int | None]]:
+def _sums(given: list[Span]) -> list[tuple[int, Decimal | str | None, int, int | None]]:
     rows, texts = rows_of(SOURCE | WINDOW, [(*_whose(source), window.start, window.end) for source, window in given])
-    found: list[tuple[int, Decimal | float | None, int, int | None]] = read(
-        _SUMS[connection.vendor].format(rows=rows), texts
+    found: list[tuple[int, Decimal | str | None, int, int | None]] = read(
+        _SUMS[connection.vendor].format(rows=rows, sum=SUM[connection.vendor]), texts
     )
     return found
 

@@ -17,7 +17,7 @@ from django.db.models.expressions import RawSQL
 #: The columns of what can be given, as PostgreSQL's types.
 SOURCE = {"customer_id": "bigint", "feature_id": "bigint", "resource_id": "text"}
 WINDOW = {"low": "timestamptz", "high": "timestamptz"}
-#: SQLite keeps decimals as floats: what it has added up is exact to so many digits.
+#: SQLite keeps decimals as floats, which are exact to so many digits.
 _FLOAT = Context(prec=sys.float_info.dig)
 
 
@@ -48,11 +48,11 @@ def moment_of(value: datetime | str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def exact(value: Decimal | float | None) -> Decimal:
+def exact(value: Decimal | float | str | None) -> Decimal:
     """Return a quantity, or a sum of them, as a statement of ours gives it; nothing is zero."""
     if value is None:
         return Decimal(0)
-    return value if isinstance(value, Decimal) else _FLOAT.create_decimal_from_float(value)
+    return _FLOAT.create_decimal_from_float(value) if isinstance(value, int | float) else Decimal(value)
 
 
 def among(ids: Iterable[int]) -> RawSQL:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from types import MappingProxyType
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet, Sum
+from django.db.models import F, Q, QuerySet
 
 from integrations.models import Connection, UsageCharge, UsageRecord, UsageState
 from integrations.zuora.mapping.tenant import Tenant
@@ -21,6 +21,7 @@ from integrations.zuora.push.usage.batches import form_full
 from integrations.zuora.push.usage.charges import Linked, prices_by_key
 from subscriptions.models import Subscription
 from subscriptions.tenure import Stretch
+from usage.adding import Total
 from usage.inserting import insert
 from usage.models import Slice
 from usage.selling import ended_at, stretches_of, stretches_of_all
@@ -222,7 +223,7 @@ class _Desk:
         """Share out anew what the charge's billed records owe, each number's by itself: it has a price of its own."""
         billed = charge.records.filter(is_billed=True).exclude(owed=0).order_by()
         owed: dict[str, Decimal] = defaultdict(Decimal)
-        for number, some in billed.values_list("charge_number").annotate(owed=Sum("owed")):
+        for number, some in billed.values_list("charge_number").annotate(owed=Total("owed")):
             owed[charge.pool_of(number)] += some
         open_ones = charge.records.filter(Q(taken__gt=0) | Q(slice=None), is_billed=False).order_by()
         found = {charge.pool_of(number) for number in open_ones.values_list("charge_number", flat=True)}
