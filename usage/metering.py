@@ -14,6 +14,8 @@ from usage.models.meter import Aggregation
 def set_meter(*, feature: Feature, aggregation: Aggregation, field: str, filters: list[dict[str, Any]]) -> Meter:
     """Give the feature this meter, in place of the one that it has; `filters` as in Meter.
 
+    What it counts of the running billing periods is counted again when hours are closed the next time.
+
     Raises:
         ValidationError: the feature is none that is metered, or the meter is not sound.
     """
@@ -22,7 +24,9 @@ def set_meter(*, feature: Feature, aggregation: Aggregation, field: str, filters
             f"{feature} is not metered: only a NUMBER feature whose meter type is INCREMENTAL or FLUCTUATING has one."
         )
     meter = Meter.objects.filter(feature=feature).first() or Meter(feature=feature)
-    meter.aggregation, meter.field, meter.filters = aggregation, field, filters
-    meter.full_clean()
-    meter.save()
+    wanted = aggregation, field, filters
+    if meter.pk is None or (meter.aggregation, meter.field, meter.filters) != wanted:  # else what it counted stays
+        meter.aggregation, meter.field, meter.filters = wanted
+        meter.full_clean()
+        meter.save()
     return meter

@@ -1,4 +1,7 @@
-"""Which hours have to be counted again because a subscription has another beginning or end, or other terms."""
+"""Which hours have to be counted again because of what became known later.
+
+A subscription has another beginning or end, or other terms; or a feature has another meter.
+"""
 
 from datetime import datetime, timedelta
 
@@ -9,6 +12,7 @@ from django.db.models.functions import Coalesce
 from subscriptions.models import PastTerms, Subscription, SubscriptionStatus
 from subscriptions.tenure import stretches
 from usage.models import DirtyHour, Slice
+from usage.remetering import recount_changed
 from usage.spans import SOURCE, moment_of, read, rows_of
 from usage.windows import HOUR
 
@@ -17,7 +21,11 @@ _HINDSIGHT = timedelta(days=40)
 
 
 def reopen(*, now: datetime, subscription: Subscription | None) -> None:
-    """Have hours counted again that another beginning or end of a subscription has made another's, or nobody's."""
+    """Have hours counted again that another beginning or end of a subscription has made another's, or nobody's.
+
+    And those of a meter that was changed, whoever's they are.
+    """
+    recount_changed(now=now)
     beyond = (
         Slice.objects.annotate(end=Coalesce("subscription__cancellation_date", "subscription__effective_end_date"))
         .filter(_ended("subscription__"), end__gt=now - _HINDSIGHT, end__lt=now)

@@ -21,6 +21,7 @@ from customers.models import Customer
 from usage import meters
 from usage.checking import FeatureFacts, Problem, Reason, as_stored, is_storable, problem_of_event, problem_of_usage
 from usage.models import Meter, UpdateBehavior
+from usage.remetering import meters_to_store_by
 from usage.storing import Hour, Row, Stored, exact_digits, note_hours, store
 
 MAX_BATCH = 1000
@@ -100,7 +101,7 @@ def report_usage(
         )
     if problems:
         raise Refused(problems)
-    return _store(rows, now=now, counting=())
+    return _store(rows, now=now)
 
 
 def report_events(
@@ -134,7 +135,7 @@ def report_events(
         )
     if problems:
         raise Refused(problems)
-    return _store(rows, now=now, counting=list(Meter.objects.all()))
+    return _store(rows, now=now, are_raw=True)
 
 
 def _check_size(size: int) -> None:
@@ -161,11 +162,12 @@ def _features(ref_ids: Iterable[str]) -> dict[str, FeatureFacts]:
     }
 
 
-def _store(rows: Mapping[int, Row], *, now: datetime, counting: Sequence[Meter]) -> dict[int, Stored]:
+def _store(rows: Mapping[int, Row], *, now: datetime, are_raw: bool = False) -> dict[int, Stored]:
     first: dict[str, Row] = {}
     for row in rows.values():
         first.setdefault(row.key, row)
     with transaction.atomic():
+        counting = meters_to_store_by() if are_raw else []
         stored = store(rows=list(first.values()), now=now)
         taken = [_taken(index, row) for index, row in rows.items() if stored[row.key].subject != row.subject]
         if taken:

@@ -128,7 +128,7 @@ class Stream:
     def change_meter(self) -> None:
         if self.chance.random() < 0.3:
             self.meter.filters = self.chance.choice([[], NAMED])
-            self.meter.aggregation = self.chance.choice(NOT_ADDING_UP)
+            self.meter.aggregation = self.chance.choice(list(Aggregation))
             self.meter.save()
 
     def bill(self) -> None:

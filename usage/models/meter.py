@@ -79,6 +79,7 @@ class Meter(models.Model):
     aggregation = models.CharField(max_length=6, choices=Aggregation)
     field = models.CharField(max_length=255, blank=True, help_text="The dimension that is aggregated; empty for COUNT.")
     filters = models.JSONField(default=list, blank=True)
+    changed_at = models.DateTimeField(auto_now=True)
 
     class Meta:
         constraints = [
@@ -103,3 +104,13 @@ class Meter(models.Model):
             check_filters(self.filters)
         except ValidationError as wrong:
             raise ValidationError({"filters": wrong.messages}) from wrong
+
+
+class CountedMeter(models.Model):
+    """The meter by which a feature's raw events were last counted, by when it was changed."""
+
+    feature = models.OneToOneField(Feature, primary_key=True, on_delete=models.CASCADE, related_name="+")
+    changed_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.feature_id} as of {self.changed_at:%Y-%m-%dT%H:%M}"
