@@ -17,10 +17,11 @@ _HOURS_UPTO, _DAYS_UPTO = timedelta(days=3), timedelta(days=62)
 
 @dataclass
 class Bar:
-    """What lies in one stretch of time; `label` names it."""
+    """What lies in one stretch of time, an hour, a day or a month; `label` names it, in UTC."""
 
     at: datetime
     label: str
+    step: str
     synced: Decimal = ZERO
     pending: Decimal = ZERO
     failed: Decimal = ZERO
@@ -70,13 +71,10 @@ class Chart:
         return [bar for bar in self.bars if bar.total]
 
     @property
-    def labels(self) -> tuple[str, ...]:
-        """The first, the middle and the last bar's names, to be written beneath."""
-        if not self.bars:
-            return ()
-        middle = [self.bars[len(self.bars) // 2].label] if len(self.bars) > 2 else []  # noqa: PLR2004
-        last = [self.bars[-1].label] if len(self.bars) > 1 else []
-        return (self.bars[0].label, *middle, *last)
+    def named_bars(self) -> list[Bar]:
+        """The first, the middle and the last bar, whose names are written beneath."""
+        places = {0, len(self.bars) // 2, len(self.bars) - 1} if self.bars else ()
+        return [self.bars[place] for place in sorted(places)]
 
     @property
     def drawn(self) -> list[tuple[Bar, list[Segment]]]:
@@ -99,12 +97,12 @@ def bars_between(start: datetime, end: datetime) -> tuple[list[Bar], str]:
     """Return empty bars from `start` up to `end`, and what each stands for: an hour, a day or a month; UTC."""
     span = end - start
     if span <= _HOURS_UPTO:
-        return _bars(start.replace(minute=0, second=0, microsecond=0), end, HOUR, "%b %-d, %H:%M"), "hour"
+        return _bars(start.replace(minute=0, second=0, microsecond=0), end, HOUR, "%b %-d, %H:%M", "hour"), "hour"
     if span <= _DAYS_UPTO:
-        return _bars(_midnight(start), end, DAY, "%b %-d"), "day"
+        return _bars(_midnight(start), end, DAY, "%b %-d", "day"), "day"
     months, at = [], _midnight(start).replace(day=1)
     while at < end:
-        months.append(Bar(at, f"{at:%B %Y}"))
+        months.append(Bar(at, f"{at:%B %Y}", "month"))
         at = (at + timedelta(days=32)).replace(day=1)
     return months, "month"
 
@@ -118,9 +116,9 @@ def fill(bars: Sequence[Bar], amounts: Iterable[tuple[datetime, str, Decimal]]) 
         bars[place].add(kind, amount)
 
 
-def _bars(at: datetime, end: datetime, step: timedelta, label: str) -> list[Bar]:
-    count = -(-(end - at) // step)
-    return [Bar(at + step * place, f"{at + step * place:{label}}") for place in range(count)]
+def _bars(at: datetime, end: datetime, span: timedelta, label: str, step: str) -> list[Bar]:
+    count = -(-(end - at) // span)
+    return [Bar(at + span * place, f"{at + span * place:{label}}", step) for place in range(count)]
 
 
 def _midnight(moment: datetime) -> datetime:

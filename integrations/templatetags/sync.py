@@ -200,6 +200,21 @@ def number(count: int | Decimal) -> SafeString:
     return format_html('<data value="{}" data-number>{}</data>', plain, f"{Decimal(plain):,}")
 
 
+@register.filter
+def quantity(amount: Decimal | int | str | None, plain: str = "") -> SafeString | str:
+    """Return a quantity as people write it: thousands apart, no zeros at the end.
+
+    What locales write differently is marked for the page's script, unless only `plain` text may stand there.
+    """
+    if amount is None or amount == "":
+        return "\N{EN DASH}"
+    text = f"{Decimal(amount):,f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    if plain or text.lstrip("-").isdecimal():
+        return text
+    return format_html('<data value="{}" data-number>{}</data>', text.replace(",", ""), text)
+
+
 @register.simple_tag
 def utc(moment: datetime | str | None) -> SafeString | str:
     """Show a moment in UTC, to the minute; its title holds the second.

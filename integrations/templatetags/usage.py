@@ -1,6 +1,5 @@
 """What pages show of usage: `{% load usage %}`, `{% usage_state row %}`, `{% usage_chart chart %}`."""
 
-from decimal import Decimal
 from typing import Any
 
 from django import template
@@ -29,15 +28,6 @@ _LOOKS = {
     UsageState.VOID: ("minus", "secondary"),
 }
 _PROBLEMS_SHOWN = 8
-
-
-@register.filter
-def quantity(amount: Decimal | int | str | None) -> str:
-    """Return a quantity as people write it: thousands apart, no zeros at the end."""
-    if amount is None or amount == "":
-        return "\N{EN DASH}"
-    text = f"{Decimal(amount):,f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 @register.inclusion_tag("integrations/tags/status.html")

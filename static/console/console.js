@@ -136,12 +136,18 @@ document.addEventListener("submit", (event) => {
 
 // Times in the viewer's zone (their titles say UTC), numbers and money as the viewer's locale writes them.
 const moments = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+// A day or a month of usage is one of UTC, wherever it is looked at.
+const steps = {
+  hour: new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" }),
+  day: new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", timeZone: "UTC" }),
+  month: new Intl.DateTimeFormat(undefined, { month: "long", year: "numeric", timeZone: "UTC" }),
+};
 const moneys = {};
 const localise = (root) => {
   for (const time of root.querySelectorAll("time[datetime]:not([data-local])")) {
     const moment = new Date(time.dateTime);
     if (Number.isNaN(moment.getTime())) continue;
-    time.textContent = moments.format(moment);
+    time.textContent = (steps[time.dataset.step] ?? moments).format(moment);
     time.dataset.local = "";
   }
   for (const data of root.querySelectorAll("data[data-currency]:not([data-local])")) {

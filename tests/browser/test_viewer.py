@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Route, expect
 
-from integrations.models import Request, SyncRecord
+from integrations.models import Request, SyncRecord, UsageReconciliation
 from tests.browser.conftest import LogIn
 from tests.browser.far_side import build
 
@@ -22,6 +22,18 @@ def test_times_numbers_and_money_are_written_as_the_viewer_does(log_in: LogIn) -
     expect(since).to_have_text("02.03.2026, 08:30")
     expect(since).to_have_attribute("title", "2026-03-01 23:30:00 UTC")
     expect(page.locator("data[data-currency=EUR]").first).to_have_text(re.compile(r"490,00\s€"))
+
+
+def test_usage_is_written_as_the_viewer_does(log_in: LogIn) -> None:
+    build(timezone.now())
+    UsageReconciliation.objects.update(compared=12_480)
+    page = log_in("Viewer", locale="de-DE", zone="Asia/Kolkata")
+    page.goto("/usage/reconciliations/")
+    expect(page.get_by_role("cell", name="12.480").first).to_be_visible()
+    page.goto("/")
+    first = page.locator(".chart-labels time").first
+    expect(first).to_have_attribute("title", re.compile(r"^\w+ \d+, \d\d:00 UTC$"))
+    expect(first).to_have_text(re.compile(r"^\d+\. \S+, \d\d:30$"))
 
 
 def test_without_script_times_are_utc_and_money_is_plain(log_in: LogIn) -> None:

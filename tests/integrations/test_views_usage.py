@@ -470,7 +470,7 @@ def test_bars_stand_for_hours_days_or_months(days: int, step: str, count: int, l
 
 
 def test_a_bar_is_piled_up_and_what_is_little_can_be_seen() -> None:
-    bars = [Bar(START, "a"), Bar(START + HOUR, "b")]
+    bars = [Bar(START, "a", "hour"), Bar(START + HOUR, "b", "hour")]
     amounts = [
         (START, "synced", Decimal(999)),
         (START, "failed", Decimal(1)),
