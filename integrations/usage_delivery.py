@@ -29,6 +29,7 @@ from subscriptions.models import Subscription
 from subscriptions.taking_effect import take_effect
 from usage.closing import Closed, close
 from usage.models import Slice
+from usage.spans import among
 
 log = structlog.get_logger(__name__)
 Clock = Callable[[], datetime]
@@ -57,7 +58,7 @@ def run_hour(*, now: datetime, ring: Callable[[list[int]], None]) -> None:
     rung, waiting = set[int](), list[int]()
 
     def ring_for(changed: set[int]) -> None:
-        linked = _linked(connection).filter(root_id__in=changed.difference(waiting))
+        linked = _linked(connection).filter(root_id__in=among(changed.difference(waiting)))
         waiting.extend(linked.order_by("root_id").values_list("root_id", flat=True))
         rung.difference_update(waiting)
         # The first go in rings of one call each, so that all workers begin at once.

@@ -1,11 +1,15 @@
 """The Celery application: `celery -A stigg_zuora worker|beat`."""
 
+import gc
 import os
 from typing import Any
 
 from celery import Celery, signals
 from kombu.transport import redis
 from redis.exceptions import ConnectionError as RedisConnectionError
+
+#: So many new objects begin a collection, some megabytes of them; Python's own number is 700.
+_NEW_OBJECTS = 50_000
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "stigg_zuora.settings")
 
@@ -40,3 +44,14 @@ app.autodiscover_tasks()
 @signals.setup_logging.connect
 def _leave_logs_alone(**_: Any) -> None:
     """Have a worker log as the settings say: Celery would raise the level, and no delivery would be told of."""
+
+
+@signals.worker_ready.connect
+def _collect_less_garbage(**_: Any) -> None:
+    """Look for cycles among what is new, and less often: not each time among all that was imported.
+
+    Work reads rows by the thousand, and each few hundred of them began a collection: a tenth of the processor's time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_NEW_OBJECTS, *gc.get_threshold()[1:])

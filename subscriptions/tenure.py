@@ -6,6 +6,21 @@ from datetime import datetime
 
 from subscriptions.models import Subscription
 
+#: The columns from which a subscription's stretches, windows and days are told: the others cost when many are read.
+TOLD_BY = (
+    "ref_id",
+    "customer_id",
+    "resource_id",
+    "plan_id",
+    "plan_version_number",
+    "billing_period",
+    "status",
+    "start_date",
+    "trial_end_date",
+    "cancellation_date",
+    "effective_end_date",
+)
+
 
 @dataclass(frozen=True)
 class Terms:

@@ -9,7 +9,7 @@ from django.db.models import prefetch_related_objects
 
 from catalog.models import BillingModel, Price
 from subscriptions.models import PastTerms, Subscription, SubscriptionAddon
-from subscriptions.tenure import Stretch, Terms, present_terms, stretches
+from subscriptions.tenure import TOLD_BY, Stretch, Terms, present_terms, stretches
 from usage.spans import among
 
 #: A charge of a subscription, whichever version of it was sold: the plan, or the add-on, that has it.
@@ -50,10 +50,10 @@ def sold_to(*, customers: Collection[int], features: Collection[int]) -> Sold:
             sold.prices[owner_of(price), price.version_number, price.billing_period, price.feature_id] = price
     # Two queries: with one inside the other PostgreSQL reads all subscriptions.
     had = PastTerms.objects.filter(customer__in=among(customers)).order_by()
-    own = Subscription.objects.filter(customer__in=among(customers)).order_by("pk")
-    rows = {row.pk: row for row in own}
+    told = Subscription.objects.only(*TOLD_BY)
+    rows = {row.pk: row for row in told.filter(customer__in=among(customers)).order_by("pk")}
     if other := set(had.values_list("subscription_id", flat=True)).difference(rows):
-        rows |= Subscription.objects.in_bulk(other)
+        rows |= told.in_bulk(other)
     for one in stretches_of_all([rows[pk] for pk in sorted(rows)]):
         sold.tenures[one.terms.customer_id, one.terms.resource_id].append(one)
         sold.stretches[one.subscription.pk].append(one)

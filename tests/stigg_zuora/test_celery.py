@@ -1,9 +1,11 @@
 """What the Celery application does about its broker and its logs."""
 
+import gc
 import logging
 from typing import Any
 
 import pytest
+from celery import signals
 from celery.app.log import Logging
 from kombu import Message
 
@@ -50,3 +52,14 @@ def test_a_worker_logs_as_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> N
     logs: Any = app.log
     logs.setup_logging_subsystem(loglevel="ERROR")
     assert logging.getLogger().level == before
+
+
+def test_a_worker_leaves_what_was_imported_out_of_its_collections() -> None:
+    before = gc.get_threshold()
+    try:
+        signals.worker_ready.send(sender=None)
+        assert gc.get_freeze_count() > 0
+        assert gc.get_threshold()[0] > before[0]
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*before)

@@ -20,7 +20,7 @@ from integrations.zuora.mapping.usage import Open, Shares, correction_key, momen
 from integrations.zuora.push.usage.batches import form_full
 from integrations.zuora.push.usage.charges import Linked, prices_by_key
 from subscriptions.models import Subscription
-from subscriptions.tenure import Stretch
+from subscriptions.tenure import TOLD_BY, Stretch
 from usage.adding import Total
 from usage.inserting import insert
 from usage.models import Slice
@@ -57,7 +57,7 @@ def plan(
             rows = UsageCharge.objects.filter(connection=connection, subscription__in=among(subscription_ids))
             charges = {one.pk: one for one in rows.select_for_update(of=("self",)).order_by("pk")}
             with_charges = among({one.subscription_id for one in charges.values()})
-            subscriptions = {one.pk: one for one in Subscription.objects.filter(pk__in=with_charges)}
+            subscriptions = Subscription.objects.only(*TOLD_BY).filter(pk__in=with_charges).in_bulk()
             held: dict[int, list[Stretch]] = defaultdict(list)
             for stretch in stretches_of_all(list(subscriptions.values())):
                 held[stretch.subscription.pk].append(stretch)
