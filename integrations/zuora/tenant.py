@@ -8,8 +8,9 @@ from django.conf import settings
 
 from integrations.models import Connection
 from integrations.zuora.auth import Credentials, RedisTokenStore
-from integrations.zuora.budget import Budget, Limits, RedisLeases
+from integrations.zuora.budget import Budget, Limits
 from integrations.zuora.client import Client, Timeouts
+from integrations.zuora.leases import RedisLeases
 from integrations.zuora.limits import LimitsInUse, Sightings, calls_left_today, limits_in_use
 from integrations.zuora.mapping.tenant import Tenant
 from integrations.zuora.push.usage.road import FileRoad
@@ -35,7 +36,7 @@ def client_with(*, rest_url: str, client_id: str, client_secret: str) -> Client:
     return Client(
         Credentials(rest_url, client_id, client_secret),
         tokens=RedisTokenStore(shared),
-        budget=Budget(RedisLeases(shared, tenant=rest_url), limits=_limits(), on_headers=sightings.note),
+        budget=Budget(RedisLeases(shared, tenant=rest_url), limits=granted(), on_headers=sightings.note),
         timeouts=Timeouts(read=settings.ZUORA_TIMEOUT_SECONDS),
     )
 
@@ -43,7 +44,7 @@ def client_with(*, rest_url: str, client_id: str, client_secret: str) -> Client:
 def limits_of(connection: Connection, *, now: datetime) -> LimitsInUse | None:
     """Return the tenant's limits as they stand, or None while Redis does not answer."""
     shared = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1)
-    return limits_in_use(shared, tenant=connection.rest_url, limits=_limits(), now=now.timestamp())
+    return limits_in_use(shared, tenant=connection.rest_url, limits=granted(), now=now.timestamp())
 
 
 def file_road_of(connection: Connection) -> FileRoad | None:
@@ -59,7 +60,8 @@ def file_road_of(connection: Connection) -> FileRoad | None:
     )
 
 
-def _limits() -> Limits:
+def granted() -> Limits:
+    """Return how many calls of each class the tenant grants us at once, as the settings say."""
     return Limits(
         default=settings.ZUORA_CONCURRENCY,
         high_volume=settings.ZUORA_CONCURRENCY_HIGH_VOLUME,

@@ -15,8 +15,9 @@ from catalog.models import BillingModel, Feature, Plan
 from integrations import usage_delivery
 from integrations.models import BatchState, Connection, UsageBatch, UsageRecord, UsageState
 from integrations.zuora.auth import Credentials, MemoryTokenStore
-from integrations.zuora.budget import Budget, MemoryLeases
+from integrations.zuora.budget import Budget
 from integrations.zuora.client import Client, new_session
+from integrations.zuora.leases import MemoryLeases
 from subscriptions.models import Subscription
 from tests.factories.catalog import PlanFactory, price
 from tests.factories.customers import CustomerFactory

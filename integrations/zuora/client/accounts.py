@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from integrations.zuora.budget import CallClass
 from integrations.zuora.client.transport import Body, Transport, segment
+from integrations.zuora.leases import CallClass
 
 
 class AccountEndpoints(Transport):

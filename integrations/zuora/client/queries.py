@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from uuid import uuid4
 
-from integrations.zuora.budget import CallClass
 from integrations.zuora.client.transport import Query, Transport, segment
 from integrations.zuora.errors import Kind, UnexpectedAnswer
+from integrations.zuora.leases import CallClass
 
 PAGE_SIZE = 50  # Zuora's pages say 1 to 99 in one place and 1 to 50 in another
 

@@ -6,17 +6,9 @@ import pytest
 import redis
 
 from integrations.zuora import budget as budget_module
-from integrations.zuora.budget import (
-    Budget,
-    CallClass,
-    Leases,
-    Limits,
-    MemoryLeases,
-    Priority,
-    RedisLeases,
-    pause_wanted,
-)
+from integrations.zuora.budget import Budget, Limits, Priority
 from integrations.zuora.errors import Kind, LimitExceeded, Outcome, Scope, Unavailable
+from integrations.zuora.leases import CallClass, Leases, MemoryLeases, RedisLeases
 
 DEFAULT, CLICK, CHANGES = CallClass.DEFAULT, Priority.CLICK, Priority.CHANGES
 
@@ -260,32 +252,6 @@ def test_a_shorter_pause_does_not_end_a_longer_one(leases: Leases, clock: Clock)
     it.heed(429, {"Retry-After": "1"})
     with pytest.raises(LimitExceeded), it.slot(DEFAULT, CLICK):
         pass
-
-
-@pytest.mark.parametrize(
-    ("status", "headers", "seconds"),
-    [
-        (200, {}, 0.0),
-        (200, {"Retry-After": "9"}, 0.0),
-        (429, {"Retry-After": "9"}, 9.0),
-        (429, {}, 5.0),
-        (429, {"Retry-After": "0"}, 5.0),
-        (503, {"retry-after": "9"}, 9.0),
-        (503, {}, 0.0),
-        (429, {"Retry-After": "86400"}, 300.0),
-        (200, {"ratelimit-remaining": "399", "ratelimit-reset": "1200"}, 0.0),
-        (200, {"ratelimit-remaining": "0", "ratelimit-reset": "12"}, 12.0),
-        (200, {"RateLimit-Remaining": "0", "RateLimit-Reset": "12"}, 12.0),
-        (200, {"Rate-Limit-Remaining": "0, 50000;w=60", "Rate-Limit-Reset": "12"}, 12.0),
-        (200, {"ratelimit-remaining": "0", "ratelimit-reset": "soon"}, 0.0),
-        (429, {"ratelimit-remaining": "0", "ratelimit-reset": "40", "Retry-After": "3"}, 40.0),
-        (200, {"Concurrency-Remaining": "1"}, 0.0),
-        (200, {"concurrency-remaining": "0"}, 0.25),
-        (200, {"ratelimit-remaining": "nan", "concurrency-remaining": "many"}, 0.0),
-    ],
-)
-def test_what_the_tenant_asks_for(status: int, headers: dict[str, str], seconds: float) -> None:
-    assert pause_wanted(status, headers) == seconds
 
 
 def test_without_redis_nothing_is_sent(dead_redis: redis.Redis, clock: Clock) -> None:

@@ -12,7 +12,7 @@ import responses
 import urllib3.exceptions
 
 from integrations.words import in_words_of_a_read
-from integrations.zuora.budget import CallClass, Priority
+from integrations.zuora.budget import Priority
 from integrations.zuora.client import Client, Exchange
 from integrations.zuora.errors import (
     Kind,
@@ -25,6 +25,7 @@ from integrations.zuora.errors import (
     Unauthorized,
     ZuoraError,
 )
+from integrations.zuora.leases import CallClass
 from tests.integrations.zuora.canned import BASE, BODY, CREATED, ID, KEY, NOW, SpyBudget, calls, make_client
 
 
