@@ -6,8 +6,8 @@ Hours are closed by the hundred: as many statements as for one.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 
@@ -20,7 +20,7 @@ from subscriptions.models import Subscription
 from usage.carrying import Charge, Draft, carried_before, carry_through
 from usage.counting import Source, Span, Used
 from usage.cutting import Cut, drafts_of
-from usage.hours import count_hours
+from usage.hours import TooMuch, count_hours
 from usage.inserting import insert
 from usage.models import DirtyHour, Meter, Slice, UnattributedUsage
 from usage.reopening import had, reopen
@@ -72,30 +72,70 @@ def close(
     most = dirty.aggregate(most=Max("pk"))["most"] or 0
     while done < most:
         size = _CHUNK if done else _FIRST_CHUNK
-        chunk, counted, changed = _close_some(dirty.filter(pk__gt=done, pk__lte=most), size, now=now, zone=zone)
-        if len(chunk) > max(counted, 1):
+        some = _close_some(dirty.filter(pk__gt=done, pk__lte=most), size, now=now, zone=zone)
+        done = some.last or most
+        if some.stuck and some.hours + len(some.stuck) > 1:
             # What cannot be counted holds up the other hours of its source no longer than until here.
-            for pk in dirty.filter(pk__in=among(chunk)).order_by("pk").values_list("pk", flat=True):
-                _, more, others = _close_some(dirty.filter(pk=pk), 1, now=now, zone=zone)
-                counted, changed = counted + more, [*changed, *others]
-        closed += Closed(hours=counted, slices=len(changed), stuck=len(chunk) - counted)
-        on_closed({one.subscription_id for one in changed})
-        done = chunk[-1] if chunk else most
+            alone, some.stuck = some.stuck, []
+            for pk in alone:
+                some.add(_close_some(dirty.filter(pk=pk), 1, now=now, zone=zone))
+        closed += Closed(hours=some.hours, slices=some.slices, stuck=len(some.stuck))
+        on_closed(some.subscriptions)
     return closed
 
 
-def _close_some(
-    dirty: QuerySet[DirtyHour], size: int, *, now: datetime, zone: tzinfo
-) -> tuple[list[int], int, list[Slice]]:
-    """Close so many of these hours; return their rows, how many could be closed, and the slices that changed."""
-    with transaction.atomic():
-        # A row that somebody is writing events to, or is closing, is left to them.
-        chunk = list(dirty.select_for_update(skip_locked=True, of=("self",)).order_by("pk")[:size])
-        return [row.pk for row in chunk], *_close_chunk(chunk, now=now, zone=zone)
+@dataclass
+class _Some:
+    """What became of some hours: `last` is the last row, `stuck` are those that could not be counted.
+
+    `subscriptions` are the ids of those with slices whose quantity is new or another.
+    """
+
+    last: int = 0
+    hours: int = 0
+    slices: int = 0
+    stuck: list[int] = field(default_factory=list)
+    subscriptions: set[int] = field(default_factory=set)
+
+    def add(self, other: "_Some") -> None:
+        """Let it be what became of both; `last` stays."""
+        self.hours, self.slices = self.hours + other.hours, self.slices + other.slices
+        self.stuck += other.stuck
+        self.subscriptions |= other.subscriptions
 
 
-def _close_chunk(chunk: Sequence[DirtyHour], *, now: datetime, zone: tzinfo) -> tuple[int, list[Slice]]:
-    """Close these hours; return how many could be, and the slices whose quantity is new or another."""
+def _close_some(dirty: QuerySet[DirtyHour], size: int, *, now: datetime, zone: tzinfo) -> _Some:
+    """Close so many of these hours: by one transaction, or by several where they rest on very many others."""
+    chunk: list[DirtyHour] = []
+    try:
+        with transaction.atomic():
+            # A row that somebody is writing events to, or is closing, is left to them.
+            chunk = list(dirty.select_for_update(skip_locked=True, of=("self",)).order_by("pk")[:size])
+            return _close_chunk(chunk, now=now, zone=zone)
+    except TooMuch:
+        # By halves, until it is little, or one source's: so it needs little memory, and who tells of usage waits less.
+        some = _Some(last=chunk[-1].pk)
+        for half in _halves(chunk):
+            some.add(_close_some(dirty.filter(pk__in=among(half)), len(half), now=now, zone=zone))
+        return some
+
+
+def _halves(chunk: Iterable[DirtyHour]) -> Iterator[list[int]]:
+    """Yield the rows of the first half of the sources, and those of the others."""
+    by_source: dict[tuple[int, int, str], list[int]] = defaultdict(list)
+    for row in chunk:
+        by_source[row.customer_id, row.feature_id, row.resource_id].append(row.pk)
+    sources = list(by_source.values())
+    for some in (sources[: len(sources) // 2], sources[len(sources) // 2 :]):
+        yield sorted(pk for rows in some for pk in rows)
+
+
+def _close_chunk(chunk: Sequence[DirtyHour], *, now: datetime, zone: tzinfo) -> _Some:
+    """Close these hours.
+
+    Raises:
+        TooMuch: those of several sources rest on very many others; nothing is stored.
+    """
     customers = {row.customer_id for row in chunk}
     # One closes a customer's hours at a time: the slices of a charge build on each other. Events are stored meanwhile.
     list(
@@ -124,7 +164,14 @@ def _close_chunk(chunk: Sequence[DirtyHour], *, now: datetime, zone: tzinfo) -> 
     # The rows are locked since they were read, so no event has come to them meanwhile.
     closed = [row.pk for source, rows in by_source.items() if source not in stuck for row in rows]
     DirtyHour.objects.filter(pk__in=among(closed)).delete()
-    return len(closed), [one.slice for one in changed if one.quantity_has_changed]
+    new = [one.slice for one in changed if one.quantity_has_changed]
+    return _Some(
+        last=chunk[-1].pk if chunk else 0,
+        hours=len(closed),
+        slices=len(new),
+        stuck=sorted(row.pk for source in stuck for row in by_source[source]),
+        subscriptions={one.subscription_id for one in new},
+    )
 
 
 _UNATTRIBUTED = """

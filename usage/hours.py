@@ -17,10 +17,16 @@ from usage.spans import WINDOW, moment_of, read, rows_of
 from usage.windows import HOUR, Run, Window, period_of
 
 _TICK = timedelta(microseconds=1)
+#: So many slices are counted again because of others: what is in memory grows with them, and not with their events.
+_MOST = 2_000
 #: Hours by source; whether they are closed, or only cut because of others.
 Wanted = dict[Source, dict[datetime, bool]]
 #: Billing periods by source and subscription.
 Periods = dict[tuple[Source, int], set[tuple[datetime, datetime]]]
+
+
+class TooMuch(Exception):  # noqa: N818 - no error: it says how to go on
+    """These hours of several sources rest on too many others to be counted at once."""
 
 
 @dataclass
@@ -48,6 +54,9 @@ def count_hours(hours: Mapping[Source, Sequence[datetime]], *, sold: Sold, zone:
     """Cut and count these hours, and those in between with a SET: what it adds rests on what was before it.
 
     Where a meter does not add up, also those of their billing periods whose slices are others by now.
+
+    Raises:
+        TooMuch: these would be very many, of several sources.
     """
     wanted: Wanted = {source: dict.fromkeys(some, True) for source, some in hours.items()}
     gaps = [
@@ -72,8 +81,9 @@ def _count_with_runs(wanted: Wanted, cuts: list[Cut], *, sold: Sold, zone: tzinf
     mine = [cut for cut in cuts if cut.source in basis]
     known = remembering.known_runs({key for key, _ in _in_runs(mine)}, sources=basis)
     periods = _unknown_periods(mine, known, sold)
+    anew = _hours_in(periods)
     cuts += _only(
-        _cut(_but(_hours_in(periods), wanted), sold=sold, zone=zone),
+        _cut(_but(anew, wanted), sold=sold, zone=zone),
         lambda source, run, at: (
             (source, run) not in known and any(low <= at < high for low, high in periods[source, run.subscription_id])
         ),
@@ -173,13 +183,21 @@ def _unknown_periods(cuts: Iterable[Cut], known: Collection[Key], sold: Sold) ->
 
 
 def _hours_in(periods: Periods) -> dict[Source, set[datetime]]:
-    """Return the hours that have slices in billing periods of subscriptions."""
+    """Return the hours that have slices in billing periods of subscriptions.
+
+    Raises:
+        TooMuch: there are more than can be counted at once, of several sources.
+    """
     hours: dict[Source, set[datetime]] = defaultdict(set)
     sources = [source for (source, _), some in periods.items() for _ in some]
     spans = [(pk, source.feature_id, *period) for (source, pk), some in periods.items() for period in some]
     if spans:
         rows, texts = rows_of({"subscription_id": "bigint", "feature_id": "bigint", **WINDOW}, spans)
-        for n, moment in read(_HOURS.format(rows=rows), texts):
+        are_several = len(set(sources)) > 1
+        found = read(_HOURS.format(rows=rows) + (f" LIMIT {_MOST + 1}" if are_several else ""), texts)
+        if are_several and len(found) > _MOST:
+            raise TooMuch
+        for n, moment in found:
             hours[sources[n - 1]].add(_hour_of(moment_of(moment)))
     return hours
 
@@ -209,7 +227,7 @@ _SLICES = """
 SELECT slice.id FROM {rows} JOIN usage_slice slice ON slice.subscription_id = span.subscription_id
 AND slice.starts_at >= span.low AND slice.starts_at < span.high"""
 _HOURS = """
-SELECT DISTINCT span.n, slice.starts_at FROM {rows}
+SELECT span.n, slice.starts_at FROM {rows}
 JOIN usage_slice slice ON slice.subscription_id = span.subscription_id
   AND slice.starts_at >= span.low AND slice.starts_at < span.high
 JOIN catalog_price price ON price.id = slice.price_id AND price.feature_id = span.feature_id"""

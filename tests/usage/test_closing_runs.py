@@ -20,7 +20,7 @@ from tests.factories.customers import CustomerFactory
 from tests.factories.usage import MeterFactory
 from tests.usage import whole_periods
 from tests.usage.closing_world import LATER, Metered, at, metered
-from usage import closing
+from usage import closing, hours
 from usage.closing import Closed, close
 from usage.models import Aggregation, DirtyHour, Meter, Slice, UnattributedUsage
 from usage.reporting import RawEvent, report_events
@@ -70,6 +70,7 @@ class Stream:
         chunk = self.chance.choice([500, 500, 3, 1])
         for name in ("_CHUNK", "_FIRST_CHUNK"):
             monkeypatch.setattr(closing, name, chunk)
+        monkeypatch.setattr(hours, "_MOST", self.chance.choice([2_000, 2_000, 4]))
         changing: list[Callable[[], object]] = [
             self.report, self.change_plan, self.change_addon, self.hand_over, self.cancel, self.change_meter, self.bill,
         ]  # fmt: skip
@@ -141,7 +142,7 @@ class Stream:
 
     def close(self) -> None:
         """Close all that is told, and compare."""
-        is_at_once = closing._CHUNK == 500  # else hours change more than once, in either way
+        is_at_once = closing._CHUNK == 500 and hours._MOST == 2_000  # else hours change more than once, in either way
         now = self.moment()
 
         def run() -> tuple[Closed | None, State]:
