@@ -1,14 +1,12 @@
 """Jobs from wish to end, on the real database."""
 
 import os
-import threading
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, connections, transaction
+from django.db import IntegrityError, transaction
 from django.db import connection as database
 
 from integrations import outbox, sweeping, wishing
@@ -26,32 +24,19 @@ from integrations.models import (
     SyncStatus,
 )
 from integrations.outbox import End
+from tests.integrations.jobs import (
+    CUSTOMER,
+    NOW,
+    PAID_BY_OTHER,
+    PLAN,
+    SUBSCRIPTION,
+    claim,
+    claim_together,
+    settle,
+    wish,
+)
 
 pytestmark = [pytest.mark.engine, pytest.mark.django_db]
-
-IN_MEMORY = database.vendor == "sqlite"
-NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-PLAN = Wish(EntityKind.PLAN, 1, "plan:pro")
-CUSTOMER = Wish(EntityKind.CUSTOMER, 1, "customer:acme", "customer:1")
-SUBSCRIPTION = Wish(EntityKind.SUBSCRIPTION, 1, "subscription:s1", "customer:1")
-PAID_BY_OTHER = Wish(EntityKind.SUBSCRIPTION, 2, "subscription:s2", "customer:2", "customer:1")
-
-
-def wish(connection: Connection, *wishes: Wish, now: datetime = NOW, priority: Priority = Priority.CHANGE) -> list[int]:
-    return wishing.wish(connection=connection, wishes=wishes, now=now, priority=priority, settle=timedelta())
-
-
-def claim(job_id: int, worker: str = "a", now: datetime = NOW) -> SyncJob | None:
-    return next(iter(claim_together(job_id, worker=worker, now=now)), None)
-
-
-def claim_together(*job_ids: int, worker: str = "a", now: datetime = NOW) -> list[SyncJob]:
-    connection = Connection.objects.get()
-    return outbox.claim(job_ids=job_ids, connection=connection, worker=worker, now=now)
-
-
-def settle(job: SyncJob, state: JobState = JobState.DONE, *, now: datetime = NOW, **end: Any) -> list[int]:
-    return outbox.settle(ends={job: End(state, **end)}, now=now)
 
 
 def test_a_wish_is_one_waiting_job_and_a_pending_record(connection: Connection) -> None:
@@ -260,68 +245,8 @@ def test_the_urgent_are_rung_first(connection: Connection) -> None:
     assert sweeping.ring_due(now=NOW + timedelta(seconds=2), most=1) == [(click, Priority.CLICK)]
 
 
-def _in_threads(work: Callable[[int], Any], count: int) -> list[Any]:
-    results: list[Any] = [None] * count
-    start = threading.Barrier(count)
-
-    def run(number: int) -> None:
-        start.wait()
-        try:
-            results[number] = work(number)
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return results
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.skipif(IN_MEMORY, reason="threads share one connection to an SQLite in memory")
-def test_of_many_claims_at_once_one_wins(connection: Connection) -> None:
-    ids = wish(connection, CUSTOMER, SUBSCRIPTION, PAID_BY_OTHER)
-    claims = _in_threads(lambda number: claim(ids[number % 3], worker=str(number)), 12)
-    assert sum(job is not None for job in claims) == 1
-    assert SyncJob.objects.filter(state=JobState.SENDING).count() == 1
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.skipif(IN_MEMORY, reason="threads share one connection to an SQLite in memory")
-def test_of_many_saves_at_once_one_job_waits(connection: Connection) -> None:
-    ids = _in_threads(lambda _: wish(connection, PLAN), 12)
-    assert len({job_id for [job_id] in ids}) == 1
-    assert SyncJob.objects.count() == 1
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.skipif(IN_MEMORY, reason="threads share one connection to an SQLite in memory")
-def test_a_claim_waits_for_a_save_that_is_not_committed(connection: Connection) -> None:
-    """Else the save's wish would be answered with what the entity was before the save."""
-    [job_id] = wish(connection, PLAN)
-    saved, seen = threading.Event(), []
-
-    def claimer() -> None:
-        try:
-            job = claim(job_id)
-            seen.append((job is not None, saved.is_set()))
-        finally:
-            connections.close_all()
-
-    thread = threading.Thread(target=claimer)
-    with transaction.atomic():
-        wish(connection, PLAN)
-        thread.start()
-        thread.join(timeout=0.3)
-        saved.set()
-    thread.join()
-    assert seen == [(True, True)]
-
-
 def test_ten_thousand_wishes_take_few_queries(connection: Connection, django_assert_max_num_queries: Any) -> None:
     wishes = [Wish(EntityKind.CUSTOMER, n, f"customer:{n}", f"customer:{n}") for n in range(2000)]
-    with django_assert_max_num_queries(150 if IN_MEMORY else 40):  # SQLite takes fewer rows at a time
+    with django_assert_max_num_queries(150 if database.vendor == "sqlite" else 40):  # SQLite takes fewer rows at a time
         ids = wishing.wish(connection=connection, wishes=wishes, now=NOW, priority=Priority.BACKFILL)
     assert len(set(ids)) == 2000
