@@ -55,6 +55,12 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   }
 });
 
+// How the tenant is comes with every refreshment: what is said already is not said again, also not to a screen reader.
+document.addEventListener("htmx:oobBeforeSwap", ({ detail }) => {
+  const said = detail.fragment.firstElementChild?.dataset.said;
+  if (detail.target.id === "banner" && said === detail.target.dataset.said) detail.shouldSwap = false;
+});
+
 // Copies what an element holds; says on the button that it did. Where the clipboard is closed (plain http), it selects.
 document.addEventListener("click", async (event) => {
   const button = event.target.closest?.("[data-copy]");

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from integrations.models import JobState, Operation, Request, SyncJob
+from integrations.models import Connection, JobState, Operation, Request, SyncJob
 from tests.browser.conftest import LogIn, violations
 from tests.browser.far_side import build
 from tests.browser.office import furnish
@@ -118,6 +118,20 @@ def test_a_page_follows_a_sync_without_reloading(log_in: LogIn) -> None:
     page.locator("h1").click()  # somebody who reads: nothing on the part that refreshes has the focus
     SyncJob.objects.filter(key="plan:scale").update(state=JobState.DONE)
     expect(page.get_by_text("Waits for its turn.")).to_be_hidden()
+
+
+def test_the_overview_says_by_itself_that_the_tenant_is_down_and_that_it_works_again(log_in: LogIn) -> None:
+    tenant = build(timezone.now())
+    page = log_in("Viewer")
+    page.goto("/")
+    banner = page.locator("#banner")
+    expect(banner).to_be_empty()
+    Connection.objects.filter(pk=tenant.pk).update(down_since=timezone.now(), pause_reason="It gave no answer.")
+    expect(banner.get_by_role("alert")).to_contain_text("It gave no answer.", timeout=15_000)
+    expect(page.locator("#live")).to_contain_text("Down")
+    Connection.objects.filter(pk=tenant.pk).update(down_since=None, pause_reason="")
+    expect(banner).to_be_empty(timeout=15_000)
+    expect(page.locator("#live")).to_contain_text("Working")
 
 
 def test_typing_into_the_search_filters_the_list_and_the_address(log_in: LogIn) -> None:
