@@ -29,6 +29,7 @@ from usage.reopening import had
 ZERO = Decimal(0)
 #: Hours that a push up to now has not counted: there are few.
 _LOOKED_AT = 50
+NOT_CONNECTED = "Zuora is not connected: connect it at Settings > Integrations > Apps > Zuora."
 
 
 class Sight(StrEnum):
@@ -187,14 +188,18 @@ def read_again(*, records: Collection[int], actor: User | None, now: datetime) -
 def usage_of_period(
     *, subscription: Subscription, connection: Connection | None, moment: datetime
 ) -> tuple[ChargeUsage, ...]:
-    """Return the usage of the billing period around that moment per charge, each slice with how far it has come."""
+    """Return the usage of the billing period around that moment per charge, each slice with how far it has come.
+
+    What went to a tenant that is no longer connected is there: it is not sent to the next one as well.
+    """
     if not subscription.billing_period:
         return ()
     period = current_period(
         start=subscription.billing_anchor, billing_period=BillingPeriod(subscription.billing_period), now=moment
     )
     # A year has 8,760 hours: of each only what is shown is read.
-    state = UsageRecord.objects.filter(connection=connection, slice=OuterRef("pk")).order_by().values("state")[:1]
+    in_use_first = F("connection__removed_at").desc(nulls_first=True)
+    state = UsageRecord.objects.filter(slice=OuterRef("pk")).order_by(in_use_first).values("state")[:1]
     slices = subscription.slices.filter(starts_at__gte=period.start, starts_at__lt=period.end).order_by("starts_at")
     shown = slices.annotate(state=Subquery(state), is_changed=Q(revision__gt=F("taken_revision")))
     of_price: dict[int, list[Part]] = defaultdict(list)
@@ -224,7 +229,7 @@ def usage_of_period(
 def _sight(quantity: Decimal, state: str | None, *, is_changed: bool) -> Sight:
     """Return how far a slice has come by the state of its record, which is None where there is no record."""
     if state is None:
-        return Sight.PENDING if quantity else Sight.SYNCED
+        return Sight.PENDING if quantity and is_changed else Sight.SYNCED
     sight = sight_of(state)
     # What Zuora holds is what the slice was before.
     return Sight.PENDING if sight is Sight.SYNCED and is_changed else sight
@@ -237,8 +242,8 @@ def sight_of(state: str) -> Sight:
 
 def waiting_reason(*, subscription: Subscription, connection: Connection | None) -> str:
     """Return why no usage of the subscription can be sent, or nothing."""
-    if connection is None:
-        return "Zuora is not connected: connect it at Settings > Integrations > Apps > Zuora."
+    if connection is None or connection.removed_at is not None:
+        return NOT_CONNECTED
     return reason_to_wait(
         SyncRecord.objects.filter(connection=connection, kind=EntityKind.SUBSCRIPTION, root_id=subscription.pk).first()
     )

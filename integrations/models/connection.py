@@ -12,6 +12,10 @@ class ConnectionQuerySet(models.QuerySet["Connection"]):
         """Return the connection in use: one, or none."""
         return self.filter(removed_at=None)
 
+    def shown(self) -> "Connection | None":
+        """Return the connection in use, or else the one removed last, without its secret: what it was told stays so."""
+        return self.defer("client_secret").order_by(models.F("removed_at").desc(nulls_first=True)).first()
+
 
 class Connection(models.Model):
     """The Zuora tenant of this deployment. Removing keeps the row, so that a reconnect finds its old links."""

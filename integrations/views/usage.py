@@ -45,9 +45,10 @@ _FIELDS = tuple(UsageFilter.base_fields)
 def usage_list(request: HttpRequest) -> HttpResponse:
     connection = active_connection()
     form = UsageFilter(request.GET)
-    context: dict[str, Any] = {"page": "usage", "connection": connection, "filter": form}
-    if connection is not None:
-        context |= _found(request, form, connection)
+    shown = connection or Connection.objects.shown()
+    context: dict[str, Any] = {"page": "usage", "connection": connection, "shown": shown, "filter": form}
+    if shown is not None:
+        context |= _found(request, form, shown)
     return page_or_part(request, page="integrations/usage.html", part="integrations/usage_rows.html", context=context)
 
 
@@ -81,7 +82,7 @@ def _asked(form: UsageFilter) -> dict[str, str]:
 @viewers
 def usage_export(request: HttpRequest) -> HttpResponseBase:
     """Send all that the filter finds, not only the page that is shown."""
-    rows = _exported(UsageFilter(request.GET), active_connection())
+    rows = _exported(UsageFilter(request.GET), Connection.objects.shown())
     return as_csv(rows, name=f"usage-{timezone.now():%Y-%m-%d}.csv", header=HEADER)
 
 

@@ -64,16 +64,19 @@ def usage_card(
     now = timezone.now()
     if not _is_metered(subscription):
         return {}
-    period = _period(subscription, at or now)
+    connection = connection or Connection.objects.shown()
+    last = _last_moment(subscription, now)
+    period = _period(subscription, at or last)
     charges = usage_sync.usage_of_period(subscription=subscription, connection=connection, moment=period.start)
     return {
         "subscription": subscription,
         "period": period,
-        "is_current": period.start <= now < period.end,
+        "is_last": period.start <= last < period.end,
         "earlier": period.start - _TICK if period.start > subscription.billing_anchor else None,
-        "later": period.end if period.end <= now else None,
+        "later": period.end if period.end <= last else None,
         "charges": [_shown(charge, place, period) for place, charge in enumerate(charges)],
         "is_ended": _is_ended(subscription, now),
+        "former": connection if connection is not None and connection.removed_at is not None else None,
         "waits": usage_sync.waiting_reason(subscription=subscription, connection=connection),
         **_runs(subscription, connection, now),
     }
@@ -94,6 +97,12 @@ def _period(subscription: Subscription, moment: datetime) -> Period:
 def _is_ended(subscription: Subscription, now: datetime) -> bool:
     end = ends_at(subscription)
     return end is not None and end <= now
+
+
+def _last_moment(subscription: Subscription, now: datetime) -> datetime:
+    """Return now, or of a subscription that has ended its last moment: it has no period after that."""
+    end = ends_at(subscription)
+    return now if end is None or end > now else max(end - _TICK, subscription.billing_anchor)
 
 
 def _shown(charge: ChargeUsage, place: int, period: Period) -> ChargeShown:

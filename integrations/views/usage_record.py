@@ -13,10 +13,10 @@ from django.utils import timezone
 
 from integrations.models import Connection, EntityKind, Request, SyncRecord, UsageBatch
 from integrations.usage_filing import why_filed
+from integrations.usage_sync import NOT_CONNECTED
 from integrations.views.access import viewers
-from integrations.views.overview import active_connection
 from integrations.views.paging import edges_of, page_of
-from integrations.views.usage_rows import records_shown, row_of_record, row_of_slice
+from integrations.views.usage_rows import records_shown, row_of_record, row_of_slice, rows_of_slices
 from integrations.zuora.tenant import tenant_of
 from subscriptions.models import Subscription
 from usage import meters
@@ -49,7 +49,7 @@ class InUse:
 @viewers
 def usage_record(request: HttpRequest, record_id: int) -> HttpResponse:
     """Show a record, with its slice; a correction has none."""
-    connection = active_connection()
+    connection = Connection.objects.shown()
     record = get_object_or_404(records_shown().select_related("connection"), connection=connection, pk=record_id)
     one = _slices().get(pk=record.slice_id) if record.slice_id else None
     context = {
@@ -65,13 +65,16 @@ def usage_record(request: HttpRequest, record_id: int) -> HttpResponse:
 @viewers
 def usage_slice(request: HttpRequest, slice_id: int) -> HttpResponse:
     """Show a slice that has no record yet, and what it waits for."""
-    connection = active_connection()
+    connection = Connection.objects.shown()
     one = get_object_or_404(_slices(), pk=slice_id)
     record = one.usage_records.filter(connection=connection).first()
     if record is not None:
         return redirect("usage_record", record.pk)
-    held = _subscription_record(connection, one.subscription)
-    return _page(request, {"row": row_of_slice(one, held)}, connection, one.subscription, one)
+    if connection is None:
+        row = row_of_slice(one, None, waits_for=NOT_CONNECTED)
+    else:
+        [row] = rows_of_slices([one], connection)
+    return _page(request, {"row": row}, connection, one.subscription, one)
 
 
 def _page(

@@ -10,7 +10,7 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.urls import reverse
 
 from integrations.models import Connection, EntityKind, SyncRecord, UsageRecord
-from integrations.usage_sync import reason_to_wait
+from integrations.usage_sync import NOT_CONNECTED, reason_to_wait
 from integrations.views.paging import page_of
 from integrations.zuora.mapping import keys
 from subscriptions.models import Subscription
@@ -114,6 +114,8 @@ def row_of_record(record: UsageRecord) -> UsageRow:
 
 def rows_of_slices(slices: Sequence[Slice], connection: Connection) -> list[UsageRow]:
     """Return rows that say what each slice waits for; one query for all of them."""
+    if connection.removed_at is not None:
+        return [row_of_slice(one, None, waits_for=NOT_CONNECTED) for one in slices]
     found = SyncRecord.objects.filter(
         connection=connection, kind=EntityKind.SUBSCRIPTION, root_id__in={one.subscription_id for one in slices}
     )
@@ -121,7 +123,7 @@ def rows_of_slices(slices: Sequence[Slice], connection: Connection) -> list[Usag
     return [row_of_slice(one, records.get(one.subscription_id)) for one in slices]
 
 
-def row_of_slice(one: Slice, record: SyncRecord | None) -> UsageRow:
+def row_of_slice(one: Slice, record: SyncRecord | None, *, waits_for: str = "") -> UsageRow:
     feature = one.price.feature
     return UsageRow(
         record=None,
@@ -131,7 +133,7 @@ def row_of_slice(one: Slice, record: SyncRecord | None) -> UsageRow:
         starts_at=one.starts_at,
         quantity=one.quantity,
         unit=(feature.units_plural or feature.units_singular) if feature else "",
-        reason=reason_to_wait(record) or NEXT_RUN,
+        reason=waits_for or reason_to_wait(record) or NEXT_RUN,
     )
 
 

@@ -3,18 +3,23 @@
 import csv
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from html import unescape
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils.html import strip_tags
 from pytest_django.fixtures import DjangoAssertNumQueries
 
-from integrations import tasks, usage_reconcile
+from catalog.models import CancellationTime
+from integrations import connecting, tasks, usage_reconcile, usage_sync
 from integrations.charts import Bar, Chart, Segment, bars_between, fill
-from integrations.models import AuditEntry, UsageCharge, UsageReconciliation, UsageRecord, UsageState
+from integrations.models import AuditEntry, Connection, UsageCharge, UsageReconciliation, UsageRecord, UsageState
+from integrations.usage_sync import Sight
 from integrations.views import usage as views
 from integrations.views import usage_of_subscription
+from subscriptions.cancelling import cancel
 from subscriptions.models import Subscription
 from tests.browser.scene import people
 from tests.integrations.usage_world import START, UsageWorld, tenant
@@ -280,9 +285,9 @@ def test_a_subscriptions_usage_takes_a_fixed_number_of_queries_however_many_hour
 def test_periods_are_walked_and_a_mistyped_one_is_the_current(tenant: UsageWorld, browser: Client) -> None:
     three_hours(tenant)
     usage = browser.get("/subscriptions/s1/usage/").context["usage"]
-    assert (usage["is_current"], usage["later"]) == (True, None)
+    assert (usage["is_last"], usage["later"]) == (True, None)
     before = browser.get("/subscriptions/s1/usage/", {"at": usage["earlier"].isoformat()}).context["usage"]
-    assert (before["period"].end, before["is_current"], before["charges"]) == (usage["period"].start, False, [])
+    assert (before["period"].end, before["is_last"], before["charges"]) == (usage["period"].start, False, [])
     for text in ("x", "2026-02-31", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"):
         response = browser.get("/subscriptions/s1/usage/", {"at": text})
         assert response.status_code == 200
@@ -333,6 +338,74 @@ def test_what_cannot_be_sent_says_why_and_has_no_button(tenant: UsageWorld, brow
     assert reason in page
     assert 'action="/subscriptions/s1/usage/sync/"' not in page
     assert said(browser.post("/subscriptions/s1/usage/sync/", follow=True)) == [reason]
+
+
+def text_of(response: Any) -> str:
+    return " ".join(unescape(strip_tags(response.content.decode())).split())
+
+
+def shown_of(browser: Client) -> tuple[Any, ...]:
+    """Return what the card says of where the usage went, and how much of it is synced and pending."""
+    card = browser.get("/subscriptions/s1/usage/").context["usage"]
+    sums = {sight: sum(part.quantity for one in card["charges"] for part in one.usage.parts if part.sight == sight)
+            for sight in (Sight.SYNCED, Sight.PENDING)}  # fmt: skip
+    return card["former"], [one.usage.number for one in card["charges"]], card["last_sync"], *sums.values()
+
+
+def test_what_was_sent_before_the_connection_was_removed_stays_synced(tenant: UsageWorld, browser: Client) -> None:
+    acme = tenant.sell()
+    tenant.use(acme, 3, at=START - 3 * HOUR)
+    browser.post("/subscriptions/s1/usage/sync/")
+    sent = tenant.now
+    connecting.remove(
+        connection=tenant.world.connection, actor=None, now=tenant.now, open_client=lambda _: tenant.world.client
+    )
+    tenant.use(acme, 4, at=START - 2 * HOUR)
+    tenant.close()
+    former = tenant.world.connection
+    assert shown_of(browser) == (former, ["C-00000001"], sent, 3, 4)
+    page = text_of(browser.get("/subscriptions/s1/usage/"))
+    assert f"{former}, which was connected until" in page
+    assert usage_sync.NOT_CONNECTED in page
+    assert "these usage records went to Zuora" in page
+    assert listed(browser) == [CONFIRMED]
+    assert listed(browser, "?state=waiting") == [
+        (START - 2 * HOUR, Decimal(4), "API calls", "Waiting", usage_sync.NOT_CONNECTED, "")
+    ]
+    record = UsageRecord.objects.get()
+    assert browser.get(f"/usage/{record.pk}/").status_code == 200
+    waiting = Slice.objects.untaken().get()
+    assert usage_sync.NOT_CONNECTED in text_of(browser.get(f"/usage/slices/{waiting.pk}/"))
+    assert record.external_key in browser.get("/usage/export/").getvalue().decode()
+
+
+def test_what_went_to_another_tenant_does_not_wait_to_go_to_this_one(tenant: UsageWorld, browser: Client) -> None:
+    acme = tenant.sell()
+    tenant.use(acme, 3, at=START - 3 * HOUR)
+    browser.post("/subscriptions/s1/usage/sync/")
+    connecting.remove(
+        connection=tenant.world.connection, actor=None, now=tenant.now, open_client=lambda _: tenant.world.client
+    )
+    another = Connection.objects.get()
+    another.pk, another.tenant_id, another.removed_at = None, "another", None
+    another.save(force_insert=True)
+    assert shown_of(browser) == (None, [""], None, 3, 0)
+    assert "1 usage record went to a tenant that is no longer connected." in text_of(
+        browser.get("/subscriptions/s1/usage/")
+    )
+
+
+def test_a_subscription_that_has_ended_shows_its_last_period(tenant: UsageWorld, browser: Client) -> None:
+    acme = tenant.sell(start_date=START - timedelta(days=59) + HOUR)
+    tenant.use(acme, 3, at=START - 3 * HOUR)
+    cancel(subscription=acme, time=CancellationTime.END_OF_BILLING_PERIOD, now=tenant.now)
+    tenant.quiet()
+    [period] = {browser.get("/subscriptions/s1/usage/").context["usage"]["period"]}
+    tenant.at(period.end + HOUR)
+    tenant.quiet()
+    card = browser.get("/subscriptions/s1/usage/").context["usage"]
+    assert (card["period"], card["later"], [one.usage.quantity for one in card["charges"]]) == (period, None, [3])
+    assert "Usage of the last period" in text_of(browser.get("/subscriptions/s1/usage/"))
 
 
 def test_a_viewer_sees_all_but_the_button(tenant: UsageWorld, browser: Client) -> None:
