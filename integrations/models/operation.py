@@ -88,6 +88,13 @@ class Operation(models.Model):
     def can_cancel(self) -> bool:
         return self.is_open or self.state == OperationState.PAUSED
 
+    @property
+    def left_under_way(self) -> int:
+        """How many of its jobs were stored when it was stopped: they end by themselves, and it does not follow them."""
+        if self.state not in {OperationState.PAUSED, OperationState.CANCELLED, OperationState.FAILED}:
+            return 0
+        return len((self.checkpoint or {}).get("open", ()))
+
     def waited(self, now: datetime) -> timedelta:
         """Return how long it has stood so far: paused, before its turn, or because nothing could be done."""
         return max(timedelta(), (self.finished_at or now) - self.created_at - self.worked)

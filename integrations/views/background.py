@@ -88,7 +88,12 @@ def operation_resume(request: HttpRequest, operation_id: int) -> HttpResponse:
 
 @operators
 def operation_cancel(request: HttpRequest, operation_id: int) -> HttpResponse:
-    return _turn(request, operation_id, operating.cancel_operation, "It is cancelled. What it did stays done.")
+    return _turn(
+        request,
+        operation_id,
+        operating.cancel_operation,
+        "It is cancelled. What it did stays done, and what is on its way ends by itself.",
+    )
 
 
 def _turn(request: HttpRequest, operation_id: int, verb: Callable[..., None], said: str) -> HttpResponse:

@@ -61,6 +61,14 @@ document.addEventListener("htmx:oobBeforeSwap", ({ detail }) => {
   if (detail.target.id === "banner" && said === detail.target.dataset.said) detail.shouldSwap = false;
 });
 
+// What a key or a click has put in place of itself takes over the focus: whoever has only a keyboard goes on from there.
+document.addEventListener("htmx:afterSettle", ({ detail: { elt, requestConfig } }) => {
+  if (!requestConfig?.triggeringEvent || document.activeElement !== document.body) return;
+  const place = document.getElementById(requestConfig.target?.id) ?? elt;
+  place.tabIndex = -1;
+  place.focus({ preventScroll: true });
+});
+
 // Copies what an element holds; says on the button that it did. Where the clipboard is closed (plain http), it selects.
 document.addEventListener("click", async (event) => {
   const button = event.target.closest?.("[data-copy]");

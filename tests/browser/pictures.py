@@ -60,6 +60,7 @@ PICTURES = [
     Picture("usage-of-subscription", "/subscriptions/subscription-cobalt/usage/"),
     Picture("usage-comparisons", "/usage/reconciliations/"),
     Picture("usage-comparison", "/usage/reconciliations/{report}/"),
+    Picture("set-right", "/usage/reconciliations/{report}/", clicks=("Set right in Zuora…",)),
     Picture("stigg", "/settings/integrations/apps/stigg/"),
     Picture("api", "/settings/api/"),
     Picture("connected", ZUORA),

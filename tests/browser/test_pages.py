@@ -176,6 +176,17 @@ def test_the_keyboard_reaches_the_page_first_and_shows_where_it_is(log_in: LogIn
     assert outline == "solid"
 
 
+def test_what_takes_the_place_of_a_pressed_button_takes_over_the_focus(log_in: LogIn) -> None:
+    build(timezone.now())
+    page = log_in("Operator")
+    page.route("**/look/", lambda route: route.fulfill(body='<section id="look"><p>Looked.</p></section>'))
+    page.goto("/subscriptions/subscription-birch/")
+    page.get_by_role("button", name="Look in Zuora now").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#look")).to_have_text("Looked.")
+    expect(page.locator("#look")).to_be_focused()
+
+
 def test_the_menu_folds_on_a_phone(log_in: LogIn) -> None:
     page = log_in("Viewer", phone=True)
     link = page.get_by_role("link", name="Subscriptions")

@@ -92,6 +92,23 @@ def test_a_page_tells_work_and_waiting_apart(browser: Client) -> None:
     assert "<dt>Waited</dt><dd>21 min: paused, for its turn, or for what it needs</dd>" in page
 
 
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (OperationState.CANCELLED, "they end by themselves, and the report does not count them. See"),
+        (OperationState.PAUSED, "they end by themselves, and the report does not count them until it is resumed. See"),
+        (OperationState.RUNNING, None),
+    ],
+)
+def test_a_page_says_how_many_had_left_when_it_was_stopped(
+    browser: Client, state: OperationState, said: str | None
+) -> None:
+    one = operation(state=state, done=3, checkpoint={"place": 5, "ended": False, "open": [4, 5]})
+    page = shown(browser.get(f"/background/{one.pk}/"))
+    assert (f"2 had left already when it was stopped: {said}" in page) is (said is not None)
+    assert ("had left already" in page) is (said is not None)
+
+
 def test_a_report_is_filtered_by_outcome_and_exported(browser: Client) -> None:
     one = operation(state=OperationState.DONE, tally={"Failed": 1, "Waits": 1, "Synced": 3})
     line(one, "plan:a", "Failed", "=1+1")
