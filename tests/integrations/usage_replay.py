@@ -21,6 +21,8 @@ class Told:
     first_customer: str
     end: datetime | None = None
     reports: list[UsageReport] = field(default_factory=list)
+    #: What raw events add to it by a meter of SUM, by when they happened.
+    metered: list[tuple[datetime, Decimal]] = field(default_factory=list)
     moves: list[tuple[datetime, int]] = field(default_factory=list)
     #: When its add-on, which charges the same usage once more, was taken and taken away, in turn.
     addon: list[datetime] = field(default_factory=list)
@@ -50,10 +52,13 @@ class Told:
             assert self.subscription.start_date <= at
             assert self.end is None or at < self.end
             windows[self._window(at, zone)].append(one)
+        added: dict[datetime, Decimal] = defaultdict(Decimal)
+        for at, amount in self.metered:
+            added[self._window(at, zone)] += amount
         totals: dict[int, Decimal] = defaultdict(Decimal)
         in_use: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
         debt = ZERO
-        for begin in sorted(windows):
+        for begin in sorted({*windows, *added}):
             whose = self.holder(begin)
             before = in_use[whose]
             for one in windows[begin]:
@@ -61,7 +66,7 @@ class Told:
                 in_use[whose] = one.value if one.behavior.value == "SET" else in_use[whose] + one.value
             unit = priced(begin)
             if unit is not None:
-                change = in_use[whose] - before - debt
+                change = in_use[whose] - before + added[begin] - debt
                 debt = max(-change, ZERO)
                 totals[unit] += max(change, ZERO)
         return totals
