@@ -18,7 +18,7 @@ from usage.windows import HOUR, period_of
 
 #: Held by all who store raw events, each with the others, until they have committed; "meter" in ASCII.
 _LOCK = 0x6D65746572
-_CUSTOMERS = 200
+_CUSTOMERS = 50
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 

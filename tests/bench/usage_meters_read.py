@@ -21,7 +21,7 @@ from subscriptions.models import Subscription  # noqa: E402
 from tests.factories.catalog import PlanFactory, price  # noqa: E402
 from tests.factories.usage import MeteredFeatureFactory, MeterFactory  # noqa: E402
 from usage.closing import close  # noqa: E402
-from usage.models import Aggregation, Slice  # noqa: E402
+from usage.models import Aggregation, CountedMeter, Slice  # noqa: E402
 from usage.storing import Hour, note_hours  # noqa: E402
 
 HOUR = timedelta(hours=1)
@@ -98,7 +98,9 @@ def _of_many(found: dict[str, Any], *, count: int, end: datetime) -> None:
 def _feature(plan: Plan, aggregation: Aggregation, filters: list[Any]) -> Feature:
     feature: Feature = MeteredFeatureFactory.create()
     field = _AGGREGATIONS.get(aggregation, "size")
-    MeterFactory.create(feature=feature, aggregation=aggregation, field=field, filters=filters)
+    meter = MeterFactory.create(feature=feature, aggregation=aggregation, field=field, filters=filters)
+    # It was there before the events: else all of them were to be counted.
+    CountedMeter.objects.create(feature=feature, changed_at=meter.changed_at)
     price(plan, billing_model=BillingModel.USAGE_BASED, feature=feature, amounts={"EUR": 1})
     return feature
 
