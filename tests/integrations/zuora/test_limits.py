@@ -113,8 +113,7 @@ def test_a_budget_hands_every_header_on(shared: redis.Redis) -> None:
     assert [said.call_class for said in seen.said] == ["Default"]
 
 
-def test_without_redis_nothing_is_known_and_nothing_breaks() -> None:
-    away = redis.Redis(unix_socket_path="/nowhere/redis.sock")
-    Sightings(away, tenant=TENANT).note(HEADERS)
-    assert look(away) is None
-    assert calls_left_today(away, tenant=TENANT) is None
+def test_without_redis_nothing_is_known_and_nothing_breaks(dead_redis: redis.Redis) -> None:
+    Sightings(dead_redis, tenant=TENANT).note(HEADERS)
+    assert look(dead_redis) is None
+    assert calls_left_today(dead_redis, tenant=TENANT) is None
