@@ -58,13 +58,15 @@ def test_a_page_that_cannot_refresh_says_so_until_it_can(log_in: LogIn) -> None:
             route.continue_()
 
     page.route("**/*", answer)
+    page.clock.install()  # the page asks every five seconds, which pass when they are told to
     page.goto("/")
+    page.clock.run_for(6_000)
     expect(page.locator("#stale")).to_have_text(
         re.compile("No answer from the server since .*: what is shown may be old. It is asked again by itself."),
-        timeout=15_000,
     )
     away.clear()
-    expect(page.locator("#stale")).to_be_hidden(timeout=20_000)
+    page.clock.run_for(20_000)
+    expect(page.locator("#stale")).to_be_hidden()
 
 
 def test_a_click_that_ends_in_a_mistake_says_so_with_the_number_in_the_log(log_in: LogIn) -> None:
