@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from django.apps import apps
@@ -126,10 +127,42 @@ def tenant(settings: Settings) -> Iterator[Tenant]:
 
 def violations(page: Page) -> list[str]:
     """Return what axe finds on the page, a line for each place."""
-    page.evaluate(AXE)
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE)
     # All rules are asked; but of what passes, axe need not work out where it stands.
     found = page.evaluate(
         "axe.run({reporter: 'no-passes'}).then("
         "r => r.violations.flatMap(v => v.nodes.map(n => `${v.id}: ${n.target.join(' ')}`)))"
     )
     return list(found)
+
+
+#: Ends the transitions to another scheme, and those that they set off: axe would measure colours on their way.
+SETTLED = """async () => {
+  const frame = () => new Promise(requestAnimationFrame);
+  const passing = () => document.getAnimations().filter((one) => one instanceof CSSTransition);
+  await frame();
+  await frame();
+  for (; passing().length; await frame()) passing().forEach((one) => one.finish());
+}"""
+#: The ways in which every page is looked at: a scheme of colours, and a window's width and height.
+LOOKS: dict[str, tuple[Literal["light", "dark"], int, int]] = {
+    "light": ("light", 1280, 800),
+    "dark": ("dark", 1280, 800),
+    "phone": ("light", 320, 640),
+}
+
+
+def wrong_in_every_look(page: Page) -> Iterator[tuple[str, list[str]]]:
+    """Look at the page that is open in one way after the other; yield each way's name and what is wrong with it then.
+
+    Neither the scheme nor the width is known to the server, so the page need not be asked for again.
+    """
+    for look, (scheme, width, height) in LOOKS.items():
+        page.emulate_media(color_scheme=scheme)
+        page.set_viewport_size({"width": width, "height": height})
+        page.evaluate(SETTLED)
+        wrong = violations(page)
+        if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
+            wrong.append("wider than the window")
+        yield look, wrong

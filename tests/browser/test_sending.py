@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from catalog.models import Plan
 from customers.models import Customer
 from subscriptions.models import Subscription
-from tests.browser.conftest import LogIn, violations
+from tests.browser.conftest import LogIn, violations, wrong_in_every_look
 from tests.browser.scene import company, connection
 from tests.browser.tenant import Tenant
 from usage.models import UpdateBehavior
@@ -129,16 +129,9 @@ def test_what_would_be_sent_has_no_violation_and_fits(log_in: LogIn, pushed: Ten
     expect(page.get_by_role("heading", name="Preview of")).to_be_visible()
     pushed.work()
     report = page.url
-    wrong = {}
-    looks: list[dict[str, bool]] = [{}, {"dark": True}, {"phone": True}]
-    for look in looks:
-        page = log_in("Operator", **look)
-        for address in ("/plans/team/preview/", "/plans/next-year/preview/", report):
-            page.goto(address)
-            page.evaluate("document.querySelectorAll('main details').forEach(fold => { fold.open = true })")
-            found = violations(page)
-            if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
-                found.append("wider than the window")
-            if found:
-                wrong[address, *look] = found
+    wrong: dict[tuple[str, str], list[str]] = {}
+    for address in ("/plans/team/preview/", "/plans/next-year/preview/", report):
+        page.goto(address)
+        page.evaluate("document.querySelectorAll('main details').forEach(fold => { fold.open = true })")
+        wrong |= {(address, look): found for look, found in wrong_in_every_look(page) if found}
     assert wrong == {}

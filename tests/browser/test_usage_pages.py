@@ -5,10 +5,10 @@ import re
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from integrations.models import Operation, UsageReconciliation, UsageRecord, UsageState
-from tests.browser.conftest import LogIn, violations
+from tests.browser.conftest import LogIn, violations, wrong_in_every_look
 from tests.browser.far_side import build
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -38,31 +38,22 @@ def pages() -> list[str]:
     ]
 
 
-def look_at_all(page: Page, folder: str, kind: str) -> dict[str, list[str]]:
+def test_no_page_about_usage_has_a_violation_or_is_too_wide(log_in: LogIn) -> None:
+    build(timezone.now())
+    page = log_in("Operator")
+    folder = os.environ.get("PICTURES", "")
     found = {}
     for number, address in enumerate(pages()):
         answer = page.goto(address)
+        assert answer is not None
+        assert (address, answer.status) == (address, 200)
         page.wait_for_load_state("networkidle")
-        wrong = violations(page)
-        if answer is None or answer.status != 200:
-            wrong.append(f"status {answer and answer.status}")
-        if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
-            wrong.append("wider than the window")
-        if folder:
-            page.screenshot(path=f"{folder}/{kind}-{number:02}.png", full_page=True)
-        if wrong:
-            found[address] = wrong
-    return found
-
-
-@pytest.mark.parametrize(("dark", "phone"), [(False, False), (True, False), (False, True)])
-def test_no_page_about_usage_has_a_violation_or_is_too_wide(log_in: LogIn, dark: bool, phone: bool) -> None:
-    build(timezone.now())
-    kind = "phone" if phone else "dark" if dark else "light"
-    page = log_in("Operator", dark=dark, phone=phone)
-    if phone:
-        page.set_viewport_size({"width": 320, "height": 640})
-    assert look_at_all(page, os.environ.get("PICTURES", ""), kind) == {}
+        for look, wrong in wrong_in_every_look(page):
+            if folder:
+                page.screenshot(path=f"{folder}/{look}-{number:02}.png", full_page=True)
+            if wrong:
+                found[address, look] = wrong
+    assert found == {}
 
 
 def test_an_operator_filters_ticks_and_retries(log_in: LogIn) -> None:
