@@ -9,6 +9,7 @@ conftest further down may import models. A worker of pytest-xdist inherits the e
 
 import atexit
 import os
+import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -34,6 +35,9 @@ def _start_servers() -> None:
 def _set_up() -> None:
     if "PYTEST_XDIST_WORKER" not in os.environ:
         _start_servers()
+    # A hundred processes are started, and each would compile all of our modules anew.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     os.environ["DJANGO_SETTINGS_MODULE"] = "stigg_zuora.settings"
     os.environ["SECRET_KEY"] = "made-up-for-the-tests-and-nothing-else-0123456789abcdef"
     os.environ["ENCRYPTION_KEYS"] = "bWFkZS11cC1mb3ItdGhlLXRlc3RzLW5vdC1zZWNyZXQ="
