@@ -130,7 +130,10 @@ def sync_now(
         raise operating.Impossible(reason)
     if connection is None:
         raise operating.Impossible("Zuora is not connected.")
-    before = dict(_records_of(subscription, connection).values_list("pk", "revision"))
+    before = {
+        pk: (revision, sight_of(state))
+        for pk, revision, state in _records_of(subscription, connection).values_list("pk", "revision", "state")
+    }
     problem = usage_delivery.push_one(
         connection=connection, subscription=subscription, clock=lambda: now, open_client=open_client
     )
@@ -138,7 +141,8 @@ def sync_now(
     records = [
         one
         for one in _records_of(subscription, connection).select_related("slice", "charge")
-        if one.revision != before.get(one.pk, 0) and sight_of(one.state) is Sight.SYNCED
+        # An earlier click, or a run, may have put it into the call that is answered only now.
+        if one.zuora_id and sight_of(one.state) is Sight.SYNCED and before.get(one.pk) != (one.revision, Sight.SYNCED)
     ]
     left = _records_of(subscription, connection).pending().count()
     operating.note(

@@ -81,6 +81,23 @@ def test_a_failed_click_says_why_and_the_sweep_goes_on(tenant: UsageWorld) -> No
     assert tenant.quantities() == [4]
 
 
+@pytest.mark.parametrize("fault", ["status", "drop"])
+def test_a_click_names_what_an_earlier_one_had_put_into_a_call(tenant: UsageWorld, fault: str) -> None:
+    acme = tenant.sell()
+    tenant.use(acme, 4)
+    tenant.control.add_fault(fault, method="POST", path="/v1/action/create$", times=1)
+    assert sync_now(tenant, acme).records == ()
+    tenant.advance(minutes=2)
+    again = sync_now(tenant, acme)
+    assert ([(one.wanted, one.state) for one in again.records], again.left, again.problem) == (
+        [(Decimal(4), UsageState.CONFIRMED)],
+        0,
+        "",
+    )
+    assert sync_now(tenant, acme).records == ()
+    assert tenant.quantities() == [4]
+
+
 def test_usage_of_a_subscription_that_is_not_there_waits_and_says_for_what(tenant: UsageWorld) -> None:
     acme = tenant.sell(customer__payment_method_id="")
     tenant.use(acme, 4, at=START - timedelta(hours=1))
