@@ -52,7 +52,8 @@ def exact(value: Decimal | float | str | None) -> Decimal:
     """Return a quantity, or a sum of them, as a statement of ours gives it; nothing is zero."""
     if value is None:
         return Decimal(0)
-    return _FLOAT.create_decimal_from_float(value) if isinstance(value, int | float) else Decimal(value)
+    # As Django reads a stored quantity: nine digits after the point.
+    return round(_FLOAT.create_decimal_from_float(value), 9) if isinstance(value, int | float) else Decimal(value)
 
 
 def among(ids: Iterable[int]) -> RawSQL:

@@ -4,6 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import connection
 
 from tests.usage.closing_world import at, metered
 from usage.adding import Total
@@ -53,6 +54,9 @@ def test_many_slices_add_up_to_the_last_digit() -> None:
         for number in range(MANY)
     )
     slices = Slice.objects.filter(subscription=one.subscription)
+    assert slices.aggregate(total=Total("quantity")) == {"total": 1 + MANY * EACH}
+    with connection.cursor() as cursor:  # as SQLite kept a sum of floats
+        cursor.execute("UPDATE usage_slice SET quantity = 1.00000000000012 WHERE id = %s", [one.pk])
     assert slices.aggregate(total=Total("quantity")) == {"total": 1 + MANY * EACH}
     assert slices.none().aggregate(total=Total("quantity")) == {"total": None}
     by_price = slices.order_by().values_list("price").annotate(total=Total("quantity"))
