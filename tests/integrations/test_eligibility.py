@@ -51,6 +51,19 @@ def test_which_rules_keep_a_subscription_out(facts: SubscriptionFacts, failed: d
 
 
 @pytest.mark.parametrize(
+    ("facts", "saw"),
+    [
+        (PAID, "not ended"),
+        (replace(PAID, in_zuora=True), "not ended"),
+        (replace(PAID, is_ended=True, in_zuora=True), "ended, in Zuora"),
+        (replace(PAID, is_ended=True, is_missed=True), "ended, on its way to Zuora"),
+    ],
+)
+def test_a_subscription_that_runs_is_not_said_to_be_absent_from_zuora(facts: SubscriptionFacts, saw: str) -> None:
+    assert {rule.rule: rule.saw for rule in judge_subscription(facts).rules}["not_ended"] == saw
+
+
+@pytest.mark.parametrize(
     ("facts", "failed"),
     [
         (CUSTOMER, {}),
