@@ -78,6 +78,16 @@ def test_a_subscriptions_page_fetches_what_would_be_sent(log_in: LogIn) -> None:
     expect(page.get_by_role("button", name="Sync usage to Zuora")).to_have_count(0)
 
 
+def test_a_question_far_down_a_page_opens_in_the_middle_of_what_is_seen(log_in: LogIn) -> None:
+    build(timezone.now())
+    page = log_in("Operator")
+    page.goto(f"/usage/reconciliations/{UsageReconciliation.objects.get(differing=1).pk}/")
+    page.get_by_role("link", name="Set right in Zuora…").click()
+    box = page.get_by_role("dialog").bounding_box()
+    assert box is not None
+    assert box["y"] == pytest.approx((800 - box["height"]) / 2, abs=2)  # in the middle of what is seen
+
+
 def test_what_was_changed_in_zuora_is_set_right_after_a_question(log_in: LogIn) -> None:
     build(timezone.now())
     page = log_in("Operator", phone=True)
