@@ -50,6 +50,7 @@ class Seen:
     waiting: Sequence[tuple[datetime, Decimal]]
     waits_for: str
     unabsorbed: Decimal
+    at_another_price: Decimal = ZERO
 
 
 def differences(seen: Seen) -> Iterator[str]:
@@ -74,6 +75,11 @@ def differences(seen: Seen) -> Iterator[str]:
         )
     if sums.slices + sums.moved != sums.zuora:
         yield f"Slices say {plain(sums.slices)}, moved {plain(sums.moved)}, but Zuora says {plain(sums.zuora)}."
+    if seen.at_another_price:
+        yield (
+            f"{plain(seen.at_another_price)} that were billed too much at another price are taken from usage at the "
+            "price of this period: credit or charge what the two prices differ by in Zuora."
+        )
     if seen.unabsorbed:
         # While it runs, a credit would give it back twice.
         yield (

@@ -94,6 +94,33 @@ def test_a_new_version_bills_what_was_used_before_it_at_the_old_price(tenant: Us
     assert amounts(tenant, date(2026, 5, 10)) == [(Decimal(7), Decimal(7)), (Decimal(8), Decimal(80))]
 
 
+@pytest.mark.parametrize(("dear", "named"), [(10, True), (1, False)])
+def test_a_reduction_that_later_usage_at_another_price_makes_up_for_is_named(
+    tenant: UsageWorld, dear: int, named: bool
+) -> None:
+    acme = tenant.sell()
+    tenant.use(acme, 20, at=START - timedelta(days=1))
+    tenant.quiet()
+    tenant.plan.version_number = 2
+    tenant.plan.save()
+    price(tenant.plan, billing_model=BillingModel.USAGE_BASED, feature=tenant.feature, amounts={"EUR": dear})
+    tenant.settle()
+    with changed(tenant, acme) as one:
+        one.plan_version_number = 2
+    tenant.settle()
+    tenant.quiet()
+    assert tenant.bill(date(2026, 4, 10)) == {"stigg--s1": Decimal(20)}
+    tenant.use(acme, -5, at=START - timedelta(days=1))
+    tenant.use(acme, 8)
+    tenant.next_hour()
+    tenant.quiet()
+    said = (
+        "5 that were billed too much at another price are taken from usage at the price of this period: "
+        "credit or charge what the two prices differ by in Zuora."
+    )
+    assert differences(tenant) == ([said] if named else [])
+
+
 def test_what_was_filed_on_the_day_of_the_change_is_moved_though_nothing_is_used_any_more(tenant: UsageWorld) -> None:
     acme = tenant.sell()
     tenant.use(acme, 2, at=START - timedelta(hours=5))
