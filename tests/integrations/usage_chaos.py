@@ -26,11 +26,12 @@ from subscriptions.scheduling import update
 from subscriptions.wanted import Content
 from tests.factories.catalog import AddonFactory, price
 from tests.factories.customers import CustomerFactory
+from tests.factories.usage import MeterFactory
 from tests.integrations.deaths import dying
 from tests.integrations.usage_replay import Told
 from tests.integrations.usage_world import HOUR, START, UsageWorld
-from usage.models import UpdateBehavior
-from usage.reporting import UsageReport, report_usage
+from usage.models import Aggregation, UpdateBehavior
+from usage.reporting import RawEvent, UsageReport, report_events, report_usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,7 +71,8 @@ Charged = tuple[str, int]
 
 
 def sell_an_addon(tenant: UsageWorld) -> None:
-    """Have an add-on on sale that charges the same usage once more, at seven."""
+    """Have an add-on on sale that charges the same usage once more, at seven; events add to it, too."""
+    MeterFactory.create(feature=tenant.feature, aggregation=Aggregation.SUM, field="n")
     addon = AddonFactory.create(ref_id="extra")
     price(addon, billing_model=BillingModel.USAGE_BASED, feature=tenant.feature, amounts={"EUR": 7})
     tenant.settle()
@@ -153,6 +155,9 @@ class Chaos:
             how = self.chance.choice(["DELTA", "DELTA", "DELTA", "SET"])
             value = self.chance.randint(0, 40) if how == "SET" else self.chance.randint(-8, 20)
             customer, resource = told.holder(at)
+            if self.chance.random() < 0.25:
+                self._happen(told, customer, resource, at)
+                continue
             report = UsageReport(
                 customer=customer,
                 resource=resource,
@@ -164,6 +169,14 @@ class Chaos:
             )
             told.reports.append(report)
             report_usage(reports={0: report}, now=self.tenant.now)
+
+    def _happen(self, told: Told, customer: str, resource: str, at: datetime) -> None:
+        """Tell of an event that the feature's meter counts."""
+        calls = self.chance.randint(-3, 12)
+        key = f"{told.subscription.ref_id}-raw-{len(told.metered)}"
+        told.metered.append((at, Decimal(calls)))
+        event = RawEvent(customer=customer, resource=resource, name="called", key=key, at=at, dimensions={"n": calls})
+        report_events(events={0: event}, now=self.tenant.now)
 
     def _often_where_something_was(self, told: Told, at: datetime) -> datetime:
         """Late usage of an hour that was counted, sent and perhaps billed is what goes wrong most easily."""
