@@ -13,7 +13,7 @@ from integrations.models import Connection, EntityKind, Operation, OperationStat
 from integrations.operating import Impossible, connection_in_use, note, sync_now
 from integrations.tasks import ring_operation
 from integrations.words import in_words_of_a_read
-from integrations.zuora import budget
+from integrations.zuora import leases
 from integrations.zuora.client import Client
 from integrations.zuora.errors import ZuoraError
 from integrations.zuora.tenant import client_for
@@ -58,7 +58,7 @@ def preview_entity(
             entity_id=entity_id,
             now=now,
             open_client=open_client,
-            priority=budget.Priority.CLICK,
+            priority=leases.Priority.CLICK,
         )
     except ZuoraError as error:
         raise Impossible(f"Zuora cannot be asked. {in_words_of_a_read(error)}") from error

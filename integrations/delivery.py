@@ -32,7 +32,7 @@ from integrations.models.record import STATUS_FIELDS
 from integrations.models.storing import store
 from integrations.outbox import End
 from integrations.retry import pause_of
-from integrations.zuora import budget
+from integrations.zuora import leases
 from integrations.zuora.client import Client
 from integrations.zuora.mapping.tenant import Tenant
 from integrations.zuora.push import Far, Known, Notes, needed_by, why_it_waits
@@ -47,10 +47,10 @@ _TURN = timedelta(seconds=1)
 _ARRIVED = frozenset({DeliveryOutcome.SENT, DeliveryOutcome.UNCHANGED})
 _REFUSED = frozenset({DeliveryOutcome.NOT_SYNCED, DeliveryOutcome.FAILED})
 _PRIORITIES = {
-    Priority.CLICK: budget.Priority.CLICK,
-    Priority.USAGE: budget.Priority.USAGE,
-    Priority.CHANGE: budget.Priority.CHANGES,
-    Priority.BACKFILL: budget.Priority.BACKFILL,
+    Priority.CLICK: leases.Priority.CLICK,
+    Priority.USAGE: leases.Priority.USAGE,
+    Priority.CHANGE: leases.Priority.CHANGES,
+    Priority.BACKFILL: leases.Priority.BACKFILL,
 }
 
 

@@ -12,9 +12,9 @@ from integrations import request_log
 from integrations.models import Connection, SyncRecord
 from integrations.operating import note
 from integrations.words import in_words
-from integrations.zuora.budget import Priority
 from integrations.zuora.client import Client, Exchange
 from integrations.zuora.errors import ZuoraError
+from integrations.zuora.leases import Priority
 
 #: Seconds: a call gives up after these, and none begins after all of them.
 CALL_SECONDS, ALL_SECONDS = 6.0, 10.0

@@ -19,7 +19,7 @@ from integrations.entities import ENTITIES
 from integrations.facts import verdict_on
 from integrations.models import Connection, EntityKind, SyncRecord
 from integrations.words import in_words
-from integrations.zuora import budget
+from integrations.zuora import leases
 from integrations.zuora.client import Client, Exchange
 from integrations.zuora.digest import digest, plain
 from integrations.zuora.errors import NotFound, Rejected, Scope, ZuoraError
@@ -132,7 +132,7 @@ def preview_logged(
     entity_id: int,
     now: datetime,
     open_client: Callable[[Connection], Client],
-    priority: budget.Priority,
+    priority: leases.Priority,
 ) -> Preview:
     """Preview under a track id of its own, and keep what was asked for the request log. Outside a transaction.
 

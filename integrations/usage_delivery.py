@@ -18,7 +18,7 @@ from integrations import request_log
 from integrations.breaker import give_back, may_send, note_error, note_success
 from integrations.models import Connection, EntityKind, SyncRecord, SyncStatus, UsageCharge, UsageRecord
 from integrations.words import in_words
-from integrations.zuora import budget
+from integrations.zuora import leases
 from integrations.zuora.client import Client, Exchange
 from integrations.zuora.client.actions import MOST_OBJECTS
 from integrations.zuora.errors import Scope, ZuoraError
@@ -166,7 +166,7 @@ def _is_planning(connection: Connection, now: datetime) -> bool:
 
 def push_one(*, connection: Connection, subscription: Subscription, clock: Clock, open_client: Open) -> str:
     """Send one subscription's usage up to now, and read it back; return why not all of it went, or nothing."""
-    with _far(connection, clock, open_client, priority=budget.Priority.CLICK) as far:
+    with _far(connection, clock, open_client, priority=leases.Priority.CLICK) as far:
         try:
             push.flush(far, subscription)
             push.confirm(far, subscription_ids=[subscription.pk])
@@ -247,7 +247,7 @@ def _send_all(far: Far, batches: Collection[int], worker: str) -> None:
 
 @contextmanager
 def _far(
-    connection: Connection, clock: Clock, open_client: Open, *, priority: budget.Priority = budget.Priority.USAGE
+    connection: Connection, clock: Clock, open_client: Open, *, priority: leases.Priority = leases.Priority.USAGE
 ) -> Iterator[Far]:
     """Give a view of the tenant under a track id of its own, and keep what was said."""
     track_id = f"usage-{uuid.uuid4().hex[:16]}"

@@ -12,7 +12,7 @@ from integrations.models import Connection, EntityKind, Operation
 from integrations.operations import Kind, Later, Line, Step, start
 from integrations.previewing import UNREADABLE, Preview, preview_logged
 from integrations.words import in_words_of_a_read
-from integrations.zuora import budget
+from integrations.zuora import leases
 from integrations.zuora.errors import ZuoraError
 from integrations.zuora.tenant import client_for
 
@@ -36,7 +36,7 @@ def previewed(operation: Operation, kind: EntityKind, entity_id: int, now: datet
             entity_id=entity_id,
             now=now,
             open_client=client_for,
-            priority=budget.Priority.BACKFILL,
+            priority=leases.Priority.BACKFILL,
         )
     except ZuoraError as error:
         raise Later(in_words_of_a_read(error), at=now + _TENANT_PAUSE) from error

@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
-from enum import StrEnum
 from itertools import product
 from uuid import uuid4
 
@@ -22,20 +21,13 @@ import redis.exceptions
 
 from integrations.zuora.answers import retry_after
 from integrations.zuora.errors import LimitExceeded, Outcome, Scope, Unavailable
-from integrations.zuora.leases import CallClass, Leases
+from integrations.zuora.leases import CallClass, Leases, Priority
 
 _PAUSE_WITHOUT_ADVICE = 5.0
 _PAUSE_MOST = 300.0  # a limit of a whole day is asked again every five minutes
 _PAUSE_WHEN_FULL = 0.25  # others use the tenant's concurrency, too
-_POLL_FIRST = 0.005
-_POLL_MOST = 0.02
-
-
-class Priority(StrEnum):
-    CLICK = "click"
-    USAGE = "usage"
-    CHANGES = "changes"
-    BACKFILL = "backfill"
+#: Who waits for a slot hears when one is given back; those of a worker that was killed run out unheard.
+_LOOK_SECONDS = 0.1
 
 
 _SHARES = {Priority.CLICK: 100, Priority.USAGE: 90, Priority.CHANGES: 80, Priority.BACKFILL: 60}  # per cent
@@ -91,7 +83,6 @@ class Budget:
         self._on_headers = on_headers
         self._clock = clock
         self._sleep = sleep
-        self._given, self._freed = 0, threading.Condition()
         # Of a process's threads that wait for the same slots, one asks for them: all of them would do little else.
         self._turns = {pair: threading.Lock() for pair in product(CallClass, Priority)}
 
@@ -109,9 +100,6 @@ class Budget:
         if seat.call_class is not None:
             with suppress(redis.exceptions.RedisError):
                 self._leases.give(seat.call_class, seat.lease)
-            with self._freed:
-                self._given += 1
-                self._freed.notify_all()
         seat.call_class = None
 
     @contextmanager
@@ -151,37 +139,33 @@ class Budget:
 
     def _wait(self, call_class: CallClass, priority: Priority, lease: str) -> None:
         patience_ends = self._clock() + self._patience
-        ceiling = self._limits.ceiling(call_class, priority)
-        full = f"All {ceiling} slots for {call_class} calls are in use."
         turn = self._turns[call_class, priority]
         if not turn.acquire(timeout=self._patience):
-            raise LimitExceeded(full, outcome=Outcome.NOT_SENT, retry_after=1.0)
+            raise LimitExceeded(self._full(call_class, priority), outcome=Outcome.NOT_SENT, retry_after=1.0)
         try:
-            self._ask(call_class, lease, ceiling, patience_ends, full)
+            self._ask(call_class, priority, lease, patience_ends)
         finally:
             turn.release()
 
-    def _ask(self, call_class: CallClass, lease: str, ceiling: int, patience_ends: float, full: str) -> None:
-        poll = _POLL_FIRST
+    def _ask(self, call_class: CallClass, priority: Priority, lease: str, patience_ends: float) -> None:
+        ceiling = self._limits.ceiling(call_class, priority)
         while True:
-            now, given = self._clock(), self._given
+            now = self._clock()
             left = self._leases.take(call_class, lease, ceiling=ceiling, now=now, until=now + self._lease_seconds)
             if left is None:
                 return
             if now + left >= patience_ends:
-                why = "The tenant asked for a pause." if left else full
+                why = "The tenant asked for a pause." if left else self._full(call_class, priority)
                 raise LimitExceeded(why, outcome=Outcome.NOT_SENT, retry_after=max(left, 1.0))
             # A little apart from each other, or all workers would wake at once.
-            self._rest(min(left + poll * random.uniform(0.5, 1.5), patience_ends - now), given)  # noqa: S311
-            poll = min(poll * 2, _POLL_MOST)
+            seconds = min(left + _LOOK_SECONDS * random.uniform(0.5, 1.5), patience_ends - now)  # noqa: S311
+            if self._sleep is not None:
+                self._sleep(seconds)
+            else:
+                self._leases.rest(call_class, priority, seconds)
 
-    def _rest(self, seconds: float, given: int) -> None:
-        """Wait so long, or until this process gives a slot back, be it meanwhile; `given` is how many it had given."""
-        if self._sleep is not None:
-            self._sleep(seconds)
-            return
-        with self._freed:
-            self._freed.wait_for(lambda: self._given != given, seconds)
+    def _full(self, call_class: CallClass, priority: Priority) -> str:
+        return f"All {self._limits.ceiling(call_class, priority)} slots for {call_class} calls are in use."
 
 
 def pause_wanted(status: int, headers: Mapping[str, str]) -> float:

@@ -20,6 +20,17 @@ class CallClass(StrEnum):
     OBJECT_QUERY = "object query"
 
 
+class Priority(StrEnum):
+    CLICK = "click"
+    USAGE = "usage"
+    CHANGES = "changes"
+    BACKFILL = "backfill"
+
+
+#: That a slot was given back is news for so long.
+_HEARD_SECONDS = 1.0
+
+
 class Leases(Protocol):
     """The slots in use and the pause of one tenant. Times are seconds since the epoch, given by the caller."""
 
@@ -32,6 +43,10 @@ class Leases(Protocol):
 
     def give(self, call_class: CallClass, lease: str) -> None: ...
 
+    def rest(self, call_class: CallClass, priority: Priority, seconds: float) -> None:
+        """Wait so long, or until a slot of the class is given back, be it since it was asked for."""
+        ...
+
     def pause(self, *, now: float, until: float) -> None:
         """Let nobody take a slot before `until`; a longer pause stays."""
         ...
@@ -41,7 +56,8 @@ class MemoryLeases:
     """The leases of a single process."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
+        self._freed = set[tuple[CallClass, Priority]]()
         self._ends: defaultdict[CallClass, dict[str, float]] = defaultdict(dict)
         self._not_before = 0.0
 
@@ -56,7 +72,15 @@ class MemoryLeases:
 
     def give(self, call_class: CallClass, lease: str) -> None:
         with self._lock:
-            self._ends[call_class].pop(lease, None)
+            if self._ends[call_class].pop(lease, None):
+                self._freed |= {(call_class, priority) for priority in Priority}
+                self._lock.notify_all()
+
+    def rest(self, call_class: CallClass, priority: Priority, seconds: float) -> None:
+        waiting = (call_class, priority)
+        with self._lock:
+            self._lock.wait_for(lambda: waiting in self._freed, seconds)
+            self._freed.discard(waiting)
 
     def pause(self, *, now: float, until: float) -> None:  # noqa: ARG002  (Redis wants to know how long to keep it)
         with self._lock:
@@ -73,6 +97,15 @@ redis.call('ZADD', KEYS[1], ARGV[2], ARGV[4])
 redis.call('PEXPIRE', KEYS[1], ARGV[5])
 return false
 """
+#: Whoever waits hears of a slot, of each priority one: asking again and again would cost more, and hear of it later.
+_GIVE = """
+if redis.call('ZREM', KEYS[1], ARGV[1]) == 0 then return end
+for i = 2, #KEYS do
+  redis.call('LPUSH', KEYS[i], '')
+  redis.call('LTRIM', KEYS[i], 0, 0)
+  redis.call('PEXPIRE', KEYS[i], ARGV[2])
+end
+"""
 _PAUSE = """
 if tonumber(ARGV[1]) > tonumber(redis.call('GET', KEYS[1]) or '0') then
   redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
@@ -87,6 +120,7 @@ class RedisLeases:
         self._redis = client
         self._prefix = f"zuora:budget:{{{tenant}}}:"  # the braces keep a tenant's keys on one node of a cluster
         self._take = client.register_script(_TAKE)
+        self._give = client.register_script(_GIVE)
         self._pause = client.register_script(_PAUSE)
 
     def take(self, call_class: CallClass, lease: str, *, ceiling: int, now: float, until: float) -> float | None:
@@ -97,7 +131,14 @@ class RedisLeases:
         return None if left is None else float(left)
 
     def give(self, call_class: CallClass, lease: str) -> None:
-        self._redis.zrem(self._prefix + call_class, lease)
+        freed = [self._freed(call_class, priority) for priority in Priority]
+        self._give(keys=[self._prefix + call_class, *freed], args=[lease, _milliseconds(_HEARD_SECONDS)])
+
+    def rest(self, call_class: CallClass, priority: Priority, seconds: float) -> None:
+        self._redis.blpop([self._freed(call_class, priority)], timeout=max(seconds, 0.001))
+
+    def _freed(self, call_class: CallClass, priority: Priority) -> str:
+        return f"{self._prefix}freed {call_class} {priority}"
 
     def pause(self, *, now: float, until: float) -> None:
         self._pause(keys=[self._prefix + "not before"], args=[repr(until), _milliseconds(until - now)])

@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 import redis
 import redis.exceptions
 
-from integrations.zuora.budget import Limits, Priority
-from integrations.zuora.leases import CallClass
+from integrations.zuora.budget import Limits
+from integrations.zuora.leases import CallClass, Priority
 
 _DAY_SECONDS = 24 * 3600
 _KEPT_SECONDS = _DAY_SECONDS

@@ -29,8 +29,8 @@ from catalog.models import Plan  # noqa: E402
 from integrations import operating  # noqa: E402
 from integrations.models import Connection, Delivery, JobState, Operation, SyncJob  # noqa: E402
 from integrations.zuora.budget import Limits  # noqa: E402
-from integrations.zuora.budget import Priority as Share  # noqa: E402
 from integrations.zuora.leases import CallClass  # noqa: E402
+from integrations.zuora.leases import Priority as Share  # noqa: E402
 from stigg_zuora import celery as program  # noqa: E402
 from tests.bench.consumption import cpu_seconds, database_cpu_seconds, memory_mb  # noqa: E402
 from tests.bench.peer import CUSTOMER_PATHS, PLAN_PATHS, Peer, creates  # noqa: E402

@@ -25,9 +25,9 @@ from django.db.models import Max, Min  # noqa: E402
 from integrations.models import BatchState, UsageBatch, UsageRecord, UsageState  # noqa: E402
 from integrations.tasks import usage_hourly  # noqa: E402
 from integrations.usage_delivery import CHUNK  # noqa: E402
-from integrations.zuora.budget import Limits, Priority  # noqa: E402
+from integrations.zuora.budget import Limits  # noqa: E402
 from integrations.zuora.client.actions import MOST_OBJECTS  # noqa: E402
-from integrations.zuora.leases import CallClass  # noqa: E402
+from integrations.zuora.leases import CallClass, Priority  # noqa: E402
 from stigg_zuora import celery as program  # noqa: E402
 from tests.bench.consumption import cpu_seconds, database_cpu_seconds, memory_mb  # noqa: E402
 from tests.bench.peer import USAGE_PATH, Peer, Sent  # noqa: E402

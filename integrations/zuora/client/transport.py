@@ -13,10 +13,10 @@ import requests
 from integrations.zuora.answers import Answer, classify, classify_rows
 from integrations.zuora.auth import USER_AGENT, Credentials, MemoryTokenStore, OAuth, TokenStore
 from integrations.zuora.body import encode
-from integrations.zuora.budget import Budget, Priority, Seat
+from integrations.zuora.budget import Budget, Seat
 from integrations.zuora.client.wire import Exchange, Timeouts, Wire, new_session, utc_now
 from integrations.zuora.errors import Kind, LimitExceeded, Outcome, Rejected, Unauthorized, ZuoraError
-from integrations.zuora.leases import CallClass, MemoryLeases
+from integrations.zuora.leases import CallClass, MemoryLeases, Priority
 
 # Pinned: the tenant's own default would decide which errors come as HTTP 200 and which members an answer has.
 ZUORA_VERSION = "2025-08-12"  # https://developer.zuora.com/v1-api-reference/api-versions/

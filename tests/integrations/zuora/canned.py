@@ -11,9 +11,9 @@ import requests
 import responses
 
 from integrations.zuora.auth import Credentials
-from integrations.zuora.budget import Budget, Priority, Seat
+from integrations.zuora.budget import Budget, Seat
 from integrations.zuora.client import Client
-from integrations.zuora.leases import CallClass, MemoryLeases
+from integrations.zuora.leases import CallClass, MemoryLeases, Priority
 
 BASE = "https://rest.test.zuora.com"
 ID = "8ad0000000000000000000000000000a"

@@ -12,7 +12,6 @@ import responses
 import urllib3.exceptions
 
 from integrations.words import in_words_of_a_read
-from integrations.zuora.budget import Priority
 from integrations.zuora.client import Client, Exchange
 from integrations.zuora.errors import (
     Kind,
@@ -25,7 +24,7 @@ from integrations.zuora.errors import (
     Unauthorized,
     ZuoraError,
 )
-from integrations.zuora.leases import CallClass
+from integrations.zuora.leases import CallClass, Priority
 from tests.integrations.zuora.canned import BASE, BODY, CREATED, ID, KEY, NOW, SpyBudget, calls, make_client
 
 

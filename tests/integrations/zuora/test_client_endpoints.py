@@ -7,13 +7,12 @@ import pytest
 import responses
 
 from integrations.zuora.body import encode
-from integrations.zuora.budget import Priority
 from integrations.zuora.client import Client
 from integrations.zuora.errors import (
     Outcome,
     UnexpectedAnswer,
 )
-from integrations.zuora.leases import CallClass
+from integrations.zuora.leases import CallClass, Priority
 from tests.integrations.zuora.canned import BASE, BODY, CREATED, ID, KEY, SpyBudget, calls, make_client
 
 Call = tuple[Callable[[Client], Any], str, str, dict[str, Any] | None, Any, CallClass]

@@ -7,8 +7,8 @@ import pytest
 import redis
 from django.conf import settings
 
-from integrations.zuora.budget import Budget, Limits, Priority
-from integrations.zuora.leases import CallClass, RedisLeases
+from integrations.zuora.budget import Budget, Limits
+from integrations.zuora.leases import CallClass, Priority, RedisLeases
 from integrations.zuora.limits import InUse, LimitsInUse, Said, Sightings, calls_left_today, limits_in_use
 
 #: The Redis is shared by the processes of a run of the tests: each has a tenant of its own.
