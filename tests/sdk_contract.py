@@ -17,7 +17,8 @@ from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from tests.sdk_models import Operation, model, operation_of
+from stigg_zuora.demo.sdk import model
+from tests.sdk_models import Operation, operation_of
 from tests.sdk_prose import check_content, check_head, check_values
 
 #: Where the schema says more than Zuora means. Each has the rule that stands in its place, in `sdk_prose`.

@@ -1,21 +1,11 @@
-"""The operations and models of `zuora-sdk`, without waiting for all 1,700 of them to be built.
+"""The operations of `zuora-sdk` and the models of their bodies, as its sources tell them."""
 
-Importing the package builds every model, which takes about ten seconds. Here only the modules of the models that a
-request needs are read, under stand-ins for the packages around them that are taken away again.
-"""
-
-import importlib
 import re
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
-from importlib.util import find_spec
-from pathlib import Path
-from types import ModuleType
 
-from pydantic import BaseModel
+from stigg_zuora.demo.sdk import module_names, root
 
 _API_FILES = (
     "accounts actions imports object_queries o_auth orders product_rate_plan_charge_tiers product_rate_plan_charges"
@@ -61,27 +51,10 @@ def operation_of(method: str, path: str) -> Operation | None:
 
 
 @cache
-def model(name: str) -> type[BaseModel]:
-    """Return one of the SDK's models."""
-    with _without_the_packages():
-        module = importlib.import_module(f"zuora_sdk.models.{_module_names()[name]}")
-    found: type[BaseModel] = getattr(module, name)
-    return found
-
-
-@cache
-def _root() -> Path:
-    spec = find_spec("zuora_sdk")
-    if spec is None or spec.origin is None:
-        raise RuntimeError("zuora-sdk is not installed")
-    return Path(spec.origin).parent
-
-
-@cache
 def _operations() -> tuple[Operation, ...]:
     found = [Operation(method, template) for method, template in _ELSEWHERE]
     for name in _API_FILES.split():
-        file = _root() / "api" / f"{name}_api.py"
+        file = root() / "api" / f"{name}_api.py"
         if file.exists():
             found += _operations_in(file.read_text())
     return tuple(found)
@@ -93,36 +66,6 @@ def _operations_in(source: str) -> Iterator[Operation]:
         name = head.group(1).removeprefix("_")
         signature = re.search(rf"    def {name}\(\n(.*?)\n    \) ->", source, re.DOTALL)
         if request and signature:
-            models = [found for found in _MODEL_ARGUMENT.findall(signature.group(1)) if found in _module_names()]
+            models = [found for found in _MODEL_ARGUMENT.findall(signature.group(1)) if found in module_names()]
             is_body = request.group(1) in {"POST", "PUT", "PATCH"}
             yield Operation(request.group(1), request.group(2), models[0] if models and is_body else "")
-
-
-@cache
-def _module_names() -> dict[str, str]:
-    names = {}
-    for line in (_root() / "models" / "__init__.py").read_text().splitlines():
-        if found := re.match(r"from zuora_sdk\.models\.(\w+) import (\w+)", line):
-            names[found.group(2)] = found.group(1)
-    return names
-
-
-_own_modules: dict[str, ModuleType] = {}
-
-
-@contextmanager
-def _without_the_packages() -> Iterator[None]:
-    """Let the SDK's modules find each other, while its packages do not import all of them."""
-    others = {name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] == "zuora_sdk"}
-    if not _own_modules:
-        for name, path in (("zuora_sdk", _root()), ("zuora_sdk.models", _root() / "models")):
-            package = ModuleType(name)
-            package.__path__ = [str(path)]
-            _own_modules[name] = package
-    sys.modules.update(_own_modules)
-    try:
-        yield
-    finally:
-        for name in [name for name in sys.modules if name.split(".")[0] == "zuora_sdk"]:
-            _own_modules[name] = sys.modules.pop(name)
-        sys.modules.update(others)

@@ -4,27 +4,28 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from zuora_sdk import ObjectQueriesApi, SubscriptionsApi
-from zuora_sdk.configuration import Configuration
-from zuora_sdk.zuora_client import ZuoraClient
-
-from stigg_zuora.demo import people
+from stigg_zuora.demo import people, sdk
 from stigg_zuora.demo.expectation import Tree, number
 from stigg_zuora.demo.tenant import CLIENT_ID, CLIENT_SECRET
 
 PAGE = 40
 CATALOG = "productrateplans.productrateplancharges.productrateplanchargetiers"
+_configuration, _api_client = sdk.module("configuration"), sdk.module("api_client")
+_logins, _queries, _subscriptions = (
+    sdk.module(f"api.{name}_api") for name in ("o_auth", "object_queries", "subscriptions")
+)
 
 
 def read(address: str, *, client_id: str = CLIENT_ID, client_secret: str = CLIENT_SECRET) -> dict[str, Tree]:
     """Return everything that Zuora holds but for the product that was made there by hand."""
-    zuora = ZuoraClient(client_id, client_secret, env=None, config=Configuration(host=address))
-    zuora.initialize()
-    query = ObjectQueriesApi(zuora.api_client)
+    zuora = _api_client.ApiClient(_configuration.Configuration(host=address))
+    login = _logins.OAuthApi(zuora).create_token(client_id, client_secret, "client_credentials")
+    zuora.set_default_header("Authorization", f"Bearer {login.access_token}")
+    query = _queries.ObjectQueriesApi(zuora)
     products = {row.s_ku: _product(row) for row in _all(query.query_products, expand=[CATALOG])}
     products.pop(people.LEGACY_SKU, None)
     latest = _all(query.query_subscriptions, filter=["islatestversion.EQ:true"])
-    subscriptions = SubscriptionsApi(zuora.api_client)
+    subscriptions = _subscriptions.SubscriptionsApi(zuora)
     return {
         "products": products,
         "accounts": {row.account_number: _account(row) for row in _all(query.query_accounts, expand=["billto"])},

@@ -66,7 +66,7 @@ def run(processes: Processes, surroundings: Surroundings, *, once: bool) -> int:
 
 
 def _in_background(module: str) -> Callable[[], ModuleType]:
-    """Import a module while other things go on, and return what waits for it: Zuora's client takes ten seconds."""
+    """Import a module while other things go on, and return what waits for it: Zuora's client takes three seconds."""
     thread = threading.Thread(target=import_module, args=(module,), daemon=True)
     thread.start()
 

@@ -99,7 +99,7 @@ def held(deployment: Deployment) -> dict[str, Any]:
     """Return what the tenant holds, by Zuora's own client: what is on sale, who is billed, and what each pays."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the SDK's own
-        # Not imported above: whoever collects the tests would wait for Zuora's client, which takes ten seconds.
+        # Not imported above: whoever collects the tests would wait for Zuora's client, which takes three seconds.
         readback = import_module("stigg_zuora.demo.readback")
         found = readback.read(deployment.rest_url, client_id=CLIENT_ID, client_secret=CLIENT_SECRET)
     return {
