@@ -2,7 +2,8 @@
 
 Three sums per subscription, charge and billing period. Between events and slices lies what a SET took back and later
 slices gave (`carried`); between slices and Zuora what was billed already and is made up for elsewhere (`moved`). Both
-are explained amounts, row by row; what they do not explain is a difference. The running hour is left out.
+are explained amounts, row by row; what they do not explain is a difference. The running hour is left out. So is usage
+of a time in which its customer had no subscription: no side has it, so it is no difference, but it is told beside them.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -18,16 +19,19 @@ from integrations.models import (
     SyncRecord,
     SyncStatus,
     UsageDifference,
+    UsageOfNobody,
     UsageReconciliation,
     UsageRecord,
 )
 from integrations.usage_lines import Compared, Comparison, Line
+from integrations.usage_nobodys import line_of
 from integrations.usage_reading import MOST_TOGETHER, Held, in_parts, read_held
 from integrations.zuora.client import Client
 from integrations.zuora.errors import ZuoraError
 from subscriptions.models import PastTerms, Subscription
 from subscriptions.periods import Period, current_period
 from usage.models import DirtyHour, Slice
+from usage.unattributed import billed_to_nobody
 from usage.windows import ends_at
 
 Clock = Callable[[], datetime]
@@ -50,7 +54,7 @@ def reconcile_usage(
     Raises:
         ZuoraError: Zuora could not be read.
     """
-    upto = now.replace(minute=0, second=0, microsecond=0)
+    upto = compared_upto(now)
     rows = Subscription.objects.filter(_has_usage(upto)).order_by("ref_id")
     if subscription is not None:
         rows = Subscription.objects.filter(pk=subscription.pk)
@@ -66,6 +70,11 @@ def reconcile_usage(
             )
             for one in part:
                 yield from Comparison(connection, one, held.get(one.record.zuora_number, Held()), upto).lines()
+
+
+def compared_upto(now: datetime) -> datetime:
+    """Return the beginning of the running hour: what is used from then on is not compared yet."""
+    return now.replace(minute=0, second=0, microsecond=0)
 
 
 def _has_usage(upto: datetime) -> Q:
@@ -122,13 +131,16 @@ def carry_out(kept: UsageReconciliation, *, clock: Clock, open_client: Callable[
     if kept.finished_at is not None or (kept.compared and kept.is_running(now=clock())):
         return
     kept.differences.all().delete()
+    kept.of_nobody.all().delete()
+    now = clock()
+    kept.mark_begun(upto=compared_upto(now))
     compared, differing, changed, error, found = 0, 0, 0, "", list[UsageDifference]()
     connection = Connection.objects.active().first()
     try:
         if connection is None:
             error = "Zuora is not connected any more."
         else:
-            for line in reconcile_usage(connection=connection, client=open_client(connection), now=clock()):
+            for line in reconcile_usage(connection=connection, client=open_client(connection), now=now):
                 compared += 1
                 if line.differences:
                     differing += 1
@@ -142,7 +154,18 @@ def carry_out(kept: UsageReconciliation, *, clock: Clock, open_client: Callable[
     except ZuoraError as problem:
         error = problem.message
     UsageDifference.objects.bulk_create(found)
-    kept.mark_finished(compared=compared, differing=differing, error=error, changed_there=changed, now=clock())
+    lines = billed_to_nobody(upto=compared_upto(now))
+    of_nobody = UsageOfNobody.objects.bulk_create(
+        (UsageOfNobody(reconciliation=kept, line=line_of(one)) for one in lines), batch_size=_STEP
+    )
+    kept.mark_finished(
+        compared=compared,
+        differing=differing,
+        error=error,
+        changed_there=changed,
+        unattributed=len(of_nobody),
+        now=clock(),
+    )
 
 
 def _periods(subscription: Subscription, *, upto: datetime, day: date | None, whole: bool) -> list[Period]:

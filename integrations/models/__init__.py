@@ -7,7 +7,7 @@ from integrations.models.job import AccountLock, JobState, SyncJob
 from integrations.models.kinds import EntityKind, Priority, Standing, SyncStatus
 from integrations.models.one_of import one_of
 from integrations.models.operation import Operation, OperationLine, OperationState
-from integrations.models.reconciliation import UsageDifference, UsageReconciliation
+from integrations.models.reconciliation import UsageDifference, UsageOfNobody, UsageReconciliation
 from integrations.models.record import SyncRecord
 from integrations.models.secret import EncryptedField
 from integrations.models.stigg import StiggAccount, StiggEvent, StiggEventState
@@ -55,6 +55,7 @@ __all__ = [
     "UsageBatch",
     "UsageCharge",
     "UsageDifference",
+    "UsageOfNobody",
     "UsageReconciliation",
     "UsageRecord",
     "UsageState",

@@ -28,6 +28,10 @@ class UsageReconciliation(models.Model):
     compared = models.PositiveIntegerField(default=0, help_text="Charges and periods.")
     differing = models.PositiveIntegerField(default=0)
     changed_there = models.PositiveIntegerField(default=0, help_text="Usage records that somebody changed in Zuora.")
+    unattributed = models.PositiveIntegerField(
+        default=0, help_text="Customers' features and months with usage that is billed to nobody."
+    )
+    upto = models.DateTimeField(null=True, blank=True, help_text="What was used from then on is left out.")
     error = models.TextField(blank=True, help_text="Why it could not be finished.")
 
     objects = UsageReconciliationQuerySet.as_manager()
@@ -51,13 +55,27 @@ class UsageReconciliation(models.Model):
         self.compared, self.differing, self.seen_at = compared, differing, now
         self.save(update_fields=["compared", "differing", "seen_at"])
 
+    def mark_begun(self, *, upto: datetime) -> None:
+        """Say what it compares: nothing that was used from `upto` on."""
+        self.upto = upto
+        self.save(update_fields=["upto"])
+
     def mark_finished(
-        self, *, compared: int, differing: int, error: str, now: datetime, changed_there: int = 0
+        self,
+        *,
+        compared: int,
+        differing: int,
+        error: str,
+        now: datetime,
+        changed_there: int = 0,
+        unattributed: int = 0,
     ) -> None:
         """Keep the result; `error` says why it could not come to its end, or nothing."""
         self.compared, self.differing, self.error, self.changed_there = compared, differing, error, changed_there
+        self.unattributed = unattributed
         self.seen_at = self.finished_at = now
-        self.save(update_fields=["compared", "differing", "error", "changed_there", "seen_at", "finished_at"])
+        told = ["compared", "differing", "error", "changed_there", "unattributed"]
+        self.save(update_fields=[*told, "seen_at", "finished_at"])
 
 
 class UsageDifference(models.Model):
@@ -72,3 +90,17 @@ class UsageDifference(models.Model):
 
     def __str__(self) -> str:
         return f"{self.line['subscription']} {self.line['number'] or self.line['charge']}"
+
+
+class UsageOfNobody(models.Model):
+    """A customer's feature and month of which a comparison found usage that is billed to nobody: no difference."""
+
+    reconciliation = models.ForeignKey(UsageReconciliation, on_delete=models.CASCADE, related_name="of_nobody")
+    line = models.JSONField(help_text="As the report has it: who, what, how much, and when.")
+
+    class Meta:
+        ordering = ["pk"]
+        verbose_name_plural = "usage of nobody"
+
+    def __str__(self) -> str:
+        return f"{self.line['customer']} {self.line['charge']}"

@@ -1,5 +1,7 @@
 """The comparisons of events, slices and Zuora that were kept, and one made now."""
 
+from itertools import chain
+
 from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -8,6 +10,7 @@ from django.utils import timezone
 
 from integrations import operating, usage_comparing
 from integrations.models import UsageReconciliation
+from integrations.usage_nobodys import HEADER, WHAT_TO_DO, cells_of
 from integrations.views.access import actor, asking_operators, operators, viewers
 from integrations.views.answers import page_or_part
 from integrations.views.exports import as_csv
@@ -15,8 +18,8 @@ from integrations.views.overview import active_connection
 from integrations.views.paging import edges_of, page_of
 
 PAGE_SIZE = 50
-#: What a line of a report holds, as `manage.py reconcile_usage --csv` writes it.
-HEADER = ("subscription", "charge", "number", "start", "end", "events", "carried", "slices", "moved", "zuora")
+#: So much that is billed to nobody is shown; the export holds all of it.
+_NOBODYS_SHOWN = 50
 
 
 @viewers
@@ -48,6 +51,9 @@ def reconciliation(request: HttpRequest, report_id: int) -> HttpResponse:
         "report": report,
         "running": report.is_running(now=timezone.now()),
         "slice": page_of(report.differences.all(), key="pk", **edges_of(request), size=PAGE_SIZE),
+        "of_nobody": report.of_nobody.all()[:_NOBODYS_SHOWN] if report.unattributed else [],
+        "more_of_nobody": max(report.unattributed - _NOBODYS_SHOWN, 0),
+        "what_to_do": WHAT_TO_DO,
     }
     return page_or_part(
         request, page="integrations/reconciliation.html", part="integrations/reconciliation_live.html", context=context
@@ -56,12 +62,12 @@ def reconciliation(request: HttpRequest, report_id: int) -> HttpResponse:
 
 @viewers
 def reconciliation_export(_request: HttpRequest, report_id: int) -> HttpResponseBase:
-    """Send all differences of a comparison."""
+    """Send all differences of a comparison, and what is billed to nobody, as `reconcile_usage --csv` writes them."""
     report = get_object_or_404(UsageReconciliation, pk=report_id)
-    lines = report.differences.values_list("line", flat=True).iterator(chunk_size=500)
-    rows = ([*(line[name] for name in HEADER), "; ".join(line["differences"])] for line in lines)
+    parts = (report.differences.values_list("line", flat=True), report.of_nobody.values_list("line", flat=True))
+    rows = map(cells_of, chain.from_iterable(lines.iterator(chunk_size=500) for lines in parts))
     name = f"usage-differences-{report.at:%Y-%m-%d}-{report.pk}.csv"
-    return as_csv(rows, name=name, header=(*HEADER, "differences"))
+    return as_csv(rows, name=name, header=HEADER)
 
 
 # The worker must find the row: it is stored before the message leaves.

@@ -3,7 +3,7 @@
 import csv
 import json
 from argparse import ArgumentParser
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import MAXYEAR, date
 from io import StringIO
 from pathlib import Path
@@ -15,11 +15,13 @@ from django.utils import timezone
 from integrations.models import Connection, EntityKind, SyncRecord, SyncStatus
 from integrations.usage_differences import plain
 from integrations.usage_lines import Line
-from integrations.usage_reconcile import reconcile_usage
+from integrations.usage_nobodys import HEADER, WHAT_TO_DO, cells_of, line_of, sentence
+from integrations.usage_reconcile import compared_upto, reconcile_usage
 from integrations.usage_sync import read_again
 from integrations.zuora.errors import ZuoraError
 from integrations.zuora.tenant import client_for
 from subscriptions.models import Subscription
+from usage.unattributed import Unattributed, billed_to_nobody
 
 _AMOUNTS = ("events", "carried", "slices", "moved", "zuora")
 
@@ -33,7 +35,9 @@ class Command(BaseCommand):
         "Compares events, slices and Zuora per subscription, charge and billing period, with no tolerance, and names "
         "every difference. Without a period: the current and the last one. Ends with 0 when all that was compared is "
         "equal, with 1 when something differs, and with 2 when nothing is proven: there was nothing to compare, "
-        "Zuora is not connected or could not be read, or an option is wrong."
+        "Zuora is not connected or could not be read, or an option is wrong. The hour that runs is left out. Usage of "
+        "a time in which its customer had no subscription is on no side: it is named, by calendar month, and differs "
+        "from nothing."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -52,22 +56,23 @@ class Command(BaseCommand):
         day, whole = _period(options["period"])
         subscription = _subscription(options["subscription"])
         _check_writable(options["json"], options["csv"])
-        found = reconcile_usage(
-            connection=connection,
-            client=client_for(connection),
-            now=timezone.now(),
-            subscription=subscription,
-            day=day,
-            whole=whole,
+        now = timezone.now()
+        asked: dict[str, Any] = {"subscription": subscription, "day": day, "whole": whole}
+        found = reconcile_usage(connection=connection, client=client_for(connection), now=now, **asked)
+        self.stdout.write(
+            f"What was used up to {compared_upto(now):%Y-%m-%d %H:%M} UTC; the hour that runs is left out."
         )
         try:
             lines = list(self._shown(found))
         except ZuoraError as error:
             raise _no_proof(f"Zuora could not be read, so nothing is proven: {error.message}") from error
+        of_nobody = list(billed_to_nobody(upto=compared_upto(now), **asked))
+        self._tell(of_nobody)
+        report = [*(line.as_json() for line in lines), *map(line_of, of_nobody)]
         if options["json"]:
-            _write(options["json"], json.dumps([line.as_json() for line in lines], indent=2) + "\n")
+            _write(options["json"], json.dumps(report, indent=2) + "\n")
         if options["csv"]:
-            _write(options["csv"], _as_csv(lines))
+            _write(options["csv"], _as_csv(report))
         if not lines:
             raise _no_proof(f"Nothing was compared: {_why_nothing(connection, subscription, options['period'])}")
         differing = sum(bool(line.differences) for line in lines)
@@ -76,6 +81,12 @@ class Command(BaseCommand):
         if differing:
             raise CommandError(f"{differing} of {len(lines)} differ.", returncode=_DIFFERS)
         self.stdout.write(self.style.SUCCESS(f"{len(lines)} compared, all equal."))
+
+    def _tell(self, of_nobody: Sequence[Unattributed]) -> None:
+        for one in of_nobody:
+            self.stdout.write(self.style.WARNING(sentence(one)))
+        if of_nobody:
+            self.stdout.write(f"  {WHAT_TO_DO} It is on no side, so it is no difference.")
 
     def _mend(self, records: list[int]) -> None:
         count = read_again(records=records, actor=None, now=timezone.now())
@@ -150,11 +161,9 @@ def _subscription(ref_id: str | None) -> Subscription | None:
     return found
 
 
-def _as_csv(lines: Iterable[Line]) -> str:
+def _as_csv(report: Iterable[Mapping[str, Any]]) -> str:
     text = StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow(["subscription", "charge", "number", "start", "end", *_AMOUNTS, "differences"])
-    for line in lines:
-        row = line.as_json()
-        writer.writerow([*list(row.values())[:-1], "; ".join(line.differences)])
+    writer.writerow(HEADER)
+    writer.writerows(map(cells_of, report))
     return text.getvalue()

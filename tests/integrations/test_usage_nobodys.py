@@ -1,0 +1,161 @@
+"""Usage at a time without a subscription is billed to nobody: comparisons name it, and it differs from nothing."""
+
+import csv
+import json
+from datetime import timedelta
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import Client
+from pytest_django.fixtures import DjangoAssertNumQueries
+
+from integrations import usage_reconcile
+from integrations.models import Connection, UsageOfNobody, UsageReconciliation
+from integrations.usage_nobodys import HEADER, WHAT_TO_DO
+from tests.browser.scene import people
+from tests.integrations.usage_world import START, UsageWorld, tenant
+
+__all__ = ["tenant"]
+pytestmark = [pytest.mark.engine, pytest.mark.django_db]
+HOUR = timedelta(hours=1)
+SENTENCE = (
+    "{customer} used 18 of api-calls in 2026-03, 2 events from the hour of 2026-03-10 08:00 to that of "
+    "2026-03-10 09:00, and had no subscription then: billed to nobody."
+)
+
+
+@pytest.fixture
+def customer(tenant: UsageWorld, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Whoever used 18 before the subscription began, and 4 since: at 13:04 all is told, and compared."""
+    acme = tenant.sell(start_date=START - 2 * HOUR)
+    for hours, value in ((4, 11), (3, 7), (1, 4)):
+        tenant.use(acme, value, at=START - hours * HOUR)
+    tenant.quiet()
+    tenant.next_hour()
+    monkeypatch.setattr("integrations.management.commands.reconcile_usage.client_for", lambda _: tenant.world.client)
+    return acme.customer.ref_id
+
+
+def compare(**options: Any) -> list[str]:
+    said = StringIO()
+    try:
+        call_command("reconcile_usage", stdout=said, no_color=True, **options)
+    except CommandError as refusal:
+        said.write(f"{refusal}\nexit {refusal.returncode}")
+    return [line.strip() for line in said.getvalue().splitlines()]
+
+
+def line(customer: str) -> dict[str, Any]:
+    return {
+        "subscription": "",
+        "charge": "api-calls",
+        "number": "",
+        "start": "2026-03-10T08:00:00+00:00",
+        "end": "2026-03-10T10:00:00+00:00",
+        "events": "18",
+        "carried": "0",
+        "slices": "0",
+        "moved": "0",
+        "zuora": "0",
+        "differences": [],
+        "customer": customer,
+        "resource": "",
+        "event_count": 2,
+        "billed_to_nobody": SENTENCE.format(customer=customer),
+    }
+
+
+def test_it_is_named_and_no_difference(customer: str) -> None:
+    assert compare() == [
+        "What was used up to 2026-03-10 13:00 UTC; the hour that runs is left out.",
+        "s1 C-00000001, 2026-03-10 to 2026-04-10: events 4, carried 0, slices 4, moved 0, zuora 4",
+        SENTENCE.format(customer=customer),
+        f"{WHAT_TO_DO} It is on no side, so it is no difference.",
+        "1 compared, all equal.",
+    ]
+
+
+def test_it_is_named_where_there_is_nothing_to_compare(customer: str) -> None:
+    said = compare(period="2026-03-01")
+    assert said[1:] == [
+        SENTENCE.format(customer=customer),
+        f"{WHAT_TO_DO} It is on no side, so it is no difference.",
+        "Nothing was compared: no subscription that is synced has usage in the billing period around 2026-03-01.",
+        "exit 2",
+    ]
+
+
+def test_another_month_does_not_name_it(customer: str) -> None:
+    assert not [said for said in compare(period="2026-04-09") if customer in said]
+
+
+@pytest.mark.usefixtures("customer")
+def test_the_hour_that_runs_is_left_out(tenant: UsageWorld) -> None:
+    hooli = tenant.sell("s2", start_date=tenant.now + HOUR)
+    tenant.use(hooli, 5)
+    tenant.close()
+    said = compare(subscription="s2", period="all")
+    assert said == [
+        "What was used up to 2026-03-10 13:00 UTC; the hour that runs is left out.",
+        "Nothing was compared: s2 has no usage up to the last full hour.",
+        "exit 2",
+    ]
+
+
+def test_reports_hold_it(customer: str, tmp_path: Path) -> None:
+    compare(json=tmp_path / "r.json", csv=tmp_path / "r.csv")
+    assert json.loads((tmp_path / "r.json").read_text())[1:] == [line(customer)]
+    with (tmp_path / "r.csv").open() as file:
+        compared, nobodys = csv.DictReader(file)
+    assert nobodys == line(customer) | {"differences": "", "event_count": "2"}
+    assert (compared["subscription"], compared["customer"], compared["billed_to_nobody"]) == ("s1", "", "")
+
+
+def test_what_is_kept_of_a_comparison_names_it(
+    tenant: UsageWorld, customer: str, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    kept = UsageReconciliation.objects.create(at=START, seen_at=START)
+    UsageOfNobody.objects.create(reconciliation=kept, line={})  # it broke off before
+    usage_reconcile.carry_out(kept, clock=tenant.world.clock, open_client=lambda _: tenant.world.client)
+    assert (kept.compared, kept.differing, kept.unattributed, kept.upto, kept.proves) == (
+        *(1, 0, 1),
+        START + HOUR,
+        True,
+    )
+    assert [one.line for one in kept.of_nobody.all()] == [line(customer)]
+    browser = Client()
+    browser.force_login(people()["Viewer"])
+    browser.get(f"/usage/reconciliations/{kept.pk}/")
+    with django_assert_num_queries(9):
+        page = browser.get(f"/usage/reconciliations/{kept.pk}/").content.decode()
+    assert SENTENCE.format(customer=customer) in page
+    assert 'datetime="2026-03-10T13:00:00+00:00"' in page
+    text = b"".join(browser.get(f"/usage/reconciliations/{kept.pk}/export/")).decode("utf-8-sig")
+    assert list(csv.DictReader(StringIO(text))) == [
+        dict.fromkeys(HEADER, "") | line(customer) | {"differences": "", "event_count": "2"}
+    ]
+
+
+def test_a_report_shows_the_first_and_counts_the_rest() -> None:
+    kept = UsageReconciliation.objects.create(at=START, seen_at=START, finished_at=START, unattributed=53)
+    UsageOfNobody.objects.bulk_create(
+        UsageOfNobody(reconciliation=kept, line=line(f"customer-{number}")) for number in range(53)
+    )
+    browser = Client()
+    browser.force_login(people()["Viewer"])
+    found = browser.get(f"/usage/reconciliations/{kept.pk}/")
+    assert (len(found.context["of_nobody"]), found.context["more_of_nobody"]) == (50, 3)
+    assert "and 3 more, which the export holds." in found.content.decode()
+
+
+def test_it_is_named_when_zuora_is_not_read(tenant: UsageWorld, customer: str) -> None:
+    Connection.objects.update(removed_at=tenant.now)
+    kept = UsageReconciliation.objects.create(at=START, seen_at=START)
+    usage_reconcile.carry_out(kept, clock=tenant.world.clock, open_client=lambda _: tenant.world.client)
+    assert (kept.error, [one.line["customer"] for one in kept.of_nobody.all()]) == (
+        "Zuora is not connected any more.",
+        [customer],
+    )
