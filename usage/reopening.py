@@ -23,9 +23,11 @@ _HINDSIGHT = timedelta(days=40)
 def reopen(*, now: datetime, subscription: Subscription | None) -> None:
     """Have hours counted again that another beginning or end of a subscription has made another's, or nobody's.
 
-    And those of a meter that was changed, whoever's they are.
+    And those of a meter that was changed: that is everybody's work, which one subscription's closing leaves to the next
+    hour's.
     """
-    recount_changed(now=now)
+    if subscription is None:
+        recount_changed(now=now)
     beyond = (
         Slice.objects.annotate(end=Coalesce("subscription__cancellation_date", "subscription__effective_end_date"))
         .filter(_ended("subscription__"), end__gt=now - _HINDSIGHT, end__lt=now)

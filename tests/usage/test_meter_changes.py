@@ -112,6 +112,17 @@ class TestOneAfterTheOther:
         total = {"SUM": 80, "MAX": 50}[aggregation]
         assert billed() == wanted(acme) == total
 
+    def test_one_subscriptions_closing_leaves_everybodys_work_to_the_next_hours(self) -> None:
+        acme = metered()
+        meter(acme)
+        tell()
+        run()
+        meter(acme, "COUNT")
+        close(upto=NOW, now=NOW, subscription=acme.subscription)
+        before = billed(), DirtyHour.objects.count()
+        run()
+        assert (before, billed()) == ((14, 0), 4)
+
     def test_what_came_while_it_was_another_for_a_while_is_counted(self) -> None:
         acme = metered()
         meter(acme)
