@@ -50,7 +50,8 @@ class Seen:
     waiting: Sequence[tuple[datetime, Decimal]]
     waits_for: str
     unabsorbed: Decimal
-    at_another_price: Decimal = ZERO
+    taken_at_another_price: Decimal
+    added_at_another_price: Decimal
 
 
 def differences(seen: Seen) -> Iterator[str]:
@@ -75,10 +76,15 @@ def differences(seen: Seen) -> Iterator[str]:
         )
     if sums.slices + sums.moved != sums.zuora:
         yield f"Slices say {plain(sums.slices)}, moved {plain(sums.moved)}, but Zuora says {plain(sums.zuora)}."
-    if seen.at_another_price:
+    if seen.taken_at_another_price:
         yield (
-            f"{plain(seen.at_another_price)} that were billed too much at another price are taken from usage at the "
-            "price of this period: credit or charge what the two prices differ by in Zuora."
+            f"{plain(seen.taken_at_another_price)} that were billed too much at another price are taken from usage at "
+            "the price of this period: credit or charge what the two prices differ by in Zuora."
+        )
+    if seen.added_at_another_price:
+        yield (
+            f"{plain(seen.added_at_another_price)} that were used at another price, and were told when that was "
+            "billed, are billed at the price of this period: credit or charge what the two prices differ by in Zuora."
         )
     if seen.unabsorbed:
         # While it runs, a credit would give it back twice.

@@ -1,6 +1,5 @@
 """One charge of one subscription in one billing period: what events, slices and Zuora say of it."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -13,6 +12,7 @@ from catalog.models import BillingModel, Price
 from integrations.models import Connection, SyncRecord, UsageCharge, UsageRecord
 from integrations.usage_differences import Seen, Sums, changed_there, differences, plain
 from integrations.usage_reading import Held, Row, quantity_of
+from integrations.usage_repriced import added_at_another_price, taken_at_another_price
 from integrations.zuora.mapping import keys
 from integrations.zuora.push.usage.charges import as_noted
 from integrations.zuora.tenant import tenant_of
@@ -27,14 +27,6 @@ from usage.selling import Owner, owner_of, stretches_of, unbroken, was_sold
 from usage.windows import Window, ends_at
 
 ZERO = Decimal(0)
-_TIER = ("up_to", "unit_price", "flat_price")
-#: What a price comes to, wherever it is written down.
-_PRICED = (
-    "amounts__currency",
-    "amounts__billing_country_code",
-    "amounts__amount",
-    *(f"amounts__tiers__{name}" for name in _TIER),
-)
 
 
 @dataclass(frozen=True)
@@ -166,7 +158,12 @@ class Comparison:
             waiting=list(without.order_by("starts_at").values_list("starts_at", "quantity")),
             waits_for=self._waits(),
             unabsorbed=charge.unabsorbed if charge is not None and is_last else ZERO,
-            at_another_price=_given_at_another_price(charge, records),
+            taken_at_another_price=taken_at_another_price(charge, records) if charge else ZERO,
+            added_at_another_price=added_at_another_price(
+                charge, records, price=price, held=list(stretches(self._subscription))
+            )
+            if charge
+            else ZERO,
         )
         number = charge.number if charge else ""
         found = (tuple(differences(seen)), tuple(changed_there(seen)))
@@ -215,27 +212,6 @@ def _whose(held: Iterable[Stretch]) -> Q:
     for one in held:
         mine |= Q(customer=one.terms.customer_id, resource_id=one.terms.resource_id)
     return mine
-
-
-def _given_at_another_price(charge: UsageCharge | None, records: Iterable[UsageRecord]) -> Decimal:
-    """Return what these records give for billed ones that were sold at another price: only the quantity is made up."""
-    givers = [(one, one.slice.price_id) for one in records if one.taken and one.slice is not None]
-    if charge is None or not givers:
-        return ZERO
-    owing = charge.records.filter(is_billed=True, owed__lt=0, slice__isnull=False)
-    sold = {(charge.pool_of(number), pk) for number, pk in owing.values_list("charge_number", "slice__price")}
-    priced: dict[int, set[tuple[Any, ...]]] = defaultdict(set)
-    which = {pk for _, pk in givers} | {pk for _, pk in sold}
-    for pk, *terms in Price.objects.filter(pk__in=which).values_list("pk", "tiers_mode", *_PRICED).order_by():
-        priced[pk].add(tuple(terms))
-    return sum(
-        (
-            one.taken
-            for one, price in givers
-            if any(pool == charge.pool_of(one.charge_number) and priced[pk] != priced[price] for pool, pk in sold)
-        ),
-        ZERO,
-    )
 
 
 def _carry_before(slices: QuerySet[Slice], moment: datetime) -> Decimal:

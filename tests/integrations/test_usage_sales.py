@@ -21,6 +21,13 @@ from tests.integrations.usage_world import START, UsageWorld, tenant
 __all__ = ["tenant"]
 pytestmark = [pytest.mark.engine, pytest.mark.django_db]
 
+_BY_HAND = "credit or charge what the two prices differ by in Zuora."
+TAKEN = f"5 that were billed too much at another price are taken from usage at the price of this period: {_BY_HAND}"
+ADDED = (
+    "5 that were used at another price, and were told when that was billed, are billed at the price of this period: "
+    f"{_BY_HAND}"
+)
+
 
 def amounts(tenant: UsageWorld, day: date) -> list[tuple[Decimal, Decimal]]:
     """Bill all that is due by a day; return quantity and unit price of what was used, dearest last."""
@@ -95,8 +102,9 @@ def test_a_new_version_bills_what_was_used_before_it_at_the_old_price(tenant: Us
 
 
 @pytest.mark.parametrize(("dear", "named"), [(10, True), (1, False)])
-def test_a_reduction_that_later_usage_at_another_price_makes_up_for_is_named(
-    tenant: UsageWorld, dear: int, named: bool
+@pytest.mark.parametrize(("late", "said"), [(-5, TAKEN), (5, ADDED)])
+def test_what_is_made_up_for_at_another_price_is_named(
+    tenant: UsageWorld, late: int, said: str, dear: int, named: bool
 ) -> None:
     acme = tenant.sell()
     tenant.use(acme, 20, at=START - timedelta(days=1))
@@ -110,14 +118,10 @@ def test_a_reduction_that_later_usage_at_another_price_makes_up_for_is_named(
     tenant.settle()
     tenant.quiet()
     assert tenant.bill(date(2026, 4, 10)) == {"stigg--s1": Decimal(20)}
-    tenant.use(acme, -5, at=START - timedelta(days=1))
+    tenant.use(acme, late, at=START - timedelta(days=1))
     tenant.use(acme, 8)
     tenant.next_hour()
     tenant.quiet()
-    said = (
-        "5 that were billed too much at another price are taken from usage at the price of this period: "
-        "credit or charge what the two prices differ by in Zuora."
-    )
     assert differences(tenant) == ([said] if named else [])
 
 
