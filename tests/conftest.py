@@ -16,6 +16,7 @@ from pathlib import Path
 
 import django
 import pytest
+from django.conf import settings as configured
 from pytest_django import Settings
 
 from tests.servers import postgres, redis_server
@@ -41,6 +42,8 @@ def _set_up() -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = "stigg_zuora.settings"
     os.environ["SECRET_KEY"] = "made-up-for-the-tests-and-nothing-else-0123456789abcdef"
     os.environ["ENCRYPTION_KEYS"] = "bWFkZS11cC1mb3ItdGhlLXRlc3RzLW5vdC1zZWNyZXQ="
+    # Static files are looked for when they are asked for: every client would list all of them before its first request.
+    configured.WHITENOISE_AUTOREFRESH = True
     django.setup()
 
 
