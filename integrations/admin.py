@@ -34,6 +34,7 @@ from integrations.models import (
 )
 from integrations.people import Role
 from integrations.sections import url_of_key
+from usage.models import UnattributedUsage
 
 
 @admin.action(description="Delete selected %(verbose_name_plural)s", permissions=["delete"])
@@ -172,6 +173,14 @@ class RequestAdmin(ReadOnlyAdmin):
     list_filter = ["method", "status"]
     search_fields = ["track_id", "zuora_request_id", "path"]
     exclude = ["connection"]
+    show_full_result_count = False
+
+
+@admin.register(UnattributedUsage)
+class UnattributedUsageAdmin(ReadOnlyAdmin):
+    list_display = ["customer", "feature", "resource_id", "starts_at", "ends_at", "change", "event_count"]
+    list_select_related = ["customer", "feature"]
+    search_fields = ["customer__ref_id", "feature__ref_id", "resource_id"]
     show_full_result_count = False
 
 

@@ -18,6 +18,19 @@ WHAT_TO_DO = (
 )
 
 
+#: The head of a list of nothing else.
+HEADER_ALONE = (
+    "customer", "feature", "resource", "month", "quantity", "unit", "quantity is", "events", "first hour", "last hour",
+)  # fmt: skip
+
+
+def cells_alone(one: Unattributed) -> Sequence[Any]:
+    """Return it as the cells of a CSV file that holds nothing else: hours by when they begin, in UTC."""
+    quantity_is = "all of it" if one.adds_up else "the most of an hour"
+    what = (one.customer, one.feature, one.resource, f"{one.month:%Y-%m}", plain(one.quantity), one.unit)
+    return (*what, quantity_is, one.events, one.first.isoformat(), one.last.isoformat())
+
+
 def cells_of(line: Mapping[str, Any]) -> Sequence[Any]:
     """Return a line of a report as the cells of a CSV file."""
     said = "; ".join(line["differences"])

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
-from django.db.models import Max, Min, QuerySet, Sum
+from django.db.models import Exists, Max, Min, OuterRef, QuerySet, Sum
 from django.db.models.functions import TruncMonth
 
+from customers.models import Customer
 from subscriptions.models import Subscription
 from usage.adding import Total
 from usage.models import Aggregation, UnattributedUsage
@@ -37,6 +38,11 @@ class Unattributed:
 def to_tell() -> QuerySet[UnattributedUsage]:
     """Return the rows that come to something: events of zero are no usage that somebody could be charged for."""
     return UnattributedUsage.objects.exclude(change=0)
+
+
+def customers_told() -> QuerySet[Customer]:
+    """Return the customers with such rows."""
+    return Customer.objects.filter(Exists(to_tell().filter(customer=OuterRef("pk"))))
 
 
 def by_month(rows: QuerySet[UnattributedUsage]) -> Iterator[Unattributed]:

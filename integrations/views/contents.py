@@ -12,6 +12,7 @@ from integrations.models import SyncRecord
 from integrations.zuora.mapping.keys import charge_key, package_key, rate_plan_key
 from subscriptions.models import OPEN, CustomerCoupon, PastTerms, ScheduleStatus, Subscription, SubscriptionStatus
 from subscriptions.past import latest_contents
+from usage.unattributed import customers_told
 
 _SUBSCRIPTIONS_SHOWN = 100
 #: So many of its earlier contents a subscription's page shows; raw rows hold all of them.
@@ -88,6 +89,7 @@ def _customer(customer: Customer) -> dict[str, Any]:
     return {
         "subscriptions": held.select_related("plan", "customer").order_by("ref_id")[:_SUBSCRIPTIONS_SHOWN],
         "coupon": CustomerCoupon.objects.filter(customer=customer).select_related("coupon").first(),
+        "is_billed_to_nobody": customers_told().filter(pk=customer.pk).exists(),
     }
 
 

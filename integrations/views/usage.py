@@ -32,6 +32,7 @@ from integrations.views.usage_rows import (
     slices_shown,
 )
 from usage.overdue import overdue
+from usage.unattributed import customers_told
 
 PAGE_SIZE = 50
 #: So many are tried again by one click; more are told, and left for the next.
@@ -69,6 +70,7 @@ def _found(request: HttpRequest, form: UsageFilter, connection: Connection) -> d
         "waiting": waiting.order_by().values("pk")[: _COUNTED + 1].count(),
         "counted": _COUNTED,
         "not_counted": overdue(now=timezone.now()).order_by()[: _COUNTED + 1].count(),
+        "of_nobody": customers_told().order_by()[: _COUNTED + 1].count(),
         "failed": failed_records(connection).filter(form.of_records()).order_by()[: _COUNTED + 1].count(),
         "asked": _asked(form),
     }

@@ -58,6 +58,7 @@ PICTURES = [
     Picture("background", "/background/"),
     Picture("usage", "/usage/"),
     Picture("usage-of-subscription", "/subscriptions/subscription-cobalt/usage/"),
+    Picture("usage-of-nobody", "/usage/nobodys/"),
     Picture("usage-comparisons", "/usage/reconciliations/"),
     Picture("usage-comparison", "/usage/reconciliations/{report}/"),
     Picture("set-right", "/usage/reconciliations/{report}/", clicks=("Set right in Zuora…",)),

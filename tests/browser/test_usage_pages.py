@@ -30,6 +30,8 @@ def pages() -> list[str]:
         "/usage/?state=failed",
         "/usage/?state=waiting",
         "/usage/?customer=nobody",
+        "/usage/nobodys/",
+        "/usage/nobodys/?customer=nobody",
         f"/usage/{failed.pk}/",
         f"/usage/{correction.pk}/",
         "/usage/reconciliations/",

@@ -12,12 +12,16 @@ from integrations.models import (
     UsageBatch,
     UsageCharge,
     UsageDifference,
+    UsageOfNobody,
     UsageReconciliation,
     UsageRecord,
     UsageState,
 )
+from integrations.usage_nobodys import line_of
+from integrations.usage_reconcile import compared_upto
 from subscriptions.models import PastContent, Subscription
-from usage.models import Slice, UpdateBehavior, UsageEvent
+from usage.models import Slice, UnattributedUsage, UpdateBehavior, UsageEvent
+from usage.unattributed import billed_to_nobody
 
 KEY = "plan:scale/MONTHLY/RECURRING/USAGE_BASED/api-calls"
 HOUR = timedelta(hours=1)
@@ -56,6 +60,18 @@ def build_usage(now: datetime, tenant: Connection) -> None:
     )
     batch.record_ids = list(UsageRecord.objects.filter(batch=batch).values_list("pk", flat=True))
     batch.save()
+    UnattributedUsage.objects.bulk_create(
+        UnattributedUsage(
+            customer=subscription.customer,
+            feature=Feature.objects.get(ref_id="api-calls"),
+            starts_at=hour - back * HOUR,
+            ends_at=hour - (back - 1) * HOUR,
+            change=Decimal("12.5"),
+            event_count=3,
+            noted_at=now,
+        )
+        for back in (1000, 999, 60)
+    )
     _compared(now)
 
 
@@ -173,6 +189,10 @@ def _compared(now: datetime) -> None:
         if differing:
             changed = UsageRecord.objects.filter(state=UsageState.CONFIRMED).values_list("pk", flat=True)[:1]
             UsageDifference.objects.create(reconciliation=kept, line=difference(now), changed_there=list(changed))
+            found = list(billed_to_nobody(upto=now))
+            UsageOfNobody.objects.bulk_create(UsageOfNobody(reconciliation=kept, line=line_of(one)) for one in found)
+            kept.unattributed, kept.upto = len(found), compared_upto(at)
+            kept.save()
 
 
 def difference(now: datetime) -> dict[str, object]:

@@ -9,7 +9,8 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.urls import reverse
 
-from catalog.models import Plan
+from catalog.models import Feature, Plan
+from customers.models import Customer
 from integrations.models import (
     AuditEntry,
     Connection,
@@ -24,10 +25,11 @@ from integrations.models import (
 from tests.admin_pages import act, said, url
 from tests.browser.scene import people
 from tests.factories.catalog import PlanFactory
+from usage.models import UnattributedUsage
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-MODELS = [Connection, SyncJob, SyncRecord, Delivery, Request, AuditEntry]
+MODELS = [Connection, SyncJob, SyncRecord, Delivery, Request, AuditEntry, UnattributedUsage]
 
 
 @pytest.fixture
@@ -40,6 +42,12 @@ def browser(connection: Connection) -> Client:
     Request.objects.create(
         connection=connection, delivery=delivery, method="GET", path="/v1/x", duration_ms=1, started_at=NOW
     )
+    [customer] = Customer.objects.bulk_create([Customer(ref_id="acme")])  # saved, it would be pushed
+    feature = Feature.objects.create(ref_id="api-calls", display_name="API calls")
+    UnattributedUsage.objects.create(
+        customer=customer, feature=feature, starts_at=NOW, ends_at=NOW, change=1,
+        event_count=1, noted_at=NOW,
+    )  # fmt: skip
     AuditEntry.objects.create(at=NOW, actor=user, actor_name="operator", action="sync", subject="plan:pro")
     logged_in = Client()
     logged_in.force_login(user)
@@ -47,7 +55,7 @@ def browser(connection: Connection) -> Client:
 
 
 def name(model: Any) -> str:
-    return f"integrations_{model._meta.model_name}"
+    return f"{model._meta.app_label}_{model._meta.model_name}"
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -188,7 +188,14 @@ def test_a_viewer_is_shown_nothing_that_a_viewer_may_not_do(as_role: dict[str, C
     )  # fmt: skip
     for address in [*READS, *(reverse(name, args=arguments_of(name)) for name in USAGE)]:
         forms = [form.split('"')[0] for form in as_role["Viewer"].get(address).content.decode().split('action="')[1:]]
-        assert {form.rstrip("/") for form in forms} <= {"/logout", "/problems", "/activity", "/plans", "/usage"}
+        assert {form.rstrip("/") for form in forms} <= {
+            "/logout",
+            "/problems",
+            "/activity",
+            "/plans",
+            "/usage",
+            "/usage/nobodys",
+        }
 
 
 def test_what_was_done_is_in_the_audit_log_with_who_did_it(as_role: dict[str, Client]) -> None:

@@ -122,7 +122,7 @@ def test_the_list_takes_a_fixed_number_of_queries_however_many_rows(
     )  # fmt: skip
     for query in ("", "?state=waiting"):
         browser.get(f"/usage/{query}")
-        with django_assert_num_queries(11 if query else 10):
+        with django_assert_num_queries(12 if query else 11):
             browser.get(f"/usage/{query}")
 
 

@@ -25,6 +25,8 @@ HOUR = timedelta(hours=1)
 PAGES = {
     "usage": "Viewer",
     "usage_export": "Viewer",
+    "usage_of_nobody": "Viewer",
+    "usage_of_nobody_export": "Viewer",
     "usage_overview": "Viewer",
     "usage_record": "Viewer",
     "usage_slice": "Viewer",
