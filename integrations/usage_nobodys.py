@@ -57,14 +57,15 @@ def line_of(one: Unattributed) -> dict[str, Any]:
 
 def sentence(one: Unattributed) -> str:
     """Return who used what and when, that nobody is charged, and why."""
-    amount = f"{'' if one.adds_up else 'at most '}{plain(one.quantity)}{'' if one.adds_up else ' in an hour'}"
-    of = f"{one.customer} used {amount} of {one.feature}{f' for {one.resource}' if one.resource else ''}"
+    verb, end = ("took back", "credited") if one.quantity < 0 else ("used", "billed")
+    amount = plain(abs(one.quantity)) if one.adds_up else f"at most {plain(abs(one.quantity))} in an hour"
+    of = f"{one.customer} {verb} {amount} of {one.feature}{f' for {one.resource}' if one.resource else ''}"
     events = f"{one.events} event{'' if one.events == 1 else 's'}"
     hours = f"in the hour of {_at(one.first)}"
     if one.last > one.first:
         hours = f"from the hour of {_at(one.first)} to that of {_at(one.last)}"
     why = f"had no subscription{' for it' if one.resource else ''} then"
-    return f"{of} in {one.month:%Y-%m}, {events} {hours}, and {why}: billed to nobody."
+    return f"{of} in {one.month:%Y-%m}, {events} {hours}, and {why}: {end} to nobody."
 
 
 def _at(moment: datetime) -> str:

@@ -2,7 +2,9 @@
 
 import csv
 import json
+from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -14,9 +16,10 @@ from pytest_django.fixtures import DjangoAssertNumQueries
 
 from integrations import usage_reconcile
 from integrations.models import Connection, UsageOfNobody, UsageReconciliation
-from integrations.usage_nobodys import HEADER, WHAT_TO_DO
+from integrations.usage_nobodys import HEADER, WHAT_TO_DO, sentence
 from tests.browser.scene import people
 from tests.integrations.usage_world import START, UsageWorld, tenant
+from usage.unattributed import Unattributed
 
 __all__ = ["tenant"]
 pytestmark = [pytest.mark.engine, pytest.mark.django_db]
@@ -136,6 +139,25 @@ def test_what_is_kept_of_a_comparison_names_it(
     text = b"".join(browser.get(f"/usage/reconciliations/{kept.pk}/export/")).decode("utf-8-sig")
     assert list(csv.DictReader(StringIO(text))) == [
         dict.fromkeys(HEADER, "") | line(customer) | {"differences": "", "event_count": "2"}
+    ]
+
+
+def test_each_case_has_its_sentence() -> None:
+    one = Unattributed("acme", "seats", "", "seats", START.date(), Decimal("2.50"), True, 1, START, START)
+    often = replace(one, resource="ws-8", adds_up=False, events=2, last=START + HOUR)
+    assert [sentence(some) for some in (one, replace(one, quantity=Decimal(-5)), often)] == [
+        (
+            "acme used 2.5 of seats in 2026-03, 1 event in the hour of 2026-03-10 12:00, "
+            "and had no subscription then: billed to nobody."
+        ),
+        (
+            "acme took back 5 of seats in 2026-03, 1 event in the hour of 2026-03-10 12:00, "
+            "and had no subscription then: credited to nobody."
+        ),
+        (
+            "acme used at most 2.5 in an hour of seats for ws-8 in 2026-03, 2 events from the hour of 2026-03-10 12:00 "
+            "to that of 2026-03-10 13:00, and had no subscription for it then: billed to nobody."
+        ),
     ]
 
 
