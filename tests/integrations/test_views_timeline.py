@@ -187,7 +187,7 @@ def test_an_entitys_page_takes_a_fixed_number_of_queries(
     happened(connection, count)
     client.force_login(people()["Viewer"])
     client.get("/customers/ada/")
-    with django_assert_num_queries(15):
+    with django_assert_num_queries(16):
         client.get("/customers/ada/")
 
 
