@@ -19,7 +19,7 @@ from integrations.models import (
 from integrations.usage_filters import STATES
 from integrations.views.listing import FILTERS, SORTS
 from subscriptions.models import Subscription
-from usage.models import Slice
+from usage.models import Slice, UnattributedUsage
 
 _STATUSES = tuple(FILTERS)
 
@@ -169,6 +169,7 @@ def _usage() -> dict[str, str]:
     edge = quote(json.dumps([record.starts_at.isoformat(), str(record.pk)]))
     first, today = f"until={record.starts_at:%Y-%m-%d}", f"since={timezone.now():%Y-%m-%d}"
     states = (*STATES, "waiting")
+    nobodys = UnattributedUsage.objects.order_by("-pk")[0].customer.ref_id
     return {
         "usage": "/usage/",
         "usage, deep": f"/usage/?after={edge}",
@@ -193,6 +194,11 @@ def _usage() -> dict[str, str]:
         "usage, a record": f"/usage/{record.pk}/",
         "usage, a slice": f"/usage/slices/{Slice.objects.untaken().order_by('-pk')[0].pk}/",
         "usage, the overview's part": "/usage/overview/",
+        "usage, billed to nobody": "/usage/nobodys/",
+        "usage, billed to nobody, deep": "/usage/nobodys/?after=cus_000500000",
+        "usage, billed to nobody, back from a deep page": "/usage/nobodys/?before=cus_000500000",
+        "usage, billed to nobody, of a customer": f"/usage/nobodys/?customer={nobodys}",
+        "usage, billed to nobody, of nobody": "/usage/nobodys/?customer=nobody",
         "usage, comparisons": "/usage/reconciliations/",
         "usage, a comparison": f"/usage/reconciliations/{UsageReconciliation.objects.order_by('pk')[0].pk}/",
     }

@@ -27,7 +27,7 @@ from integrations.models import (
 from subscriptions.models import Subscription
 from tests.browser import scene
 from tests.browser.usage_scene import build_usage
-from usage.models import Slice
+from usage.models import Slice, UnattributedUsage
 
 _WORDS = (
     "(ARRAY['Aurora','Birch','Cobalt','Delta','Ember','Fjord','Garnet','Harbor','Indigo','Juniper'])[1 + i * 7 % 10]"
@@ -98,6 +98,12 @@ _USAGE = {
     "state": "CASE WHEN n <= 5000 THEN 'FAILED' WHEN n % 100000 = 7 THEN 'UNKNOWN' ELSE 'CONFIRMED' END",
     "is_billed": "n % 2 = 0 AND n > 5000",
     "reason": "CASE WHEN n <= 5000 THEN 'The charge ' || number || ' is not active.' ELSE '' END",
+}
+#: Ten hours, a day apart, of a tenth of the customers.
+_OF_NOBODY = {
+    "customer_id": "customer_id",
+    "starts_at": "starts",
+    "ends_at": "starts + interval '1 hour'",
 }
 _EXCHANGES = {
     "track_id": "'track-' || i",
@@ -171,7 +177,7 @@ def fill(count: int, now: datetime) -> None:
     tenant = scene.connection(now - timedelta(days=40))
     company = scene.company(now)
     build_usage(now, tenant)
-    filled = (Customer, Subscription, SyncRecord, SyncJob, Slice, UsageCharge, UsageRecord)
+    filled = (Customer, Subscription, SyncRecord, SyncJob, Slice, UnattributedUsage, UsageCharge, UsageRecord)
     with in_bulk(*filled, Delivery, Request, AuditEntry, OperationLine):
         _entities(count, company)
         _usage(count)
@@ -223,6 +229,14 @@ def _usage(count: int) -> None:
         "ORDER BY slice.id) AS sold"
     )
     multiply(record, slices, _USAGE)
+    nobodys = UnattributedUsage.objects.first()
+    assert nobodys is not None
+    without = (
+        "(SELECT id AS customer_id, date_trunc('hour', now()) - day * interval '1 day' AS starts "
+        "FROM customers_customer, generate_series(1, 10) AS series(day) "
+        "WHERE starts_with(ref_id, 'cus_') AND id % 10 = 0 ORDER BY day DESC, id) AS without"
+    )
+    multiply(nobodys, without, _OF_NOBODY)
 
 
 def _logs(count: int, tenant: Connection, now: datetime) -> None:
