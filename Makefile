@@ -22,9 +22,9 @@ help:
 demo: demo-dependencies
 	@$(RUN) -m stigg_zuora.demo $(if $(filter-out 0 no false,$(ONCE)),--once)
 
-# All of them, then the engine's once more on the database of the embedded set-up. Who has nothing left takes over half of
-# what the other has: tests of processes and of pages take many times as long as the others.
-BOTH := -n 2 --dist worksteal
+# All of them, then the engine's once more on the database of the embedded set-up. A few at a time are handed out, in the
+# order in which they have to run: those of processes and pages come last, and take many times as long as the others.
+BOTH := -n 2 --maxschedchunk 4
 test: dependencies
 	$(RUN) -m pytest $(BOTH)
 	DATABASE_URL=sqlite:///:memory: $(RUN) -m pytest $(BOTH) -m engine
