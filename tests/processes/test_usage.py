@@ -17,13 +17,13 @@ from integrations.tasks import usage_hourly
 from tests.factories.catalog import PlanFactory, price
 from tests.factories.customers import CustomerFactory
 from tests.factories.subscriptions import SubscriptionFactory
-from tests.factories.usage import MeteredFeatureFactory, MeterFactory
+from tests.factories.usage import MeteredFeatureFactory
 from tests.integrations.usage_replay import Told
 from tests.processes.deployment import ROOT, Deployment, Running
 from tests.processes.mortal_worker import DEATHS, USAGE, death_of
 from tests.processes.sales import FORCED
-from usage.models import Aggregation, DirtyHour, Slice, UpdateBehavior
-from usage.reporting import RawEvent, UsageReport, report_events, report_usage
+from usage.models import DirtyHour, Slice, UpdateBehavior
+from usage.reporting import UsageReport, report_usage
 
 SWEEPS_USAGE = True
 pytestmark = [pytest.mark.processes, pytest.mark.usefixtures("at_once")]
@@ -46,13 +46,10 @@ class Run:
             ref_id=f"s{seed}", customer=customer, plan=plan, start_date=start, metadata=FORCED
         )
         self.told = Told(sold, sold.customer.ref_id)
-        self.users: set[str] = set()
-        self.events = 0
 
     def round(self) -> None:
         for _ in range(self.chance.randint(2, 6)):
             self._tell()
-            self._tell_raw()
         death_of(self.directory, USAGE).write_text(str(self.chance.randint(1, 25)))
         path = f"/v1/action/{self.chance.choice(['create', 'create', 'update', 'query'])}$"
         self.deployment.fault(self.chance.choice(FAULTS), method="POST", path=path, times=1)
@@ -71,22 +68,6 @@ class Run:
         )
         self.told.reports.append(report)
         report_usage(reports={0: report}, now=datetime.now(UTC))
-
-    def _tell_raw(self) -> None:
-        """Tell of an event by which calls are added, and users of the period counted."""
-        moment = self.hour - timedelta(minutes=self.chance.randint(1, 3 * 24 * 60 - 1))
-        calls, user = self.chance.randint(-2, 9), self.chance.choice("abcdef")
-        self.told.metered.append((moment, Decimal(calls)))
-        self.users.add(user)
-        self.events += 1
-        event = RawEvent(
-            customer=self.told.subscription.customer.ref_id,
-            name="called",
-            key=f"{self.told.subscription.ref_id}-raw-{self.events}",
-            at=moment,
-            dimensions={"calls": calls, "user": user},
-        )
-        report_events(events={0: event}, now=datetime.now(UTC))
 
     @staticmethod
     def is_quiet() -> bool:
@@ -118,11 +99,7 @@ class Run:
 def plan() -> Plan:
     sold: Plan = PlanFactory.create(ref_id="payg", metadata=FORCED)
     feature = MeteredFeatureFactory.create(ref_id="api-calls", units_plural="API calls")
-    users = MeteredFeatureFactory.create(ref_id="users", units_plural="users")
-    MeterFactory.create(feature=feature, aggregation=Aggregation.SUM, field="calls")
-    MeterFactory.create(feature=users, aggregation=Aggregation.UNIQUE, field="user")
     price(sold, billing_model=BillingModel.USAGE_BASED, feature=feature, amounts={"EUR": 1})
-    price(sold, billing_model=BillingModel.USAGE_BASED, feature=users, amounts={"EUR": 1000})
     return sold
 
 
@@ -150,12 +127,8 @@ def test_what_is_billed_is_what_was_used_whoever_dies(deployment: Deployment, pl
     )
     assert (compared.returncode, compared.stderr) == (0, "")
     deployment.control("POST", "bill-run", {"date": (datetime.now(UTC) + timedelta(days=62)).date().isoformat()})
-    billed: dict[tuple[str, int], Decimal] = defaultdict(Decimal)
+    billed: dict[str, Decimal] = defaultdict(Decimal)
     for item in deployment.rows("InvoiceItem"):
         if item.get("Usage"):
-            billed[item["SubscriptionNumber"], int(item["UnitPrice"])] += Decimal(str(item["Quantity"]))
-    wanted = {}
-    for seed, run in enumerate(runs):
-        wanted[f"stigg--s{seed}", 1] = sum(run.told.must_be_billed("UTC").values())
-        wanted[f"stigg--s{seed}", 1000] = Decimal(len(run.users))
-    assert billed == wanted
+            billed[item["SubscriptionNumber"]] += Decimal(str(item["Quantity"]))
+    assert billed == {f"stigg--s{seed}": sum(run.told.must_be_billed("UTC").values()) for seed, run in enumerate(runs)}
