@@ -36,7 +36,10 @@ def release_orphans(*, now: datetime) -> int:
 
 
 def release_stuck(*, now: datetime) -> list[int]:
-    """Give back the jobs whose worker died: at once when it was on this host, else when the claim is too old."""
+    """Give back the jobs whose worker died: at once when it was on this host, else when the claim is too old.
+
+    The messages that it had fetched died with it; whose they were, nobody knows, so all are rung for again.
+    """
     old = now - timedelta(seconds=settings.SYNC_CLAIM_SECONDS)
     freed = []
     for job in SyncJob.objects.filter(state=JobState.SENDING):
@@ -45,6 +48,8 @@ def release_stuck(*, now: datetime) -> list[int]:
                 outcome=DeliveryOutcome.LOST, finished_at=now
             )
             freed += [job.pk, *settle(ends={job: End(JobState.WAITING, not_before=now, counts=False)}, now=now)]
+    if freed:
+        SyncJob.objects.waiting().filter(rung_at__isnull=False).update(rung_at=None)
     return freed
 
 

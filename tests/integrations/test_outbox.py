@@ -186,6 +186,16 @@ def test_a_dead_workers_job_is_given_back_at_once_and_its_delivery_is_lost(conne
     assert Delivery.objects.get().outcome == DeliveryOutcome.LOST
 
 
+def test_what_a_dead_worker_had_fetched_and_not_begun_is_rung_for_again(connection: Connection) -> None:
+    begun, fetched = wish(connection, PLAN, CUSTOMER)
+    later = NOW + timedelta(seconds=3)
+    assert {pk for pk, _ in sweeping.ring_due(now=later, most=10)} == {begun, fetched}
+    claim(begun, worker=f"{outbox.HOST}:{2**22 + 1}:abcd", now=later)
+    assert sweeping.ring_due(now=later, most=10) == []
+    sweeping.release_stuck(now=later)
+    assert [pk for pk, _ in sweeping.ring_due(now=later, most=10)] == [fetched]
+
+
 @pytest.mark.parametrize(
     ("worker", "given_back"),
     [
