@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any, cast
 
 import pytest
-from django.conf import settings
 
 from integrations.models import UsageRecord, UsageState
 from integrations.zuora.client import Client
@@ -69,7 +68,7 @@ def test_what_a_dead_sweep_had_taken_is_read_back_a_while_later(accepted: UsageW
     accepted.world.calls()
     assert accepted.states() == [UsageState.ACCEPTED] * 3
     assert confirm(accepted) == 0
-    accepted.advance(seconds=settings.SYNC_CLAIM_SECONDS)
+    accepted.advance(seconds=300)
     assert confirm(accepted) == 3
     assert accepted.world.calls() == {READ_BACK: 1}
 
@@ -85,7 +84,7 @@ def test_who_took_so_long_that_another_had_to_read_stores_nothing(accepted: Usag
     """The other one has seen that Zuora bills something else meanwhile; what was read before it is old."""
 
     def read_by_another() -> None:
-        accepted.advance(seconds=settings.SYNC_CLAIM_SECONDS + 1)
+        accepted.advance(seconds=301)
         assert confirm(accepted) == 3
         UsageRecord.objects.update(state=UsageState.ACCEPTED)  # and a person has it read once more
 

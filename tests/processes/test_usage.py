@@ -107,7 +107,12 @@ def plan() -> Plan:
 def test_what_is_billed_is_what_was_used_whoever_dies(deployment: Deployment, plan: Plan) -> None:
     directory = deployment.directory / "deaths"
     directory.mkdir()
-    worker = deployment.start("mortal", ["-m", "tests.processes.mortal_worker", directory], SYNC_MAX_ATTEMPTS="50")
+    worker = deployment.start(
+        "mortal",
+        ["-m", "tests.processes.mortal_worker", directory],
+        SYNC_MAX_ATTEMPTS="50",
+        SYNC_CLAIM_SECONDS="10",  # who dies reading back keeps the others from its records for so long
+    )
     runs = [Run(seed, plan, deployment, worker, directory) for seed in SEEDS]
     for _ in range(ROUNDS):
         for run in runs:

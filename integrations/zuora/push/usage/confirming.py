@@ -21,6 +21,8 @@ from integrations.zuora.push.usage.segments import Segment, charges_of, nearest
 from integrations.zuora.push.usage.settling import MOST_CONDITIONS, Row, show
 
 _PAUSE = timedelta(minutes=1)
+#: Longer than the calls last that read a chunk: a worker that dies keeps the others from its records for so long.
+_CLAIM = timedelta(minutes=5)
 _MISSING = "Zuora took the usage record {id} and does not show it."
 _NEVER_BILLED = "Zuora bills the charge {charge} on no day, and so none of its usage."
 _NEVER_BILLED_CURE = "Bill it by hand, or have the charge run for a day at least."
@@ -54,7 +56,7 @@ def _claim(far: Far, subscription_ids: Collection[int] | None, *, after: int) ->
     locked = rows.select_related("charge").select_for_update(skip_locked=True, of=("self",), no_key=True)
     with transaction.atomic():
         chunk = list(locked.order_by("pk")[:MOST_CONDITIONS])
-        until = now + timedelta(seconds=settings.SYNC_CLAIM_SECONDS)
+        until = now + min(_CLAIM, timedelta(seconds=settings.SYNC_CLAIM_SECONDS))
         UsageRecord.objects.filter(pk__in=[one.pk for one in chunk]).update(not_before=until)
     for one in chunk:
         one.not_before = until
