@@ -135,6 +135,7 @@ class Deployment:
             "ZUORA_EXTRA_HOSTS": self.rest_url,
             "VAR_DIR": str(self.directory),
             "PYTHONUNBUFFERED": "1",
+            "CELERY_SKIP_CHECKS": "1",  # Django's own, of every page: a third of what a worker or beat takes to start
             **self._more_environment,
         }
 

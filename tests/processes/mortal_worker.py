@@ -154,7 +154,6 @@ def _watch_usage(directory: Path, name: str) -> None:
 def main() -> int:
     """Start one worker after the other, until one ends in another way than by SIGKILL."""
     directory = Path(sys.argv[1])
-    os.environ["CELERY_SKIP_CHECKS"] = "1"  # they would be most of a life
     make_mortal(directory)
     app.loader.import_default_modules()
     for name in _LOADED_ONCE:
