@@ -145,8 +145,7 @@ def sweep_usage(*, connection: Connection, worker: str, clock: Clock, open_clien
     """
     push.release_stuck(connection=connection, now=clock())
     now = clock()
-    filed = may_wait and file_road_of(connection) is not None and _is_planning(connection, now)
-    push.form(connection=connection, now=now, planned_before=now - _UNTIL_FILED if filed else None)
+    push.form(connection=connection, now=now, planned_before=_left_before(connection, now) if may_wait else None)
     batches = push.due(connection=connection, now=clock())
     with _far(connection, clock, open_client) as far:
         with _noting(connection, clock):
@@ -158,10 +157,16 @@ def sweep_usage(*, connection: Connection, worker: str, clock: Clock, open_clien
                 note_success(connection)
 
 
-def _is_planning(connection: Connection, now: datetime) -> bool:
-    """Whether a push lives that has planned what it has not put into a call or a file yet."""
+def _left_before(connection: Connection, now: datetime) -> datetime | None:
+    """Return since when something must have been planned that no push will put into a file any more; None: ever.
+
+    Also where nothing is seen to be planned: a push may store what it has planned in the next moment.
+    """
+    if file_road_of(connection) is None:
+        return None
     fresh = UsageRecord.objects.due(now=now).filter(connection=connection, revision=0)
-    return fresh.filter(not_before__gt=now - _SILENCE).exists()
+    is_planning = fresh.filter(not_before__gt=now - _SILENCE).exists()
+    return now - (_UNTIL_FILED if is_planning else _SILENCE)
 
 
 def push_one(*, connection: Connection, subscription: Subscription, clock: Clock, open_client: Open) -> str:

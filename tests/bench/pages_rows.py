@@ -101,7 +101,7 @@ _USAGE = {
 }
 #: Ten hours, a day apart, of a tenth of the customers.
 _OF_NOBODY = {
-    "customer_id": "customer_id",
+    "customer_id": "without.customer_id",
     "starts_at": "starts",
     "ends_at": "starts + interval '1 hour'",
 }

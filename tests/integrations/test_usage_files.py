@@ -10,6 +10,7 @@ import redis
 from integrations import usage_delivery
 from integrations.models import BatchState, UsageAction, UsageBatch, UsageCharge, UsageRecord, UsageState
 from integrations.zuora.limits import Sightings
+from integrations.zuora.push import usage as push
 from subscriptions.models import Subscription
 from tests.integrations.conftest import REST_URL
 from tests.integrations.deaths import KilledError, dying
@@ -178,6 +179,23 @@ def test_a_sweep_leaves_what_was_just_planned_to_the_file(tenant: UsageWorld, mo
     tenant.quiet()
     assert calls(tenant) == {SENT: 1, ASKED: 1, READ_BACK: 1}
     assert once(tenant)
+
+
+def test_a_sweep_leaves_to_the_file_what_is_planned_while_it_looks(
+    tenant: UsageWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form = push.form
+
+    def planned_meanwhile(**given: Any) -> list[int]:
+        with monkeypatch.context() as patched:
+            patched.setattr(usage_delivery, "_formed", lambda *_: [])
+            tenant.push()
+        return form(**given)
+
+    used(tenant)
+    monkeypatch.setattr(push, "form", planned_meanwhile)
+    tenant.sweep(worker="another")
+    assert (tenant.states(), UsageBatch.objects.count()) == ([UsageState.PLANNED] * COUNT, 0)
 
 
 def test_what_a_push_had_planned_when_it_died_goes_by_actions_a_minute_later(

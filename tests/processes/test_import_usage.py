@@ -96,7 +96,9 @@ def test_a_run_that_is_killed_twice_goes_on_and_stores_every_line_once(deploymen
 
 def _somebody_waits() -> bool:
     with database.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'")
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
         return bool(cursor.fetchone()[0])
 
 
