@@ -22,11 +22,12 @@ help:
 demo: demo-dependencies
 	@$(RUN) -m stigg_zuora.demo $(if $(filter-out 0 no false,$(ONCE)),--once)
 
-# All of them, then the engine's once more on the database of the embedded set-up. Three run at once on two cores, because
-# those of processes mostly wait; and one at a time is handed out, because they take many times as long as the others.
+# All of them, then the engine's once more on the database of the embedded set-up. One at a time is handed out: those of
+# processes and pages take many times as long as the others, and nobody should wait at the end for who has four of them.
+BOTH := -n 2 --maxschedchunk 1
 test: dependencies
-	$(RUN) -m pytest -n 3 --maxschedchunk 1
-	DATABASE_URL=sqlite:///:memory: $(RUN) -m pytest -n 2 -m engine
+	$(RUN) -m pytest $(BOTH)
+	DATABASE_URL=sqlite:///:memory: $(RUN) -m pytest $(BOTH) -m engine
 
 # Settings without a mistake, of a grown-up deployment: served over TLS, on PostgreSQL, every secret made up.
 CHECKED := env DEBUG=false PUBLIC_URL=https://billing.example.com ALLOWED_HOSTS=billing.example.com \
