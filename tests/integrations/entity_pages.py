@@ -3,11 +3,9 @@
 from datetime import UTC, datetime
 from typing import Any
 
-import pytest
 from django.test import Client
 
-from integrations.models import Connection, SyncRecord, SyncStatus
-from tests.browser.scene import people
+from integrations.models import SyncRecord, SyncStatus
 from tests.factories.catalog import AddonFactory, CouponFactory, PlanFactory
 from tests.factories.customers import CustomerFactory
 from tests.factories.subscriptions import SubscriptionFactory
@@ -20,14 +18,6 @@ MAKERS: dict[str, Any] = {
     "customers": CustomerFactory,
     "subscriptions": SubscriptionFactory,
 }
-
-
-@pytest.fixture
-def browser(connection: Connection) -> Client:
-    del connection
-    logged_in = Client()
-    logged_in.force_login(people()["Operator"])
-    return logged_in
 
 
 def mark(key: str, status: SyncStatus, **values: Any) -> SyncRecord:

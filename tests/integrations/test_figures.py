@@ -15,21 +15,14 @@ from integrations.figures import Shown, count_due, read
 from integrations.models import Connection, Figure, JobState, Standing, SyncJob, SyncRecord, SyncStatus
 from integrations.models.job import cause_of
 from integrations.views.listing import FILTERS
-from tests.browser.scene import people
 from tests.factories.catalog import PlanFactory
 from tests.factories.customers import CustomerFactory
+from tests.integrations.browsers import operators as browser
 
+__all__ = ["browser"]
 pytestmark = [pytest.mark.engine, pytest.mark.django_db]
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
-
-
-@pytest.fixture
-def browser(connection: Connection) -> Client:
-    del connection
-    logged_in = Client()
-    logged_in.force_login(people()["Operator"])
-    return logged_in
 
 
 def taking(seconds: float) -> Callable[[], float]:

@@ -10,17 +10,10 @@ from pytest_django.fixtures import DjangoAssertNumQueries
 from integrations import operations
 from integrations.models import AuditEntry, Connection, Operation, OperationLine, OperationState
 from integrations.views import background as views
-from tests.browser.scene import people
+from tests.integrations.browsers import operators as browser
 
+__all__ = ["browser"]
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def browser(connection: Connection) -> Client:
-    del connection
-    logged_in = Client()
-    logged_in.force_login(people()["Operator"])
-    return logged_in
 
 
 def operation(**values: Any) -> Operation:

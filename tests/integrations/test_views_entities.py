@@ -10,7 +10,8 @@ from integrations.views.listing import FILTERS
 from tests.factories.catalog import CouponFactory, PlanFactory, plan_with_prices
 from tests.factories.customers import CustomerFactory
 from tests.factories.subscriptions import SubscriptionFactory
-from tests.integrations.entity_pages import MAKERS, NOW, browser, mark, names, page
+from tests.integrations.browsers import operators as browser
+from tests.integrations.entity_pages import MAKERS, NOW, mark, names, page
 
 __all__ = ["browser"]
 pytestmark = pytest.mark.django_db

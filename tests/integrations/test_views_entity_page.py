@@ -24,7 +24,8 @@ from subscriptions.past import keep_past, present
 from tests.factories.catalog import AddonFactory, FeatureFactory, PlanFactory
 from tests.factories.customers import CustomerFactory
 from tests.factories.subscriptions import SubscriptionAddonFactory, SubscriptionFactory, SubscriptionQuantityFactory
-from tests.integrations.entity_pages import MAKERS, NOW, browser, mark, page
+from tests.integrations.browsers import operators as browser
+from tests.integrations.entity_pages import MAKERS, NOW, mark, page
 
 __all__ = ["browser"]
 pytestmark = pytest.mark.django_db

@@ -1,10 +1,7 @@
-"""Lists of entities: every order and filter, to the end and back, and as a file."""
+"""Lists of entities: every order and filter, to the end and back."""
 
-import csv
-import io
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from itertools import product
 from typing import Any
 
 import pytest
@@ -18,11 +15,12 @@ from integrations.sections import SECTIONS
 from integrations.views import listing
 from integrations.views.listing import FILTERS, Listing
 from tests.browser.scene import connection as tenant
-from tests.browser.scene import people
 from tests.factories.catalog import PlanFactory
 from tests.factories.customers import CustomerFactory
 from tests.factories.subscriptions import SubscriptionFactory
+from tests.integrations.browsers import viewers as browser
 
+__all__ = ["browser"]
 pytestmark = [pytest.mark.engine, pytest.mark.django_db]
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 STATES = [
@@ -39,14 +37,6 @@ ORDERS: dict[str, Callable[[Customer, SyncRecord], Any]] = {
     "status": lambda _, record: (record.standing, record.key),
     "since": lambda _, record: (record.status_since, record.pk),
 }
-
-
-@pytest.fixture
-def browser(connection: Connection) -> Client:
-    del connection
-    logged_in = Client()
-    logged_in.force_login(people()["Viewer"])
-    return logged_in
 
 
 def record_of(connection: Connection, customer: Customer, number: int, **values: Any) -> SyncRecord:
@@ -202,165 +192,6 @@ def test_an_order_that_leaves_some_out_says_so_at_its_end(browser: Client) -> No
     said = "have no status to sort by"
     assert said in browser.get("/customers/?sort=status").content.decode()
     assert said not in browser.get("/customers/?sort=name").content.decode()
-
-
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ("bak", ["cus_1"]),
-        ("AURORA bak", ["cus_1"]),
-        ("akery", []),
-        ("billing@aurora", ["cus_1"]),
-        ("example", ["cus_1", "cus_2"]),
-        ("cus_", ["cus_1", "cus_2"]),
-        ("cus_2", ["cus_2"]),
-        ("cus", ["cus_1", "cus_2", "x-3"]),
-        ("crème", ["x-3"]),
-        ("o'n", ["x-3"]),
-        ("' & !x:* | \\", ["x-3"]),
-        ("&", []),
-        ("3", ["x-3"]),
-        ("%", []),
-        ("ros_", []),
-    ],
-)
-def test_a_search_finds_the_beginnings_of_words_on_every_database(
-    connection: Connection, text: str, found: list[str]
-) -> None:
-    CustomerFactory.create(ref_id="cus_1", name="Aurora Bakery", email="billing@aurora.example")
-    CustomerFactory.create(ref_id="cus_2", name="Birch", email="office@birch.example")
-    CustomerFactory.create(ref_id="x-3", name="Crème O'Neill (cus)", email="")
-    rows, _ = Listing(SECTIONS["customers"], connection, text=text).page(size=10)
-    assert [row.entity.ref_id for row in rows] == found
-
-
-@pytest.mark.parametrize(("near", "rare"), [(10, 10), (1, 10), (1, 2)])
-@pytest.mark.parametrize("query", ["", "status=pending", "status=none", "sort=since", "sort=name&status=pending"])
-def test_a_word_is_found_near_or_far_by_few_or_many_in_the_order_of_the_list(
-    browser: Client, monkeypatch: pytest.MonkeyPatch, near: int, rare: int, query: str
-) -> None:
-    monkeypatch.setattr("integrations.sections._RARE", rare)
-    monkeypatch.setattr(listing, "_NEAR", near)
-    for number in (3, 0, 2, 1):
-        CustomerFactory.create(ref_id=f"c{number}", name=f"Aurora {number}" if number else "Birch")
-    if query == "status=none":
-        SyncRecord.objects.all().delete()
-    pages = [browser.get(f"/customers/?q=auro&{query}").context]
-    monkeypatch.setattr("integrations.views.entities.PAGE_SIZE", 2)
-    pages.append(browser.get(f"/customers/?q=auro&{query}").context)
-    after = pages[1]["slice"].after
-    pages.append(browser.get("/customers/", {"q": "auro", **_asked(query), "after": after}).context)
-    found = ["c3", "c2", "c1"] if query == "sort=since" else ["c1", "c2", "c3"]
-    assert [[row.entity.ref_id for row in page["rows"]] for page in pages] == [found, found[:2], found[2:]]
-
-
-#: Orders in which ids with one beginning may stand far apart, and filters that leave more than a few.
-FAR = {("name", ""), ("since", ""), ("since", "pending"), ("status", "")}
-
-
-@pytest.mark.parametrize("most", [(10, 10), (1, 10), (1, 1)])
-@pytest.mark.parametrize("status", ["", "pending", "none"])
-def test_a_beginning_of_ids_is_found_in_each_order(
-    browser: Client, monkeypatch: pytest.MonkeyPatch, most: tuple[int, int], status: str
-) -> None:
-    near, some = most
-    monkeypatch.setattr(listing, "_NEAR", near)
-    monkeypatch.setattr("integrations.sections._RARE", some)
-    for place, ref_id in enumerate(("x-1", "a-1", "y-1", "x-3", "x-2", "z-1", "x.4")):
-        CustomerFactory.create(ref_id=ref_id, name=f"Made up {9 - place}")
-    if status == "none":
-        SyncRecord.objects.all().delete()
-    by_id = ["x-1", "x-2", "x-3"]
-    orders = {"id": by_id, "name": ["x-2", "x-3", "x-1"], "since": ["x-1", "x-3", "x-2"], "status": by_id}
-    for column, way in product(orders, ("", "-")):
-        response = browser.get(f"/customers/?q=x-&status={status}&sort={way}{column}", follow=True)
-        is_far = most == (1, 1) and database.vendor == "postgresql" and (column, status) in FAR
-        assert bool(response.redirect_chain) == is_far, (column, way)
-        wanted = by_id if is_far or (column, status) == ("since", "none") else orders[column]
-        found = [row.entity.ref_id for row in response.context["rows"]]
-        assert found == (wanted[::-1] if way else wanted), (column, way)
-
-
-@pytest.mark.skipif(database.vendor == "sqlite", reason="only PostgreSQL has an index of words")
-@pytest.mark.parametrize("status", ["", "pending"])
-@pytest.mark.parametrize("sort", ["name", "-name"])
-def test_too_many_to_be_put_in_the_order_of_their_names_are_listed_by_id(
-    browser: Client, connection: Connection, monkeypatch: pytest.MonkeyPatch, status: str, sort: str
-) -> None:
-    for place, name in enumerate(("Anton", "Birch 2", "Birch 1", "Birch 3", "Zoe")):
-        CustomerFactory.create(ref_id=f"c{place}", name=name)
-    address = f"/customers/?q=birch&status={status}&sort={sort}"
-    by_name = [row.entity.ref_id for row in browser.get(address).context["rows"]]
-    assert by_name == (["c2", "c1", "c3"] if sort == "name" else ["c3", "c1", "c2"])
-    monkeypatch.setattr("integrations.sections._RARE", 2)
-    monkeypatch.setattr(listing, "_NEAR", 1)
-    monkeypatch.setattr(listing, "_SOME", 1)
-    response = browser.get(address, follow=True)
-    assert response.redirect_chain == [
-        (f"/customers/?q=birch&status={status}&sort={sort.replace('name', 'id')}&many=1", 302)
-    ]
-    assert [row.entity.ref_id for row in response.context["rows"]] == sorted(by_name, reverse=sort != "name")
-    assert "Too many match to be put in that order" in response.content.decode()
-    exported = Listing(SECTIONS["customers"], connection, text="birch", status=status, sort=sort).rows()
-    assert [row.entity.ref_id for row in exported] == by_name
-    monkeypatch.setattr(listing, "_SOME", 9)
-    assert browser.get(address).status_code == (200 if status else 302), "few of a status are put in order"
-
-
-def _asked(query: str) -> dict[str, str]:
-    return dict(part.split("=") for part in query.split("&") if part)
-
-
-def test_each_kind_can_be_searched(connection: Connection) -> None:
-    SubscriptionFactory.create(ref_id="sub-first")
-    PlanFactory.create(ref_id="gold", display_name="Golden years")
-    for slug, text, found in (("subscriptions", "first", "sub-first"), ("plans", "year", "gold")):
-        rows, _ = Listing(SECTIONS[slug], connection, text=text).page(size=10)
-        assert [row.entity.ref_id for row in rows] == [found]
-
-
-def test_an_export_holds_what_the_list_is_filtered_by_and_no_formula(
-    browser: Client, connection: Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(listing, "_EXPORTED_AT_ONCE", 2)
-    monkeypatch.setattr(listing, "_EXPORTED_FIRST", 2)
-    for number in range(5):
-        CustomerFactory.create(ref_id=f"c{number}", name=f"=HYPERLINK({number})")
-    told = {"error": "No such currency.", "cure": "Activate it.", "status": SyncStatus.ERROR, "zuora_id": "f" * 32}
-    SyncRecord.objects.exclude(key="customer:c0").update(status_since=NOW, zuora_number="stigg--c", **told)
-    response = browser.get("/customers.csv?status=failed&sort=-id&q=hyperlink")
-    body = b"".join(response.streaming_content).decode("utf-8-sig")  # type: ignore[attr-defined]
-    link = f"https://test.zuora.com/apps/CustomerAccount.do?method=view&id={'f' * 32}"
-    assert response["Content-Disposition"] == 'attachment; filename="customers.csv"'
-    assert list(csv.reader(io.StringIO(body))) == [
-        list(listing.COLUMNS),
-        *(
-            [f"c{number}", f"'=HYPERLINK({number})", "Failed", "2026-03-01 12:00:00", "stigg--c", "f" * 32, link,
-             "No such currency.", "Activate it."]
-            for number in (4, 3, 2, 1)
-        ),
-    ]  # fmt: skip
-    assert connection.pk
-
-
-def test_an_export_says_of_what_nobody_asked_for_that_it_is_not_in_zuora(browser: Client) -> None:
-    PlanFactory.create(ref_id="next-year", display_name="Next year", status="DRAFT")
-    body = b"".join(browser.get("/plans.csv").streaming_content).decode()  # type: ignore[attr-defined]
-    assert body.splitlines()[1] == "next-year,Next year,Not in Zuora,,,,,,"
-
-
-def test_an_export_reads_a_part_at_a_time(
-    connection: Connection, django_assert_num_queries: DjangoAssertNumQueries, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(listing, "_EXPORTED_AT_ONCE", 2)
-    monkeypatch.setattr(listing, "_EXPORTED_FIRST", 2)
-    CustomerFactory.create_batch(6)
-    rows = Listing(SECTIONS["customers"], connection).rows()
-    with django_assert_num_queries(2):
-        next(rows)
-        next(rows)
-    with django_assert_num_queries(2):
-        next(rows)
 
 
 def many(connection: Connection, rows: int) -> None:

@@ -12,21 +12,14 @@ from pytest_django import DjangoAssertNumQueries
 
 from integrations import operating
 from integrations.models import AuditEntry, Connection, Delivery, EntityKind, Request, SyncJob
-from tests.browser.scene import people
 from tests.factories.catalog import PlanFactory
+from tests.integrations.browsers import viewers as browser
 
+__all__ = ["browser"]
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 AUDIT = "/settings/audit-log/"
 REQUESTS = "/settings/requests/"
-
-
-@pytest.fixture
-def browser(connection: Connection) -> Client:
-    del connection
-    logged_in = Client()
-    logged_in.force_login(people()["Viewer"])
-    return logged_in
 
 
 def note(who: str, action: str, subject: str, days: int = 0, **detail: Any) -> None:

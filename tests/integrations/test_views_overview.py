@@ -22,17 +22,11 @@ from integrations.sections import SECTIONS
 from integrations.views.overview import Counts, end_of_backlog
 from tests.browser.scene import people
 from tests.factories.customers import CustomerFactory
+from tests.integrations.browsers import viewers as browser
 
+__all__ = ["browser"]
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def browser(connection: Connection) -> Client:
-    del connection
-    logged_in = Client()
-    logged_in.force_login(people()["Viewer"])
-    return logged_in
 
 
 def job(connection: Connection, entity_id: int, state: JobState, **values: Any) -> SyncJob:

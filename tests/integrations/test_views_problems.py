@@ -9,19 +9,12 @@ from pytest_django.fixtures import DjangoAssertNumQueries
 from integrations.models import AuditEntry, Connection, EntityKind, JobState, Priority, SyncJob, SyncRecord
 from integrations.models.job import cause_of
 from integrations.views import problems as views
-from tests.browser.scene import people
 from tests.factories.catalog import PlanFactory
 from tests.factories.customers import CustomerFactory
+from tests.integrations.browsers import operators as browser
 
+__all__ = ["browser"]
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def browser(connection: Connection) -> Client:
-    del connection
-    logged_in = Client()
-    logged_in.force_login(people()["Operator"])
-    return logged_in
 
 
 def fail(row: Any, reason: str = "Made up.") -> SyncJob:
