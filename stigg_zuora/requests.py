@@ -77,7 +77,8 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer after a mistake of ours, with the number to look for in the log; needs no database."""
-    return HttpResponse(_page("500.html", request), status=500)
+    sent = "" if request.method in {"GET", "HEAD"} else "a form"
+    return HttpResponse(_page("500.html", request, sent=sent), status=500)
 
 
 def _page(template: str, request: HttpRequest, **context: str) -> SafeString:

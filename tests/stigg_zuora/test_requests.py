@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import structlog
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
 from django.utils import translation
@@ -126,10 +127,36 @@ def test_a_mistake_of_ours_shows_the_number_without_asking_the_database_and_the_
     with caplog.at_level(logging.ERROR):
         response = client.get("/problems/")
     assert response.status_code == 500
-    assert "The mistake is ours." in response.content.decode()
+    said = "<p>The mistake is ours. Nothing was changed: load the page again in a moment.</p>"
+    assert said in response.content.decode()
     assert number_of(response) in response.content.decode()
     assert seen == [number_of(response)]
     assert "made up" in caplog.text
+
+
+def test_a_mistake_of_ours_with_what_was_sent_says_that_it_is_not_saved(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = Client(raise_request_exception=False)
+    client.force_login(people()["Operator"])
+
+    def breaks(*_: Any, **__: Any) -> None:
+        raise RuntimeError("made up")
+
+    monkeypatch.setattr("integrations.views.problems.active_connection", breaks)
+    response = client.post("/problems/retry/", {"job": "1"})
+    assert response.status_code == 500
+    assert "<p>The mistake is ours. What you sent was not saved.</p>" in response.content.decode()
+
+
+def test_whoever_may_do_nothing_sees_as_whom_and_can_log_out() -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(User.objects.create_user("nobody"))
+    refused = client.get("/")
+    page = refused.content.decode()
+    assert refused.status_code == 403
+    assert "You are logged in as nobody." in page
+    token = page.split('name="csrfmiddlewaretoken" value="')[1].split('"')[0]
+    assert client.post("/logout/", {"csrfmiddlewaretoken": token})["Location"] == "/login/"
+    assert client.get("/")["Location"] == "/login/?next=/"
 
 
 def test_what_a_view_does_is_done_on_behalf_of_whoever_is_logged_in(rf: RequestFactory) -> None:
