@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from django import template
-from django.utils.html import format_html
+from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
 
 from integrations.curl import curl_of
@@ -181,8 +181,10 @@ _DECIMALS = {
 def money(amount: Decimal, currency: str) -> SafeString:
     """Show an amount with the decimals of its currency at least, and no more than it has.
 
-    The page's script writes it as the viewer's locale does.
+    The page's script writes it as the viewer's locale does. Where no currency is known it is a number.
     """
+    if not currency:
+        return number(amount)
     places = max(_DECIMALS.get(currency, 2), -int(amount.normalize().as_tuple().exponent))
     return format_html(
         '<data class="text-nowrap" value="{}" data-currency="{}">{} {}</data>',
@@ -213,6 +215,20 @@ def quantity(amount: Decimal | int | str | None, plain: str = "") -> SafeString 
     if plain or text.lstrip("-").isdecimal():
         return text
     return format_html('<data value="{}" data-number>{}</data>', text.replace(",", ""), text)
+
+
+#: Not what stands within an id, a date or a time. Whole numbers read the same everywhere, and may be a code of Zuora's.
+_DECIMAL_IN_SENTENCE = re.compile(r"(?<![\w.,:/+-])-?\d+\.\d+(?![\w:/+-]|\.\d)")
+
+
+@register.filter
+def figures(sentence: str) -> SafeString:
+    """Return a kept sentence with each decimal marked for the page's script, which writes it as the locale does."""
+    said, parts = 0, []
+    for found in _DECIMAL_IN_SENTENCE.finditer(sentence):
+        parts += [escape(sentence[said : found.start()]), quantity(found.group())]
+        said = found.end()
+    return format_html("{}" * (len(parts) + 1), *parts, escape(sentence[said:]))
 
 
 @register.simple_tag

@@ -30,6 +30,9 @@ def test_usage_is_written_as_the_viewer_does(log_in: LogIn) -> None:
     page = log_in("Viewer", locale="de-DE", zone="Asia/Kolkata")
     page.goto("/usage/reconciliations/")
     expect(page.get_by_role("cell", name="12.480").first).to_be_visible()
+    page.goto(f"/usage/reconciliations/{UsageReconciliation.objects.filter(differing__gt=0).latest('pk').pk}/")
+    said = page.locator("#live td.wide").first
+    expect(said).to_contain_text("Slices say 5.210,5, moved 0, but Zuora says 5.186,5.")
     page.goto("/")
     first = page.locator(".chart-labels time").first
     expect(first).to_have_attribute("title", re.compile(r"^\w+ \d+, \d\d:00 UTC$"))

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -23,7 +24,12 @@ from subscriptions.models import ScheduledChange, Subscription
 from subscriptions.past import keep_past, present
 from tests.factories.catalog import AddonFactory, FeatureFactory, PlanFactory
 from tests.factories.customers import CustomerFactory
-from tests.factories.subscriptions import SubscriptionAddonFactory, SubscriptionFactory, SubscriptionQuantityFactory
+from tests.factories.subscriptions import (
+    PriceOverrideFactory,
+    SubscriptionAddonFactory,
+    SubscriptionFactory,
+    SubscriptionQuantityFactory,
+)
 from tests.integrations.browsers import operators as browser
 from tests.integrations.entity_pages import MAKERS, NOW, mark, page
 
@@ -231,6 +237,28 @@ def test_a_subscriptions_page_tells_what_it_held_before_and_who_had_it(browser: 
         [at[0], at[1], "Pro version 1, monthly", "none", "none", "none", "none"],
     ]
     assert f"{subscription.customer}</a> up to <time" in shown
+
+
+@pytest.mark.parametrize(
+    ("currency", "amount", "shown"),
+    [
+        ("EUR", "7.5", "7.50 EUR"),
+        ("JPY", "1250", "1,250 JPY"),
+        ("KRW", "0.025", "0.025 KRW"),
+        ("BHD", "7.5", "7.500 BHD"),
+        ("KWD", "1234.5678", "1,234.5678 KWD"),
+    ],
+)
+def test_a_price_of_its_own_is_money_in_what_the_payer_pays(
+    browser: Client, currency: str, amount: str, shown: str
+) -> None:
+    payer = CustomerFactory.create(billing_currency=currency)
+    subscription = SubscriptionFactory.create(ref_id="first", paying_customer=payer)
+    PriceOverrideFactory.create(subscription=subscription, amount=Decimal(amount))
+    held = page(browser, "/subscriptions/first/").split("<dt>Own prices</dt>")[1].split("</dd>")[0]
+    assert re.findall(r"<data [^>]*>.*?</data>", held) == [
+        f'<data class="text-nowrap" value="{amount}" data-currency="{currency}">{shown}</data>'
+    ]
 
 
 @pytest.mark.parametrize(
