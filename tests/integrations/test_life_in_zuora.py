@@ -1,50 +1,27 @@
-"""What the clock, a hand-over and a change of plan come to in the tenant."""
+"""What a change, a hand-over and the clock come to in the tenant."""
 
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from catalog.models import BillingPeriod, CancellationTime, Plan, Product, TrialEndBehavior
+from catalog.models import BillingPeriod, Plan, Product
 from catalog.publishing import publish, start_draft
 from customers.models import Customer
-from integrations.models import SyncJob, SyncRecord, SyncStatus
-from subscriptions.cancelling import cancel, keep
+from integrations.models import SyncStatus
 from subscriptions.handing_over import delegate
 from subscriptions.provisioning import Order, provision
 from subscriptions.scheduling import Strategy, update
 from subscriptions.trials import Trial
 from subscriptions.wanted import Content
-from tests.factories.catalog import (
-    CouponFactory,
-    FeatureFactory,
-    ProductFactory,
-    addon_with_prices,
-    plan_with_prices,
-    price,
-)
+from tests.factories.catalog import CouponFactory, FeatureFactory, addon_with_prices, plan_with_prices, price
 from tests.factories.customers import CustomerFactory
 from tests.integrations.conftest import STORY_BEGINS as START
 from tests.integrations.conftest import Story
+from tests.integrations.subscription_life import MONTHLY, acme, dated, pro, product
 
+__all__ = ["acme", "pro", "product"]
 pytestmark = [pytest.mark.engine, pytest.mark.django_db]
-
-MONTHLY = Content(billing_period="MONTHLY")
-
-
-@pytest.fixture
-def product() -> Product:
-    return ProductFactory.create()
-
-
-@pytest.fixture
-def pro(product: Product) -> Plan:
-    return plan_with_prices(ref_id="pro", product=product, periods=BillingPeriod, amounts={"EUR": 20})
-
-
-@pytest.fixture
-def acme(story: Story) -> Customer:  # noqa: ARG001 - the customer is told to it
-    return CustomerFactory.create(ref_id="acme")
 
 
 def test_a_change_at_the_end_of_the_period_is_the_tenants_as_of_that_day_however_late(
@@ -93,7 +70,7 @@ def test_changes_that_were_missed_are_the_tenants_each_as_of_its_own_day(
     story.unheard(datetime(2026, 2, 9, tzinfo=UTC))
     story.world.app.control.add_fault("reset", method="POST", path="/v1/orders$", times=1)
     story.settle()
-    assert _dated(story) == [
+    assert dated(story) == [
         ("CreateSubscription", "2026-01-31"),
         ("AddProduct", "2026-02-03"),
         ("AddProduct", "2026-02-05"),
@@ -107,122 +84,12 @@ def test_changes_that_were_missed_are_the_tenants_each_as_of_its_own_day(
         story.unheard(datetime(2026, 2, day, tzinfo=UTC))
         update(subscription=subscription, content=content, now=story.now)
     story.settle()
-    assert _dated(story)[4:] == [
+    assert dated(story)[4:] == [
         ("RemoveProduct", "2026-02-10"),
         ("RemoveProduct", "2026-02-10"),
         ("AddProduct", "2026-02-12"),
     ]
     assert story.world.record("subscription:s1").status == SyncStatus.SUCCESS
-
-
-def test_what_ends_on_its_way_is_still_billed_for_its_days(story: Story, pro: Plan, acme: Customer) -> None:
-    story.settle()
-    story.world.app.control.add_fault("status", method="POST", path="/v1/orders$", status=500, times=99)
-    addon_with_prices(ref_id="support", amounts={"EUR": 5})
-    subscription = provision(order=Order(customer=acme, plan=pro, ref_id="s1", content=MONTHLY), now=story.now)
-    trial = Trial(lasts=timedelta(days=3), behavior=TrialEndBehavior.CANCEL_SUBSCRIPTION)
-    other = CustomerFactory.create(ref_id="other")
-    provision(order=Order(customer=other, plan=pro, ref_id="trial", trial=trial, content=MONTHLY), now=story.now)
-    brief = provision(order=Order(customer=other, plan=pro, ref_id="brief", content=MONTHLY), now=story.now)
-    cancel(subscription=brief, time=CancellationTime.IMMEDIATE, now=story.now)
-    with suppress(AssertionError):
-        story.world.settle(rounds=3)
-    story.unheard(datetime(2026, 2, 5, tzinfo=UTC))
-    update(subscription=subscription, content=Content(addons={"support": 1}), now=story.now)
-    end = datetime(2026, 2, 9, tzinfo=UTC)
-    cancel(subscription=subscription, time=CancellationTime.SPECIFIC_DATE, date=end, now=story.now)
-    story.world.app.control.clear_faults()
-    story.at(datetime(2026, 2, 12, tzinfo=UTC))
-    assert _dated(story) == [
-        ("CreateSubscription", "2026-01-31"),
-        ("AddProduct", "2026-02-05"),
-        ("CancelSubscription", "2026-02-12"),
-    ]
-    [row] = [row for row in story.world.rows("Subscription") if row["IsLatestVersion"]]
-    assert (row["Status"], row["CancelledDate"]) == ("Cancelled", "2026-02-09")
-    statuses = story.world.statuses()
-    assert {name: statuses[f"subscription:{name}"] for name in ("s1", "trial", "brief")} == {
-        "s1": SyncStatus.SUCCESS,
-        "trial": SyncStatus.NO_SYNC_REQUIRED,
-        "brief": SyncStatus.NO_SYNC_REQUIRED,
-    }
-
-
-@pytest.mark.parametrize("why", ["nobody asked for it", "the switch was off", "its customer was not to be synced"])
-def test_what_ended_unasked_is_not_billed_in_hindsight(story: Story, pro: Plan, acme: Customer, why: str) -> None:
-    connection = story.world.connection
-    connection.sync_subscriptions = why != "the switch was off"
-    connection.save()
-    if why == "its customer was not to be synced":
-        Customer.objects.filter(pk=acme.pk).update(payment_method_id="")
-    subscription = provision(order=Order(customer=acme, plan=pro, ref_id="s1", content=MONTHLY), now=story.now)
-    if why == "nobody asked for it":
-        SyncJob.objects.all().delete()
-        SyncRecord.objects.filter(key="subscription:s1").delete()
-    else:
-        story.settle()
-    story.unheard(datetime(2026, 2, 5, tzinfo=UTC))
-    cancel(subscription=subscription, time=CancellationTime.IMMEDIATE, now=story.now)
-    connection.sync_subscriptions = True
-    connection.save()
-    acme.save()
-    story.unheard(datetime(2026, 2, 6, tzinfo=UTC))
-    subscription.save()
-    story.settle()
-    statuses = story.world.statuses()
-    assert (statuses["subscription:s1"], story.world.rows("Order")) == (SyncStatus.NO_SYNC_REQUIRED, [])
-
-
-def test_a_cancellation_for_later_is_taken_back_or_moved(story: Story, pro: Plan, acme: Customer) -> None:
-    addon_with_prices(ref_id="support", amounts={"EUR": 5})
-    end, later = datetime(2026, 4, 1, tzinfo=UTC), datetime(2026, 5, 1, tzinfo=UTC)
-    order = Order(customer=acme, plan=pro, ref_id="s1", content=MONTHLY, cancellation_date=end)
-    subscription = provision(order=order, now=story.now)
-    story.settle()
-    assert _dated(story) == [("CreateSubscription", "2026-01-31"), ("CancelSubscription", "2026-01-31")]
-    keep(subscription=subscription)
-    story.world.app.control.add_fault("drop", method="DELETE", times=1)
-    story.at(datetime(2026, 2, 3, tzinfo=UTC))
-    assert (_dated(story), _latest(story)) == ([("CreateSubscription", "2026-01-31")], ("Active", None))
-    cancel(subscription=subscription, time=CancellationTime.SPECIFIC_DATE, date=end, now=story.now)
-    story.at(datetime(2026, 2, 5, tzinfo=UTC))
-    cancel(subscription=subscription, time=CancellationTime.SPECIFIC_DATE, date=later, now=story.now)
-    story.at(datetime(2026, 2, 6, tzinfo=UTC))
-    assert _latest(story) == ("Cancelled", "2026-05-01")
-    update(subscription=subscription, content=Content(addons={"support": 1}), now=story.now)
-    story.at(datetime(2026, 2, 8, tzinfo=UTC))
-    assert _dated(story)[1:] == [("AddProduct", "2026-02-06"), ("CancelSubscription", "2026-02-08")]
-    assert _latest(story) == ("Cancelled", "2026-05-01")
-    story.world.calls()
-    subscription.save()
-    story.settle()
-    assert story.world.calls() == {}
-
-
-def test_a_cancellation_that_zuora_has_invoiced_is_a_persons_to_take_back(
-    story: Story, pro: Plan, acme: Customer
-) -> None:
-    subscription = provision(order=Order(customer=acme, plan=pro, ref_id="s1", content=MONTHLY), now=story.now)
-    cancel(subscription=subscription, time=CancellationTime.END_OF_BILLING_PERIOD, now=story.now)
-    story.settle()
-    story.world.app.control.bill_run(story.now.date())
-    keep(subscription=subscription)
-    story.settle()
-    record = story.world.record("subscription:s1")
-    assert (record.status, record.error) == (
-        SyncStatus.ERROR,
-        (
-            "Subscription stigg--s1 is cancelled in Zuora, and that cannot be taken back: Zuora keeps the order "
-            "stigg--s1--2 (Subscription stigg--s1 has invoiced charges; the order cannot be deleted. (50000030)). "
-            "Delete that order there, once its invoices are reversed, and retry; or begin a new subscription."
-        ),
-    )
-    assert _latest(story) == ("Cancelled", "2026-02-28")
-
-
-def _latest(story: Story) -> tuple[str, str | None]:
-    [row] = [row for row in story.world.rows("Subscription") if row["IsLatestVersion"]]
-    return row["Status"], row.get("CancelledDate")
 
 
 def test_what_was_sold_of_a_former_rate_plan_is_billed_by_it_though_zuora_hears_of_it_late(
@@ -242,19 +109,12 @@ def test_what_was_sold_of_a_former_rate_plan_is_billed_by_it_though_zuora_hears_
     update(subscription=subscription, content=Content(latest=True), now=story.now)
     story.world.app.control.clear_faults()
     story.at(datetime(2026, 2, 9, tzinfo=UTC))
-    assert _dated(story) == [
+    assert dated(story) == [
         ("CreateSubscription", "2026-01-31"),
         ("RemoveProduct", "2026-02-08"),
         ("AddProduct", "2026-02-08"),
     ]
     assert story.world.record("subscription:s1").status == SyncStatus.SUCCESS
-
-
-def _dated(story: Story) -> list[tuple[str, str]]:
-    """Return what the tenant was told of subscriptions, and as of which day."""
-    orders = sorted(story.world.rows("Order"), key=lambda row: str(row["OrderNumber"]))
-    actions = [action for order in orders for action in order["Entries"][0]["orderActions"]]
-    return [(one["type"], one["triggerDates"][0]["triggerDate"]) for one in actions]
 
 
 def test_a_new_plan_ends_the_old_subscription_on_the_day_on_which_it_starts(

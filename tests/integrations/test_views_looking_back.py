@@ -3,10 +3,9 @@
 import csv
 import io
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from html import unescape
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.db import connection as database
@@ -17,23 +16,13 @@ from django.test.utils import CaptureQueriesContext
 from integrations.filters import Narrowing
 from integrations.models import AuditEntry, Connection, Delivery, EntityKind, Request, SyncJob
 from integrations.views import looking_back
-from tests.browser.scene import people
 from tests.factories.catalog import PlanFactory
+from tests.integrations.searched_logs import NOW, browser, follow
 
+__all__ = ["browser"]
 pytestmark = [pytest.mark.django_db, pytest.mark.engine]
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 AUDIT = "/settings/audit-log/"
 REQUESTS = "/settings/requests/"
-_LOOKED_AT = 10
-
-
-@pytest.fixture
-def browser(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> Client:
-    del connection
-    monkeypatch.setattr(looking_back, "LOOKED_AT", _LOOKED_AT)
-    logged_in = Client()
-    logged_in.force_login(people()["Viewer"])
-    return logged_in
 
 
 def lines(count: int, subject: Callable[[int], str], **values: Callable[[int], str]) -> None:
@@ -67,12 +56,6 @@ def requests(connection: Connection, count: int, **values: Callable[[int], Any])
 
 def shown(response: Any) -> list[str]:
     return [getattr(row, "subject", None) or row.path for row in response.context["slice"].rows]
-
-
-def follow(browser: Client, response: Any, rel: str) -> Any:
-    """Press the button, whatever it is called."""
-    link = unescape(response.content.decode().split(f'rel="{rel}" href="')[1].split('"')[0])
-    return browser.get(response.request["PATH_INFO"], {k: v[0] for k, v in parse_qs(urlsplit(link).query).items()})
 
 
 def test_a_rare_text_is_found_by_looking_further_and_every_page_says_how_far_it_looked(browser: Client) -> None:
@@ -239,58 +222,6 @@ def test_no_page_looks_at_more_than_it_says(connection: Connection) -> None:
     )
     assert [row.path for row in page.rows] == [f"/{number}" for number in range(29, 19, -1)]
     assert page.until == NOW + timedelta(hours=20)
-
-
-def jobs(connection: Connection, count: int, kind: EntityKind, state: str = "DONE", **values: Any) -> None:
-    SyncJob.objects.bulk_create(
-        SyncJob(
-            connection=connection,
-            kind=kind,
-            entity_id=number,
-            key=f"{kind}:{number}",
-            state=state,
-            not_before=NOW,
-            created_at=NOW + timedelta(hours=number),
-            **values,
-        )
-        for number in range(1, count + 1)
-    )
-
-
-def keys(response: Any) -> list[str]:
-    return [job.key for job in response.context["slice"].rows]
-
-
-def test_the_activity_of_a_kind_is_found_however_many_others_came_after(
-    browser: Client, connection: Connection
-) -> None:
-    jobs(connection, 3, EntityKind.PLAN)
-    jobs(connection, 12, EntityKind.CUSTOMER)
-    jobs(connection, 15, EntityKind.SUBSCRIPTION, "WAITING", waiting_for="customer:1")
-    assert keys(browser.get("/activity/?kind=plan")) == ["plan:3", "plan:2", "plan:1"]
-    assert keys(browser.get("/activity/?kind=plan&state=DONE")) == ["plan:3", "plan:2", "plan:1"]
-    assert keys(browser.get("/activity/?state=PARENT&kind=plan")) == []
-    assert len(keys(browser.get("/activity/?state=PARENT"))) == 15
-    first = browser.get("/activity/?kind=customer")
-    assert keys(first) == []
-    assert "No job matches so far." in first.content.decode()
-    second = follow(browser, first, "next")
-    assert keys(second) == [f"customer:{number}" for number in range(12, 7, -1)]
-    assert "2026-03-01 20:00 UTC" in second.content.decode().split("Looked through back to")[1].split(";")[0]
-    third = follow(browser, second, "next")
-    assert keys(third) == [f"customer:{number}" for number in range(7, 0, -1)]
-
-
-@pytest.mark.parametrize("count", [3, 300])
-@pytest.mark.parametrize(("query", "expected"), [("", 7), ("kind=customer", 9), ("state=DONE&kind=customer", 9)])
-def test_the_activity_costs_the_same_however_much_there_was(
-    browser: Client, connection: Connection, count: int, query: str, expected: int
-) -> None:
-    jobs(connection, count, EntityKind.CUSTOMER)
-    with pytest.MonkeyPatch.context() as patch, CaptureQueriesContext(database) as queries:
-        patch.setattr(looking_back, "LOOKED_AT", 20_000)
-        browser.get(f"/activity/?{query}")
-    assert len(queries) == expected
 
 
 def test_an_export_is_the_whole_however_little_a_page_looks_at(browser: Client) -> None:
