@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.processes, pytest.mark.usefixtures("at_once")]
 
 BY_FILE = {"ZUORA_USAGE_FILE_DATES": "MM/DD/YYYY", "ZUORA_USAGE_FILE_ALWAYS": "true", "ZUORA_USAGE_FILE_LEAST": "5"}
 HOURS = 6
-#: Those that a step of `tests/integrations/test_usage_files_mishaps.py` cannot stand for; the benchmark has all of them.
+#: Those that a step of `tests/integrations/test_usage_files_mishaps.py` cannot stand for; the benchmark has all.
 BROKEN = (
     "its answer lost twice",
     "killed while it uploads",
