@@ -31,12 +31,20 @@ class Filed:
 
 
 def slice_key(subscription_ref: str, charge_key: str, starts_at: datetime, *, prefix: str) -> str:
-    """Return a record's external key: `stigg--s1--plan--pro--api-calls--20260310t100000z`."""
-    return _key(subscription_ref, charge_key, f"{starts_at.astimezone(UTC):%Y%m%dt%H%M%Sz}", prefix=prefix)
+    """Return a record's external key: `stigg--s1--plan--pro--api-calls--20260310t100000z`.
+
+    A change inside a second cuts it: what begins there has the parts of the second, too, `20260310t100000-500000z`.
+    """
+    moment = starts_at.astimezone(UTC)
+    parts = f"-{moment:%f}" if moment.microsecond else ""
+    return _key(subscription_ref, charge_key, f"{moment:%Y%m%dt%H%M%S}{parts}z", prefix=prefix)
 
 
 def correction_key(subscription_ref: str, charge_key: str, sequence: int, *, prefix: str) -> str:
-    """Return the external key of a charge's n-th correction."""
+    """Return the external key of a charge's correction, the n-th of its subscription.
+
+    A charge's key would not do: that of a plan's month and that of its year look alike here.
+    """
     return _key(subscription_ref, charge_key, f"correction-{sequence}", prefix=prefix)
 
 

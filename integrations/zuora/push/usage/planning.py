@@ -271,7 +271,8 @@ class _Desk:
                 self._settle(record)
                 record.save(update_fields=_PLANNED_FIELDS)
         elif shares.addition:
-            made = charge.records.filter(slice=None).count()
+            corrections = UsageRecord.objects.filter(connection=self.connection, slice=None)
+            made = corrections.filter(charge__subscription=charge.subscription_id).count()
             record = UsageRecord(
                 connection=self.connection,
                 charge=charge,
