@@ -113,15 +113,15 @@ class Listing:
         sought = self.section.search(self.text) if self.text else Sought(Q())
         rows = self._side_by_side(way.rows) if sought.is_of_ids else None
         if sought.by_index is None or rows is not None:
-            return list(self._found(way.rows if rows is None else rows, sought.one_by_one)[:most])
+            return list((self._found(way.rows, sought.one_by_one) if rows is None else self._found(rows, Q()))[:most])
         if are_few:
-            return self._of_all(way, sought.one_by_one, most)
+            return _in_order(self._found(way.rows, sought.one_by_one), most)
         near, is_all = self._near(way, plain, sought.one_by_one, most)
         if is_all or len(near) == most:
             return near
         few = sought.few()
         if few is not None:
-            return self._of_all(way, one_of("pk", few), most)
+            return _in_order(way.rows.filter(one_of(self._own(way), few)), most)
         if (self.column == "name" or sought.is_of_ids) and not way.begun and not is_patient:
             raise TooMany
         return list(self._found(way.rows, sought.by_index)[:most])
@@ -138,24 +138,18 @@ class Listing:
 
         The rows are named one by one: PostgreSQL takes a word to be rare, and would look for it everywhere else.
         """
-        own = "pk" if way.rows.model is self.section.model else "root_id"
+        own = self._own(way)
         ids = list(plain.rows.values_list(own, flat=True)[: _NEAR + 1])
         condition = sought & one_of("pk", ids[:_NEAR])
         if own == "pk":
-            return self._of_all(way, condition, most), len(ids) <= _NEAR
+            return _in_order(self._found(way.rows, condition), most), len(ids) <= _NEAR
         found = set(self.section.rows.filter(condition).order_by().values_list("pk", flat=True))
         first = [pk for pk in ids[:_NEAR] if pk in found][:most]
         rows = {row.root_id: row for row in way.rows.filter(one_of("root_id", first))}
         return [rows[pk] for pk in first if pk in rows], len(ids) <= _NEAR
 
-    def _of_all(self, way: Way[Any], condition: Q, most: int) -> list[Any]:
-        """Return the first of few rows, all of which are put in order.
-
-        Asked for the first ones only, PostgreSQL would look for them along the list.
-        """
-        first = list(self._found(way.rows, condition).values_list("pk", flat=True))[:most]
-        rows = way.rows.model._default_manager.in_bulk(first)  # noqa: SLF001 - Django's public name for it
-        return [rows[pk] for pk in first if pk in rows]
+    def _own(self, way: Way[Any]) -> str:
+        return "pk" if way.rows.model is self.section.model else "root_id"
 
     def _found(self, rows: QuerySet[Any], sought: Q) -> QuerySet[Any]:
         """Return those that are found; one whose entity was deleted is no row of the list."""
@@ -238,6 +232,13 @@ class Listing:
             for pk in ids
             if pk in entities
         ]
+
+
+def _in_order(rows: QuerySet[Any], most: int) -> list[Any]:
+    """Return the first of few rows: asked for these only, PostgreSQL would look for them along the list."""
+    first = list(rows.values_list("pk", flat=True))[:most]
+    found = rows.model._default_manager.in_bulk(first)  # noqa: SLF001 - Django's public name for it
+    return [found[pk] for pk in first if pk in found]
 
 
 @dataclass(frozen=True)

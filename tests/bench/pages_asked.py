@@ -1,5 +1,6 @@
 """Fills the database that its environment names, and asks for the pages: started by `tests.bench.pages`."""
 
+import gc
 import json
 import os
 import sys
@@ -172,6 +173,9 @@ def main() -> None:
     count_due(now=timezone.now())  # as the beat has a worker do
     client = Client(SERVER_NAME="localhost")
     client.force_login(User.objects.get(username="administrator"))
+    _ask(client, "/")
+    gc.collect()
+    gc.freeze()  # as the web server does
     results = {}
     for name, address in {**pages(), **_logs()}.items():
         if options["only"] not in name:
