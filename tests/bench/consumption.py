@@ -12,7 +12,7 @@ from django.db import connection as database
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tests.processes.deployment import Running
+    from tests.processes.running import Running
 
 
 def cpu_seconds(pid: int, *, with_children: bool = False) -> float:

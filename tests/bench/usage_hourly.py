@@ -32,7 +32,8 @@ from stigg_zuora import celery as program  # noqa: E402
 from tests.bench.consumption import cpu_seconds, database_cpu_seconds, memory_mb  # noqa: E402
 from tests.bench.peer import USAGE_PATH, Peer, Sent  # noqa: E402
 from tests.bench.usage_rows import make_metered, use  # noqa: E402
-from tests.processes.deployment import Deployment, Running  # noqa: E402
+from tests.processes.deployment import Deployment  # noqa: E402
+from tests.processes.running import Running  # noqa: E402
 from usage.models import DirtyHour  # noqa: E402
 
 CREATE = "POST /v1/action/create"

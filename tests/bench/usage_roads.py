@@ -28,11 +28,13 @@ from django.db import connection as database  # noqa: E402 - models can be impor
 from integrations.tasks import usage_hourly  # noqa: E402
 from tests.bench.usage_hourly import HOUR, HourlyRuns  # noqa: E402
 from tests.bench.usage_rows import slice_up  # noqa: E402
-from tests.processes.deployment import Deployment, Running  # noqa: E402
+from tests.processes.deployment import Deployment  # noqa: E402
 from tests.processes.file_mishaps import MISHAPS, FileRoad  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from tests.processes.running import Running
 
 _BY_FILE = {"ZUORA_USAGE_FILE_DATES": "MM/DD/YYYY", "ZUORA_USAGE_FILE_ALWAYS": "true"}
 _IMPORT_SECONDS = 10

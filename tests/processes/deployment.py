@@ -8,14 +8,12 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -24,6 +22,7 @@ import redis
 import requests
 
 from integrations.models import Connection
+from tests.processes.running import Running, free_port
 from tests.servers import die_with_parent, redis_server
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,9 +34,7 @@ from integrations.management.commands.zuora_standin import Command
 Command().run_from_argv(["manage.py", "zuora_standin", *sys.argv[1:]])
 """
 START_SECONDS = 60.0
-STOP_SECONDS = 15.0
 _POLL_SECONDS = 0.02
-_TAIL_LINES = 40
 #: As long as Zuora's own: its SDK refuses shorter ones.
 CLIENT_ID, CLIENT_SECRET = "00000000-made-up-for-tests-000000000", "made-up-for-tests-only"
 CUSTOM_FIELDS = {
@@ -50,41 +47,6 @@ _ID = re.compile(r"/[0-9a-f]{32}$")
 _ACCEPTED = range(200, 300)
 
 T = TypeVar("T")
-
-
-@dataclass
-class Running:
-    """A process that we started, with its log."""
-
-    name: str
-    popen: "subprocess.Popen[bytes]"
-    log: Path
-
-    @property
-    def pid(self) -> int:
-        return self.popen.pid
-
-    @property
-    def is_alive(self) -> bool:
-        return self.popen.poll() is None
-
-    def kill(self) -> None:
-        """SIGKILL: it gets no chance to tidy up."""
-        self.popen.kill()
-        self.popen.wait()
-
-    def terminate(self) -> int:
-        """SIGTERM, and wait; return the exit status, negative when it had to be killed."""
-        self.popen.terminate()
-        try:
-            return self.popen.wait(timeout=STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            return self.popen.returncode
-
-    def tail(self) -> str:
-        lines = self.log.read_text(errors="replace").splitlines()[-_TAIL_LINES:]
-        return "\n".join([f"--- {self.name} ({'running' if self.is_alive else self.popen.returncode})", *lines])
 
 
 class TooLate(AssertionError):  # noqa: N818 - what the test has to say
@@ -317,10 +279,3 @@ def worker_arguments(name: str, threads: int) -> list[str]:
     """Return what `celery worker` is started with; nothing is spent on workers telling each other that they live."""
     quiet = ["--without-mingle", "--without-gossip", "--without-heartbeat"]
     return ["-P", "threads", "-c", str(threads), "-Q", QUEUES, "-n", f"{name}@%h", "-l", "INFO", *quiet]
-
-
-def free_port() -> int:
-    """Return a port of the loopback that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port

@@ -22,7 +22,8 @@ from usage.models import Slice
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.processes.deployment import Deployment, Running
+    from tests.processes.deployment import Deployment
+    from tests.processes.running import Running
 
 UPLOAD = "^/v1/usage$"
 #: A unit that Zuora does not have.

@@ -31,7 +31,8 @@ from integrations.models import (
 from subscriptions.models import Subscription
 from tests.integrations.stigg.cloud import API_KEY, Cloud, serving
 from tests.processes import shop
-from tests.processes.deployment import CLIENT_ID, CLIENT_SECRET, Deployment, Running
+from tests.processes.deployment import CLIENT_ID, CLIENT_SECRET, Deployment
+from tests.processes.running import Running
 
 pytestmark = pytest.mark.processes
 

@@ -14,7 +14,8 @@ from django.db import transaction
 
 from tests.factories.customers import CustomerFactory
 from tests.factories.usage import MeteredFeatureFactory, UsageEventFactory
-from tests.processes.deployment import Deployment, Running
+from tests.processes.deployment import Deployment
+from tests.processes.running import Running
 from usage.models import DirtyHour, UsageEvent
 
 pytestmark = pytest.mark.processes

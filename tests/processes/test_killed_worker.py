@@ -20,8 +20,9 @@ from integrations.entities import ENTITIES
 from integrations.models import Connection, JobState, SyncJob, SyncRecord, SyncStatus
 from integrations.zuora.auth import Credentials
 from integrations.zuora.client import Client
-from tests.processes.deployment import CLIENT_ID, CLIENT_SECRET, Deployment, Running
+from tests.processes.deployment import CLIENT_ID, CLIENT_SECRET, Deployment
 from tests.processes.mortal_worker import DEATHS, PID, STEPS, death_of
+from tests.processes.running import Running
 from tests.processes.sales import add_seats, change_prices, look_again, move, publish, sign_up, subscribe
 
 pytestmark = [pytest.mark.processes, pytest.mark.usefixtures("at_once", "connection")]

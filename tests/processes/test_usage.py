@@ -19,8 +19,9 @@ from tests.factories.customers import CustomerFactory
 from tests.factories.subscriptions import SubscriptionFactory
 from tests.factories.usage import MeteredFeatureFactory
 from tests.integrations.usage_replay import Told
-from tests.processes.deployment import ROOT, Deployment, Running
+from tests.processes.deployment import ROOT, Deployment
 from tests.processes.mortal_worker import DEATHS, USAGE, death_of
+from tests.processes.running import Running
 from tests.processes.sales import FORCED
 from usage.models import DirtyHour, Slice, UpdateBehavior
 from usage.reporting import UsageReport, report_usage

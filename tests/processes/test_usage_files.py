@@ -13,8 +13,9 @@ from tests.factories.catalog import PlanFactory, price
 from tests.factories.customers import CustomerFactory
 from tests.factories.subscriptions import SubscriptionFactory
 from tests.factories.usage import MeteredFeatureFactory
-from tests.processes.deployment import Deployment, Running
+from tests.processes.deployment import Deployment
 from tests.processes.file_mishaps import MISHAPS, FileRoad
+from tests.processes.running import Running
 from tests.processes.sales import FORCED
 from usage.models import Slice
 
