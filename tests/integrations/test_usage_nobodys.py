@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
 from django.test import Client
 from pytest_django.fixtures import DjangoAssertNumQueries
 
@@ -18,10 +17,11 @@ from integrations import usage_reconcile
 from integrations.models import Connection, UsageOfNobody, UsageReconciliation
 from integrations.usage_nobodys import HEADER, WHAT_TO_DO, sentence
 from tests.browser.scene import people
+from tests.integrations.usage_reconciling import compare, reconciled
 from tests.integrations.usage_world import START, UsageWorld, tenant
 from usage.unattributed import Unattributed
 
-__all__ = ["tenant"]
+__all__ = ["reconciled", "tenant"]
 pytestmark = [pytest.mark.engine, pytest.mark.django_db]
 HOUR = timedelta(hours=1)
 SENTENCE = (
@@ -31,24 +31,14 @@ SENTENCE = (
 
 
 @pytest.fixture
-def customer(tenant: UsageWorld, monkeypatch: pytest.MonkeyPatch) -> str:
+def customer(reconciled: UsageWorld) -> str:
     """Whoever used 18 before the subscription began, and 4 since: at 13:04 all is told, and compared."""
-    acme = tenant.sell(start_date=START - 2 * HOUR)
+    acme = reconciled.sell(start_date=START - 2 * HOUR)
     for hours, value in ((4, 11), (3, 7), (1, 4)):
-        tenant.use(acme, value, at=START - hours * HOUR)
-    tenant.quiet()
-    tenant.next_hour()
-    monkeypatch.setattr("integrations.management.commands.reconcile_usage.client_for", lambda _: tenant.world.client)
+        reconciled.use(acme, value, at=START - hours * HOUR)
+    reconciled.quiet()
+    reconciled.next_hour()
     return acme.customer.ref_id
-
-
-def compare(**options: Any) -> list[str]:
-    said = StringIO()
-    try:
-        call_command("reconcile_usage", stdout=said, no_color=True, **options)
-    except CommandError as refusal:
-        said.write(f"{refusal}\nexit {refusal.returncode}")
-    return [line.strip() for line in said.getvalue().splitlines()]
 
 
 def line(customer: str) -> dict[str, Any]:

@@ -5,7 +5,6 @@ import json
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -18,34 +17,29 @@ from integrations.models import Connection, UsageCharge, UsageRecord, UsageState
 from integrations.usage_nobodys import HEADER
 from integrations.usage_sync import retry
 from tests.factories.catalog import PlanFactory
+from tests.integrations import usage_reconciling
+from tests.integrations.usage_reconciling import reconciled
 from tests.integrations.usage_world import START, UsageWorld, tenant
 from usage.models import Slice, UsageEvent
 
-__all__ = ["tenant"]
+__all__ = ["reconciled", "tenant"]
 pytestmark = [pytest.mark.engine, pytest.mark.django_db]
 
 KEY = "stigg--s1--plan--payg--api-calls--20260310t100000z"
 
 
 @pytest.fixture(autouse=True)
-def _told(tenant: UsageWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three hours of usage are in the tenant; the command asks the tenant of the test."""
-    acme = tenant.sell()
+def _told(reconciled: UsageWorld) -> None:
+    """Three hours of usage are in the tenant."""
+    acme = reconciled.sell()
     for hour in (1, 2, 3):
-        tenant.use(acme, hour, at=START - timedelta(hours=hour))
-    tenant.quiet()
-    monkeypatch.setattr("integrations.management.commands.reconcile_usage.client_for", lambda _: tenant.world.client)
+        reconciled.use(acme, hour, at=START - timedelta(hours=hour))
+    reconciled.quiet()
 
 
 def compare(**options: Any) -> list[str]:
-    """Run the command; return what it says but for its first line, the refusal at the end included."""
-    said = StringIO()
-    try:
-        call_command("reconcile_usage", stdout=said, no_color=True, **options)
-    except CommandError as refusal:
-        said.write(f"{refusal}\nexit {refusal.returncode}")
-    lines = [line.strip() for line in said.getvalue().splitlines()]
-    return [line for line in lines if not line.startswith("What was used up to ")]
+    """Run the command; return what it says but for its first line."""
+    return [line for line in usage_reconciling.compare(**options) if not line.startswith("What was used up to ")]
 
 
 def row_of(tenant: UsageWorld) -> dict[str, Any]:
