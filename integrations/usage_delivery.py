@@ -7,11 +7,12 @@ import (a click, the last push before a connection ends, another attempt) goes b
 
 import threading
 import uuid
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import structlog
+from django.db import DataError, IntegrityError
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from integrations import request_log
@@ -41,6 +42,8 @@ CHUNK = 5 * MOST_OBJECTS
 _ROUNDS = 5
 #: A process plans for one task at a time: it is work, not waiting, and would only keep the others' answers waiting.
 _planning = threading.Lock()
+#: What comes of rows that contradict each other; whose they are waits, and the others need not.
+_WRONG_ROWS = (IntegrityError, DataError, ArithmeticError, LookupError, ValueError)
 #: A large push plans for some minutes before it forms its files, and longer than this it never does.
 _UNTIL_FILED = timedelta(minutes=10)
 #: While it plans, something new is planned every few seconds: a push that is silent for so long has died, and what it
@@ -208,15 +211,25 @@ def _planned(
     """Plan, having read the first time what numbers are missing; yield the batches of calls that are full already."""
     for chunk in push.in_parts(subscription_ids, CHUNK):
         linked = push.read_missing_numbers(far, chunk) if is_first else {}
+        yield from _plan(far, chunk, {} if files else linked)
+
+
+def _plan(far: Far, subscription_ids: Collection[int], linked: Mapping[int, SyncRecord]) -> list[int]:
+    """Plan for these together, or, where the usage of one cannot be planned, for each by itself."""
+    try:
         with _planning:
-            batches = push.plan(
+            return push.plan(
                 connection=far.connection,
                 tenant=far.tenant,
-                subscription_ids=chunk,
+                subscription_ids=subscription_ids,
                 now=far.clock(),
-                linked={} if files else linked,
+                linked=linked,
             )
-        yield from batches
+    except _WRONG_ROWS:
+        log.exception("usage cannot be planned", subscriptions=len(subscription_ids), first=min(subscription_ids))
+    if len(subscription_ids) == 1:
+        return []
+    return [batch for one in sorted(subscription_ids) for batch in _plan(far, [one], linked)]
 
 
 def _formed(far: Far, files: push.FileRoad | None, subscription_ids: Collection[int]) -> list[int]:

@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 
 from catalog.models import BillingModel
+from integrations.models import UsageRecord
 from tests.factories.catalog import price
 from tests.integrations.test_usage_sales import amounts, changed, differences
 from tests.integrations.usage_world import START, UsageWorld, tenant
@@ -74,3 +75,19 @@ def test_corrections_of_the_month_and_of_the_year_have_two_keys(tenant: UsageWor
         (Decimal(4), Decimal(4)),
         (Decimal(8), Decimal(80)),
     ]
+
+
+def test_whose_usage_cannot_be_planned_holds_up_nobody(tenant: UsageWorld) -> None:
+    sold = [tenant.sell("s1"), tenant.sell("s2")]
+    for one in sold:
+        tenant.use(one, 1)
+    tenant.next_hour()
+    tenant.quiet()
+    assert tenant.quantities() == [1, 1]
+    of_the_next_hour = "stigg--s1--plan--payg--api-calls--20260310t130000z"
+    UsageRecord.objects.filter(external_key__startswith="stigg--s1").update(external_key=of_the_next_hour)
+    for one in sold:
+        tenant.use(one, 2)
+    tenant.next_hour()
+    tenant.quiet()
+    assert tenant.quantities() == [1, 1, 2]
