@@ -40,9 +40,41 @@ window.addEventListener("pageshow", (event) => {
 
 const isLive = ({ requestConfig: { elt, triggeringEvent } }) => elt.matches("[data-live]") && !triggeringEvent;
 
-// What refreshes by itself must not pull the page from under somebody: not while they are in it, not in a hidden tab.
+// What refreshes by itself must not pull the page from under somebody: not in a hidden tab, and not while they are in it.
+// Then it says that there is news, and shows it when it is asked to, or when they have left.
 document.addEventListener("htmx:beforeRequest", (event) => {
-  if (isLive(event.detail) && (document.hidden || event.detail.elt.contains(document.activeElement))) event.preventDefault();
+  if (isLive(event.detail) && document.hidden) event.preventDefault();
+});
+const said = (part) => {
+  localise(part);
+  return part.textContent.replace(/\s+/g, " ");
+};
+const show = async ({ id }) => {
+  const part = document.getElementById(id);
+  part.tabIndex = -1;
+  part.focus({ preventScroll: true });
+  await htmx.ajax("GET", part.getAttribute("hx-get"), { source: part, target: part, swap: "outerHTML" });
+  const shown = document.getElementById(id);
+  shown.tabIndex = -1;
+  shown.focus({ preventScroll: true });
+};
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { target: part, xhr } = event.detail;
+  if (!isLive(event.detail) || !event.detail.shouldSwap) return;
+  const name = `news-${part.id}`;
+  if (part === document.activeElement || !part.contains(document.activeElement)) return document.getElementById(name)?.remove();
+  event.detail.shouldSwap = false;
+  const fresh = new DOMParser().parseFromString(xhr.responseText, "text/html").getElementById(part.id);
+  if (!fresh || document.getElementById(name) || said(fresh) === said(part)) return;
+  const notice = document.createElement("div"), button = document.createElement("button");
+  notice.id = name;
+  notice.className = "alert alert-info news";
+  notice.setAttribute("role", "status");
+  button.className = "btn btn-sm";
+  button.textContent = "Show it";
+  button.addEventListener("click", () => show(part));
+  part.before(notice);
+  notice.append("There is news in this part of the page. ", button);
 });
 
 // The session ended meanwhile: go to the login page as a whole, not inside this one.
@@ -96,8 +128,9 @@ document.addEventListener("click", (event) => {
 });
 document.addEventListener("click", (event) => event.target.closest?.("[data-close]")?.closest("dialog").close());
 
-// A form that came back is about the field that was refused.
-document.querySelector("main [aria-invalid=true]")?.focus();
+// A form that came back is about the field that was refused; else what became of it comes first, also to who only hears.
+const refused = document.querySelector("main [aria-invalid=true]");
+if (refused) refused.focus(); else document.querySelector("main.page-body > [data-messages]")?.focus({ preventScroll: true });
 
 // A test of the tenant is watched: its steps appear as they end. Whatever goes wrong, the form is sent as any other.
 const watch = async (form, panel) => {
@@ -135,7 +168,11 @@ const watch = async (form, panel) => {
   button.textContent = label;
   const worked = end.querySelector("a");
   panel.querySelector("h2").textContent = worked ? "Tested" : panel.dataset.failed;
-  if (worked && form.classList.contains("card")) form.hidden = true;
+  if (worked && form.classList.contains("card")) {
+    form.hidden = true;
+    // What was said above, of no connection, is over.
+    for (const old of document.querySelectorAll("#banner, main > [data-messages]")) old.replaceChildren();
+  }
   worked?.focus();
   if (!end.firstChild) throw new Error("The answer ended early.");
 };

@@ -45,6 +45,7 @@ def test_an_administrator_connects_watches_the_first_push_mends_what_fails_and_r
     expect(page.get_by_text("Connected to tenant 10042.")).to_be_visible()
     expect(page.get_by_text("Orders are enabled.")).to_be_visible()
     expect(page.get_by_role("link", name="Open the connection")).to_be_focused()
+    expect(page.get_by_text("Zuora is not connected.")).to_be_hidden()
     assert violations(page) == []
     page.get_by_role("link", name="Open the connection").click()
     expect(page.get_by_role("heading", name="Limits in use")).to_be_visible()

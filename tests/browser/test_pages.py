@@ -108,6 +108,38 @@ def test_a_page_follows_a_sync_without_reloading(log_in: LogIn) -> None:
     expect(page.get_by_text("Waits for its turn.")).to_be_hidden()
 
 
+def test_a_part_that_has_the_focus_says_that_there_is_news_and_shows_it_when_asked(log_in: LogIn) -> None:
+    build(timezone.now())
+    page = log_in("Operator")
+    page.goto("/plans/team/")
+    page.get_by_role("button", name="Sync now").press("Enter")
+    waits, news = page.get_by_text("Waits for its turn."), page.get_by_text("There is news in this part of the page.")
+    expect(waits).to_be_visible()
+    link = page.locator("#live a").first
+    link.focus()
+    with page.expect_response("**/plans/team/"):
+        expect(news).to_be_hidden()
+    SyncJob.objects.filter(key="plan:team").update(state=JobState.DONE)
+    expect(news).to_be_visible()
+    expect(link).to_be_focused()
+    expect(waits).to_be_visible()
+    page.get_by_role("button", name="Show it").press("Enter")
+    expect(waits).to_be_hidden()
+    expect(news).to_be_hidden()
+    expect(page.locator("#live")).to_be_focused()
+
+
+def test_what_became_of_a_form_has_the_focus_and_the_next_key_goes_on_from_there(log_in: LogIn) -> None:
+    build(timezone.now())
+    page = log_in("Operator")
+    page.goto("/problems/")
+    page.get_by_role("button", name="Retry selected").press("Enter")
+    expect(page.locator("[data-messages]")).to_have_text("Nothing was chosen: tick the failures to try again.")
+    expect(page.locator("[data-messages]")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("Cause")).to_be_focused()
+
+
 def test_the_overview_says_by_itself_that_the_tenant_is_down_and_that_it_works_again(log_in: LogIn) -> None:
     tenant = build(timezone.now())
     page = log_in("Viewer")
