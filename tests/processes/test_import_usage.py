@@ -97,6 +97,8 @@ def test_a_run_that_is_killed_twice_goes_on_and_stores_every_line_once(deploymen
 
 def _somebody_waits() -> bool:
     with database.cursor() as cursor:
+        # Within a transaction, such as ours, PostgreSQL goes on showing who was there when it was first asked.
+        cursor.execute("SELECT pg_stat_clear_snapshot()")
         cursor.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
         )
