@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from catalog.models import BillingModel, Plan
+from catalog.models import Addon, BillingModel, Plan
 from integrations import usage_reconcile
 from integrations.models import UsageRecord
 from integrations.usage_filing import why_filed
@@ -140,7 +140,8 @@ def test_what_was_filed_on_the_day_of_the_change_is_moved_though_nothing_is_used
     assert amounts(tenant, date(2026, 5, 10)) == [(Decimal(2), Decimal(2))]
 
 
-def test_an_add_on_that_goes_is_billed_for_the_hours_that_were_not_closed_yet(tenant: UsageWorld) -> None:
+def taken_away(tenant: UsageWorld) -> tuple[Subscription, Addon]:
+    """Sell an add-on by usage, at ten euros, and take it away on 11 March at noon, minutes after three were used."""
     addon = addon_with_prices(ref_id="extra")
     price(addon, billing_model=BillingModel.USAGE_BASED, feature=tenant.feature, amounts={"EUR": 10})
     acme = tenant.sell()
@@ -151,6 +152,11 @@ def test_an_add_on_that_goes_is_billed_for_the_hours_that_were_not_closed_yet(te
     with changed(tenant, acme) as one:
         one.addons.all().delete()
     tenant.settle()
+    return acme, addon
+
+
+def test_an_add_on_that_goes_is_billed_for_the_hours_that_were_not_closed_yet(tenant: UsageWorld) -> None:
+    acme, _ = taken_away(tenant)
     tenant.use(acme, 4)
     tenant.next_hour()
     tenant.quiet()
@@ -165,16 +171,7 @@ OLD, NEW = "C-00000003", "C-00000005"
 @pytest.fixture
 def taken_again(tenant: UsageWorld) -> Subscription:
     """A subscription whose add-on, at ten euros, was taken away on 11 March at noon, and again on the 13th."""
-    addon = addon_with_prices(ref_id="extra")
-    price(addon, billing_model=BillingModel.USAGE_BASED, feature=tenant.feature, amounts={"EUR": 10})
-    acme = tenant.sell()
-    acme.addons.create(addon=addon)
-    tenant.settle()
-    tenant.advance(days=1)
-    tenant.use(acme, 3, at=tenant.now - timedelta(minutes=10))
-    with changed(tenant, acme) as one:
-        one.addons.all().delete()
-    tenant.settle()
+    acme, addon = taken_away(tenant)
     tenant.advance(days=2)
     with changed(tenant, acme) as one:
         one.addons.create(addon=addon)

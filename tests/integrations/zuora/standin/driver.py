@@ -125,6 +125,11 @@ def account_body(number: str, **more: Any) -> dict[str, Any]:
     return body | more
 
 
+def create_account(zuora: Driver, number: str, key: str) -> Reply:
+    """Create an account under an idempotency key."""
+    return zuora.call("POST", "/v1/accounts", account_body(number), Idempotency_Key=key)
+
+
 def charge_body(plan: str, number: str, tiers: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
     body: dict[str, Any] = {
         "ProductRatePlanId": plan,

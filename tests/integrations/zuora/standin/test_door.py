@@ -14,6 +14,7 @@ from tests.integrations.zuora.standin.driver import (
     BASE,
     Driver,
     account_body,
+    create_account,
     create_action,
     flat_catalog,
     through,
@@ -21,10 +22,6 @@ from tests.integrations.zuora.standin.driver import (
 
 if TYPE_CHECKING:
     from integrations.zuora.standin.app import StandIn
-
-
-def create(zuora: Driver, number: str, key: str) -> Any:
-    return zuora.call("POST", "/v1/accounts", account_body(number), Idempotency_Key=key)
 
 
 def test_before_2024_errors_of_v1_are_200(zuora: Driver) -> None:
@@ -150,7 +147,7 @@ def app_tier(zuora: Driver) -> str:
 
 def test_the_log_tells_what_was_asked_and_counts_it(zuora: Driver, app: StandIn) -> None:
     app.control.clear_log()
-    create(zuora, "cust-1", "k-1")
+    create_account(zuora, "cust-1", "k-1")
     zuora.get("/v1/accounts/cust-1")
     zuora.get("/v1/accounts/cust-2")
     assert app.control.counts() == {("POST", "/v1/accounts"): 1, ("GET", "/v1/accounts/{key}"): 2}

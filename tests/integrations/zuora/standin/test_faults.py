@@ -11,6 +11,7 @@ from tests.integrations.zuora.standin.driver import (
     BASE,
     Driver,
     account_body,
+    create_account,
     create_action,
     flat_catalog,
     through,
@@ -20,39 +21,35 @@ if TYPE_CHECKING:
     from integrations.zuora.standin.app import StandIn
 
 
-def create(zuora: Driver, number: str, key: str) -> Any:
-    return zuora.call("POST", "/v1/accounts", account_body(number), Idempotency_Key=key)
-
-
 def test_the_first_outcome_of_a_key_is_given_again_good_or_bad(zuora: Driver) -> None:
-    good, again = create(zuora, "cust-1", "k-1"), create(zuora, "cust-1", "k-1")
+    good, again = create_account(zuora, "cust-1", "k-1"), create_account(zuora, "cust-1", "k-1")
     assert good.body == again.body
     bad = zuora.call("POST", "/v1/accounts", {"name": "x"}, Idempotency_Key="k-2")
-    mended = create(zuora, "cust-2", "k-2")
+    mended = create_account(zuora, "cust-2", "k-2")
     assert (bad.status, mended.status, mended.body) == (400, 400, bad.body)
     assert len(zuora.app.control.rows("Account")) == 1
 
 
 def test_a_key_is_forgotten_after_24_hours(zuora: Driver, app: StandIn) -> None:
-    create(zuora, "cust-1", "k-1")
+    create_account(zuora, "cust-1", "k-1")
     app.control.advance(hours=23, minutes=59)
     zuora.login()
-    assert create(zuora, "cust-1", "k-1").body["success"] is True
+    assert create_account(zuora, "cust-1", "k-1").body["success"] is True
     app.control.advance(minutes=2)
-    assert create(zuora, "cust-1", "k-1").codes == [51100030]
+    assert create_account(zuora, "cust-1", "k-1").codes == [51100030]
 
 
 def test_a_key_belongs_to_one_url_and_method(zuora: Driver) -> None:
-    create(zuora, "cust-1", "k-1")
+    create_account(zuora, "cust-1", "k-1")
     reply = zuora.call("POST", "/v1/object/product", {}, Idempotency_Key="k-1")
     assert (reply.status, reply.body["code"]) == (422, 422)
 
 
 def test_another_body_under_the_same_key_replays_or_is_refused(zuora: Driver, app: StandIn) -> None:
-    create(zuora, "cust-1", "k-1")
-    assert create(zuora, "cust-2", "k-1").body["accountNumber"] == "cust-1"
+    create_account(zuora, "cust-1", "k-1")
+    assert create_account(zuora, "cust-2", "k-1").body["accountNumber"] == "cust-1"
     app.control.set_switches(same_key_other_body="refuse")
-    assert create(zuora, "cust-2", "k-1").status == 422
+    assert create_account(zuora, "cust-2", "k-1").status == 422
 
 
 def test_a_put_with_a_key_is_refused(zuora: Driver) -> None:
@@ -62,7 +59,7 @@ def test_a_put_with_a_key_is_refused(zuora: Driver) -> None:
         400,
         "Request method 'PUT' not supported with Idempotency-Key header",
     )
-    assert create(zuora, "cust-2", "k" * 255).status == 400
+    assert create_account(zuora, "cust-2", "k" * 255).status == 400
 
 
 def test_a_key_still_in_progress_is_a_conflict(zuora: Driver, app: StandIn) -> None:
@@ -70,7 +67,7 @@ def test_a_key_still_in_progress_is_a_conflict(zuora: Driver, app: StandIn) -> N
     answers: list[Any] = []
 
     def second(_seconds: float) -> None:
-        answers.append(create(zuora, "cust-1", "k-1").status)
+        answers.append(create_account(zuora, "cust-1", "k-1").status)
 
     environ_sleep = requests.Request(
         "POST", f"{BASE}/v1/accounts", json=account_body("cust-1"), headers={"Idempotency-Key": "k-1"}
@@ -95,28 +92,28 @@ def test_the_work_of_a_call_counts_into_its_latency(zuora: Driver, app: StandIn)
 def test_a_lost_answer_is_found_again_under_its_key(zuora: Driver, app: StandIn) -> None:
     app.control.add_fault("drop", times=1, path="/v1/accounts")
     with pytest.raises(requests.ConnectionError):
-        create(zuora, "cust-1", "k-1")
+        create_account(zuora, "cust-1", "k-1")
     assert len(app.control.rows("Account")) == 1
-    assert create(zuora, "cust-1", "k-1").body["accountNumber"] == "cust-1"
+    assert create_account(zuora, "cust-1", "k-1").body["accountNumber"] == "cust-1"
     assert len(app.control.rows("Account")) == 1
 
 
 def test_a_reset_does_nothing(zuora: Driver, app: StandIn) -> None:
     app.control.add_fault("reset", times=1)
     with pytest.raises(requests.ConnectionError):
-        create(zuora, "cust-1", "k-1")
+        create_account(zuora, "cust-1", "k-1")
     assert app.control.rows("Account") == []
 
 
 def test_a_transient_failure_is_stored_under_its_key_or_not(zuora: Driver, app: StandIn) -> None:
     app.control.add_fault("lock", times=1)
-    locked = create(zuora, "cust-1", "k-1")
+    locked = create_account(zuora, "cust-1", "k-1")
     assert (locked.status, locked.codes) == (409, [51100050])
-    assert create(zuora, "cust-1", "k-1").codes == [51100050]
+    assert create_account(zuora, "cust-1", "k-1").codes == [51100050]
     app.control.set_switches(store_transient_failures=False)
     app.control.add_fault("status", times=1, status=503)
-    assert create(zuora, "cust-1", "k-2").status == 503
-    assert create(zuora, "cust-1", "k-2").status == 200
+    assert create_account(zuora, "cust-1", "k-2").status == 503
+    assert create_account(zuora, "cust-1", "k-2").status == 200
 
 
 @pytest.mark.parametrize(
@@ -138,12 +135,12 @@ def test_a_fault_strikes_as_often_as_it_should(
     members = dict(fault)
     app.control.add_fault(members.pop("kind"), times=1, path="^/v1/accounts$", **members)
     assert zuora.call("GET", "/v1/catalog/products").status == 200
-    reply = create(zuora, "cust-1", "k-1")
+    reply = create_account(zuora, "cust-1", "k-1")
     assert (reply.status, reply.headers["Content-Type"].split(";")[0]) == (status, kind)
     if fault["kind"] == "limit":
         assert reply.headers["Retry-After"] == "7"
     zuora.login()
-    assert create(zuora, "cust-1", "k-2").status in (200, 400)
+    assert create_account(zuora, "cust-1", "k-2").status in (200, 400)
 
 
 def test_a_timeout_leaves_the_order_behind(zuora: Driver, app: StandIn) -> None:
