@@ -220,6 +220,8 @@ def quantity(amount: Decimal | int | str | None, plain: str = "") -> SafeString 
 #: Not what stands within an id, a date or a time. Whole numbers read the same everywhere, and may be a code of Zuora's.
 _DECIMAL_IN_SENTENCE = re.compile(r"(?<![\w.,:/+-])-?\d+\.\d+(?![\w:/+-]|\.\d)")
 
+_FIGURE = re.compile(r"-?\d+(\.\d+)?")
+
 
 @register.filter
 def figures(sentence: str) -> SafeString:
@@ -229,6 +231,13 @@ def figures(sentence: str) -> SafeString:
         parts += [escape(sentence[said : found.start()]), quantity(found.group())]
         said = found.end()
     return format_html("{}" * (len(parts) + 1), *parts, escape(sentence[said:]))
+
+
+@register.filter
+def as_field(value: str, name: str) -> SafeString | str:
+    """Return the value of a field of a preview: prices and quantities as `quantity`, everything else as it is."""
+    is_figure = name.startswith("Price ") or name.rpartition(": ")[2] in {"price", "quantity"}
+    return quantity(value) if is_figure and _FIGURE.fullmatch(value) else value
 
 
 @register.simple_tag

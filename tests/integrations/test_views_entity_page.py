@@ -22,7 +22,7 @@ from integrations.models import (
 )
 from subscriptions.models import ScheduledChange, Subscription
 from subscriptions.past import keep_past, present
-from tests.factories.catalog import AddonFactory, FeatureFactory, PlanFactory
+from tests.factories.catalog import AddonFactory, CouponFactory, FeatureFactory, PlanFactory
 from tests.factories.customers import CustomerFactory
 from tests.factories.subscriptions import (
     PriceOverrideFactory,
@@ -259,6 +259,12 @@ def test_a_price_of_its_own_is_money_in_what_the_payer_pays(
     assert re.findall(r"<data [^>]*>.*?</data>", held) == [
         f'<data class="text-nowrap" value="{amount}" data-currency="{currency}">{shown}</data>'
     ]
+
+
+def test_what_a_coupon_takes_off_is_written_as_the_viewer_does(browser: Client) -> None:
+    CouponFactory.create(ref_id="half", percent_off=Decimal("12.5"))
+    held = page(browser, "/coupons/half/").split("<dt>Takes off</dt>")[1].split("</dd>")[0]
+    assert held == '<dd><data value="12.5" data-number>12.5</data> %'
 
 
 @pytest.mark.parametrize(
