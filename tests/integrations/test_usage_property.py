@@ -9,8 +9,8 @@ import pytest
 from integrations.zuora.client.actions import MOST_OBJECTS
 from integrations.zuora.standin.app import StandIn
 from tests.integrations.conftest import make_standin
-from tests.integrations.usage_chaos import Chaos, sell_an_addon
-from tests.integrations.usage_world import UsageWorld, from_the_beginning, tenant
+from tests.integrations.usage_chaos import Chaos
+from tests.integrations.usage_world import UsageWorld, from_the_beginning, sell_an_addon, tenant
 
 __all__ = ["tenant"]
 pytestmark = pytest.mark.django_db

@@ -8,15 +8,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
 from django.test import override_settings
 
 from catalog.models import BillingModel, CancellationTime
-from integrations import sweeping, usage_reconcile, usage_sync
-from integrations.models import SyncStatus, UsageCharge, UsageRecord, UsageState
+from integrations import sweeping, usage_sync
+from integrations.models import SyncStatus
 from integrations.operating import Impossible
 from integrations.zuora.client.actions import MOST_OBJECTS
 from integrations.zuora.push.usage import batches
@@ -24,58 +24,22 @@ from subscriptions.cancelling import cancel
 from subscriptions.handing_over import delegate, transfer
 from subscriptions.scheduling import update
 from subscriptions.wanted import Content
-from tests.factories.catalog import AddonFactory, price
+from tests.factories.catalog import price
 from tests.factories.customers import CustomerFactory
-from tests.factories.usage import MeterFactory
 from tests.integrations.deaths import dying
+from tests.integrations.usage_billed import Charged, billed_so_far, check
+from tests.integrations.usage_mishaps import FAULTS, FILE_PLACES, PLACES, ZONES
 from tests.integrations.usage_replay import Told
 from tests.integrations.usage_world import HOUR, START, UsageWorld
-from usage.models import Aggregation, UpdateBehavior
+from usage.models import UpdateBehavior
 from usage.reporting import RawEvent, UsageReport, report_events, report_usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ZONES = ("UTC", "UTC", "Asia/Kolkata", "Asia/Kathmandu", "America/New_York", "Pacific/Auckland")
-FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("drop", {}),
-    ("reset", {}),
-    ("html", {"status": 503}),
-    ("html", {"status": 200}),
-    ("empty", {}),
-    ("timeout", {"seconds": 120}),
-    ("delay", {"seconds": 200, "after": True}),
-    ("unsuccessful", {}),
-    ("status", {"status": 500}),
-    ("lock", {}),
-    ("limit", {"seconds": 1}),
-    ("revoked", {}),
-)
-PLACES = (
-    ("POST", "/v1/action/create$"),
-    ("POST", "/v1/action/create$"),
-    ("POST", "/v1/action/update$"),
-    ("POST", "/v1/action/query$"),
-    ("POST", "/v1/orders$"),
-    ("POST", "/v1/"),
-    ("GET", "/"),
-)
-FILE_PLACES = (("POST", "/v1/usage$"), ("GET", "/v1/usage/"))
 _DEAD = "elsewhere:1:dead"
 #: What it takes to push what is sold before anything happens.
 _FIRST_PUSH = timedelta(seconds=1)
-
-
-#: A subscription's number, and which time it is that its add-on was held, from 1; 0 is the plan.
-Charged = tuple[str, int]
-
-
-def sell_an_addon(tenant: UsageWorld) -> None:
-    """Have an add-on on sale that charges the same usage once more, at seven; events add to it, too."""
-    MeterFactory.create(feature=tenant.feature, aggregation=Aggregation.SUM, field="n")
-    addon = AddonFactory.create(ref_id="extra")
-    price(addon, billing_model=BillingModel.USAGE_BASED, feature=tenant.feature, amounts={"EUR": 7})
-    tenant.settle()
 
 
 @dataclass
@@ -242,7 +206,7 @@ class Chaos:
     def _change_addon(self) -> None:
         """Take the add-on, or take it away, days after the last time: of a day in between Zuora bills nothing."""
         told = self.chance.choice(self.all)
-        if told.end is not None or self._changed_addon_lately(told):
+        if told.end is not None or told.changed_addon_lately(self.tenant.now):
             return
         told.subscription.refresh_from_db()
         held = {} if len(told.addon) % 2 else {"extra": 1}
@@ -266,9 +230,6 @@ class Chaos:
         if self.chance.random() < 0.7:
             self._settle()
 
-    def _changed_addon_lately(self, told: Told) -> bool:
-        return bool(told.addon) and self.tenant.now - told.addon[-1] < timedelta(hours=49)
-
     def _click(self) -> None:
         told = self.chance.choice(self.all)
         with suppress(Impossible):
@@ -288,28 +249,11 @@ class Chaos:
         today = self.tenant.now.astimezone(ZoneInfo(self.zone)).date()
         self.was_billed = True
         self.tenant.bill(today + timedelta(days=self.chance.choice([0, 35])))
-        self.billed = self._quantities()
-
-    def _quantities(self) -> dict[Charged, Decimal]:
-        """Return what usage was billed so far."""
-        billed: dict[Charged, Decimal] = {}
-        for item in self.tenant.world.rows("InvoiceItem"):
-            if item.get("Usage"):
-                number = item["SubscriptionNumber"]
-                charged = number, self._times(number).index(item["ChargeNumber"]) + 1 if "addon" in item["SKU"] else 0
-                billed[charged] = billed.get(charged, Decimal(0)) + item["Quantity"]
-        return billed
-
-    def _times(self, number: str) -> list[str]:
-        """Return the numbers of the charges that a subscription's add-on has had, in their order."""
-        row = self.tenant.world.app.tenant.store.find("Subscription", "Latest", number)
-        plans = row["RatePlans"] if row is not None else ()
-        of_addon = [one for plan in plans if "addon" in plan["ProductSku"] for one in plan["Charges"]]
-        return sorted({one["ChargeNumber"] for one in of_addon})
+        self.billed = billed_so_far(self.tenant)
 
     def _cancel(self) -> None:
         told = self.chance.choice(self.all)
-        if told.end is None and not self._changed_addon_lately(told):
+        if told.end is None and not told.changed_addon_lately(self.tenant.now):
             told.end = self.tenant.now
             told.subscription.refresh_from_db()
             cancel(subscription=told.subscription, time=CancellationTime.IMMEDIATE, now=self.tenant.now)
@@ -326,40 +270,9 @@ class Chaos:
 
     def check(self) -> None:
         """Bill everything, and hold it against what must be billed."""
-        before = dict(self.billed)
-        stuck = UsageRecord.objects.filter(state=UsageState.FAILED).values_list("external_key", "reason")
-        assert list(stuck) == []
-        keys = [one["Description"] for one in self.tenant.world.rows("Usage")]
-        assert len(keys) == len(set(keys))
-        left_out = self._left_out()
-        of_plan = {
-            f"stigg--{told.subscription.ref_id}": {} if told in left_out else told.must_be_billed(self.zone)
-            for told in self.all
-        }
-        of_addon = {
-            f"stigg--{told.subscription.ref_id}": told.must_be_billed_of_addon(self.zone)
-            for told in self.all
-            if told not in left_out
-        }
-        right = {(number, 0): sum(some.values(), Decimal(0)) for number, some in of_plan.items()}
-        right |= {(number, time): total for number, some in of_addon.items() for time, total in some.items()}
-        is_repriced = self._reconcile(right, before)
-        self.tenant.bill((self.tenant.now + timedelta(days=110)).date())
-        after = self._quantities()
-        expected = {charged: max(total, before.get(charged, Decimal(0))) for charged, total in right.items()}
-        got = {charged: after.get(charged, Decimal(0)) for charged in right}
-        assert got == expected, (got, expected, before)
-        too_much = sum((expected[charged] - total for charged, total in right.items()), Decimal(0))
-        assert sum(UsageCharge.objects.values_list("unabsorbed", flat=True), Decimal(0)) == too_much
-        if not is_repriced and not too_much:
-            owed = {
-                number: sum(unit * quantity for unit, quantity in some.items())
-                + 7 * sum(of_addon.get(number, {}).values())
-                for number, some in of_plan.items()
-            }
-            assert self._paid() == owed, (self._paid(), owed, right)
+        check(self)
 
-    def _left_out(self) -> list[Told]:
+    def left_out(self) -> list[Told]:
         """What ended when it was first heard of, and so before it was ever to be in Zuora, is not synced."""
         statuses = self.tenant.world.statuses()
         return [
@@ -369,30 +282,3 @@ class Chaos:
             and told.end < START + _FIRST_PUSH
             and statuses[f"subscription:{told.subscription.ref_id}"] == SyncStatus.NO_SYNC_REQUIRED
         ]
-
-    def _paid(self) -> dict[str, Decimal]:
-        paid = {f"stigg--{told.subscription.ref_id}": Decimal(0) for told in self.all}
-        for item in self.tenant.world.rows("InvoiceItem"):
-            if item.get("Usage"):
-                paid[item["SubscriptionNumber"]] += item["ChargeAmount"]
-        return paid
-
-    def _reconcile(self, right: dict[Charged, Decimal], before: dict[Charged, Decimal]) -> bool:
-        """Compare, and hold it against what must be told; return whether something is made up for at another price."""
-        lines = list(
-            usage_reconcile.reconcile_usage(
-                connection=self.tenant.world.connection,
-                client=self.tenant.world.client,
-                now=self.tenant.now,
-                whole=True,
-            )
-        )
-        found = [difference for line in lines for difference in line.differences]
-        over = [charged for charged, total in right.items() if before.get(charged, Decimal(0)) > total]
-        told = len({(number, bool(time)) for number, time in over})
-        repriced = [one for one in found if "what the two prices differ by" in one]
-        wrong = [one for one in found if "billed too much" not in one and one not in repriced]
-        assert wrong == [], wrong
-        assert len(found) - len(repriced) == told
-        assert not repriced or self.was_billed
-        return bool(repriced)

@@ -41,6 +41,9 @@ class Told:
         """
         return self._replayed(zone, priced=self._price)
 
+    def changed_addon_lately(self, now: datetime) -> bool:
+        return bool(self.addon) and now - self.addon[-1] < timedelta(hours=49)
+
     def must_be_billed_of_addon(self, zone: str) -> dict[int, Decimal]:
         """Return the quantity of the add-on for each time that it was held: the first is 1."""
         return self._replayed(zone, priced=self._of_addon)

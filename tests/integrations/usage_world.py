@@ -19,14 +19,14 @@ from integrations.zuora.budget import Budget
 from integrations.zuora.client import Client, new_session
 from integrations.zuora.leases import MemoryLeases
 from subscriptions.models import Subscription
-from tests.factories.catalog import PlanFactory, price
+from tests.factories.catalog import AddonFactory, PlanFactory, price
 from tests.factories.customers import CustomerFactory
 from tests.factories.subscriptions import SubscriptionFactory
-from tests.factories.usage import MeteredFeatureFactory
+from tests.factories.usage import MeteredFeatureFactory, MeterFactory
 from tests.integrations.conftest import REST_URL, World
 from tests.standin_transport import WSGIAdapter
 from usage.closing import Closed
-from usage.models import UpdateBehavior
+from usage.models import Aggregation, UpdateBehavior
 from usage.reporting import UsageReport, report_usage
 
 START = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -190,6 +190,14 @@ def tenant(request: pytest.FixtureRequest) -> Iterator[UsageWorld]:
         world.client = _client(made)
         made.settle()
         yield made
+
+
+def sell_an_addon(tenant: UsageWorld) -> None:
+    """Have an add-on on sale that charges the same usage once more, at seven; events add to it, too."""
+    MeterFactory.create(feature=tenant.feature, aggregation=Aggregation.SUM, field="n")
+    addon = AddonFactory.create(ref_id="extra")
+    price(addon, billing_model=BillingModel.USAGE_BASED, feature=tenant.feature, amounts={"EUR": 7})
+    tenant.settle()
 
 
 def _client(tenant: UsageWorld) -> Client:

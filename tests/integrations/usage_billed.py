@@ -1,0 +1,100 @@
+"""What Zuora billed of random usage, held against what must be billed, what was paid, and what a comparison tells."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from integrations import usage_reconcile
+from integrations.models import UsageCharge, UsageRecord, UsageState
+
+if TYPE_CHECKING:
+    from tests.integrations.usage_chaos import Chaos
+    from tests.integrations.usage_world import UsageWorld
+
+#: A subscription's number, and which time it is that its add-on was held, from 1; 0 is the plan.
+Charged = tuple[str, int]
+
+
+def billed_so_far(tenant: UsageWorld) -> dict[Charged, Decimal]:
+    """Return what usage was billed so far."""
+    billed: dict[Charged, Decimal] = {}
+    for item in tenant.world.rows("InvoiceItem"):
+        if item.get("Usage"):
+            number = item["SubscriptionNumber"]
+            charged = number, _times(tenant, number).index(item["ChargeNumber"]) + 1 if "addon" in item["SKU"] else 0
+            billed[charged] = billed.get(charged, Decimal(0)) + item["Quantity"]
+    return billed
+
+
+def _times(tenant: UsageWorld, number: str) -> list[str]:
+    """Return the numbers of the charges that a subscription's add-on has had, in their order."""
+    row = tenant.world.app.tenant.store.find("Subscription", "Latest", number)
+    plans = row["RatePlans"] if row is not None else ()
+    of_addon = [one for plan in plans if "addon" in plan["ProductSku"] for one in plan["Charges"]]
+    return sorted({one["ChargeNumber"] for one in of_addon})
+
+
+def check(chaos: Chaos) -> None:
+    """Bill everything, and hold it against what must be billed."""
+    before = dict(chaos.billed)
+    stuck = UsageRecord.objects.filter(state=UsageState.FAILED).values_list("external_key", "reason")
+    assert list(stuck) == []
+    keys = [one["Description"] for one in chaos.tenant.world.rows("Usage")]
+    assert len(keys) == len(set(keys))
+    left_out = chaos.left_out()
+    of_plan = {
+        f"stigg--{told.subscription.ref_id}": {} if told in left_out else told.must_be_billed(chaos.zone)
+        for told in chaos.all
+    }
+    of_addon = {
+        f"stigg--{told.subscription.ref_id}": told.must_be_billed_of_addon(chaos.zone)
+        for told in chaos.all
+        if told not in left_out
+    }
+    right = {(number, 0): sum(some.values(), Decimal(0)) for number, some in of_plan.items()}
+    right |= {(number, time): total for number, some in of_addon.items() for time, total in some.items()}
+    is_repriced = _reconcile(chaos, right, before)
+    chaos.tenant.bill((chaos.tenant.now + timedelta(days=110)).date())
+    after = billed_so_far(chaos.tenant)
+    expected = {charged: max(total, before.get(charged, Decimal(0))) for charged, total in right.items()}
+    got = {charged: after.get(charged, Decimal(0)) for charged in right}
+    assert got == expected, (got, expected, before)
+    too_much = sum((expected[charged] - total for charged, total in right.items()), Decimal(0))
+    assert sum(UsageCharge.objects.values_list("unabsorbed", flat=True), Decimal(0)) == too_much
+    if not is_repriced and not too_much:
+        owed = {
+            number: sum(unit * quantity for unit, quantity in some.items()) + 7 * sum(of_addon.get(number, {}).values())
+            for number, some in of_plan.items()
+        }
+        assert _paid(chaos) == owed, (_paid(chaos), owed, right)
+
+
+def _paid(chaos: Chaos) -> dict[str, Decimal]:
+    paid = {f"stigg--{told.subscription.ref_id}": Decimal(0) for told in chaos.all}
+    for item in chaos.tenant.world.rows("InvoiceItem"):
+        if item.get("Usage"):
+            paid[item["SubscriptionNumber"]] += item["ChargeAmount"]
+    return paid
+
+
+def _reconcile(chaos: Chaos, right: dict[Charged, Decimal], before: dict[Charged, Decimal]) -> bool:
+    """Compare, and hold it against what must be told; return whether something is made up for at another price."""
+    lines = list(
+        usage_reconcile.reconcile_usage(
+            connection=chaos.tenant.world.connection,
+            client=chaos.tenant.world.client,
+            now=chaos.tenant.now,
+            whole=True,
+        )
+    )
+    found = [difference for line in lines for difference in line.differences]
+    over = [charged for charged, total in right.items() if before.get(charged, Decimal(0)) > total]
+    told = len({(number, bool(time)) for number, time in over})
+    repriced = [one for one in found if "what the two prices differ by" in one]
+    wrong = [one for one in found if "billed too much" not in one and one not in repriced]
+    assert wrong == [], wrong
+    assert len(found) - len(repriced) == told
+    assert not repriced or chaos.was_billed
+    return bool(repriced)
