@@ -1,6 +1,6 @@
 """A month of bad luck by seed: random usage and faults, dying workers, bill runs at any time; and what must be billed.
 
-What must be billed is worked out by `usage_replay`, from the events alone.
+What must be billed is worked out by `usage_replay`, from the events alone; `usage_billed` holds it against the bills.
 """
 
 import random
