@@ -97,6 +97,17 @@ def test_enter_behind_the_reason_dismisses_and_does_not_try_again(log_in: LogIn)
     assert not SyncJob.objects.filter(key="plan:scale", state=JobState.WAITING).exists()
 
 
+def test_the_keyboard_goes_from_choosing_all_to_what_can_be_done_without_passing_each_row(log_in: LogIn) -> None:
+    build(timezone.now())
+    page = log_in("Operator")
+    page.goto("/problems/")
+    page.get_by_label("Choose all on this page").press("Space")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="To what can be done with them")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Why nothing needs to be done")).to_be_focused()
+
+
 def test_a_page_follows_a_sync_without_reloading(log_in: LogIn) -> None:
     build(timezone.now())
     page = log_in("Operator")
