@@ -51,7 +51,12 @@ def change_order(sent: Contract, wanted: Contract, *, order_number: str, order_d
     _refuse_the_impossible(sent, wanted)
     start, on = date.fromisoformat(wanted["start"]), day_of_change(sent, wanted, today=order_date)
     ending = wanted["cancellation"]
-    actions = [] if ending and _ends_by(ending, on) else list(_changes(sent, wanted, on))
+    if ending and _ends_by(ending, on):
+        # Nothing is sold differently any more; but whose it was, and who pays, is asked for its last usage, too.
+        last = date.fromisoformat(ending["date"]) if ending["date"] else on
+        actions = list(_transfer(sent, wanted, max(last, start)))
+    else:
+        actions = list(_changes(sent, wanted, on))
     if ending:
         actions.append(_cancel(ending, start=start, on=max(order_date, start)))
     if len(actions) > ACTION_LIMIT:
@@ -123,7 +128,7 @@ def _refuse_the_impossible(sent: Contract, wanted: Contract) -> None:
             )
 
 
-def _changes(sent: Contract, wanted: Contract, on: date) -> Iterator[Body]:
+def _transfer(sent: Contract, wanted: Contract, on: date) -> Iterator[Body]:
     if (sent["account"], sent["owner"]) != (wanted["account"], wanted["owner"]):
         # Both are named, also the one that stays: Zuora does not say what becomes of the other one.
         owner = {
@@ -131,6 +136,10 @@ def _changes(sent: Contract, wanted: Contract, on: date) -> Iterator[Body]:
             "destinationInvoiceAccountNumber": wanted["account"],
         }
         yield _action("OwnerTransfer", owner, on=on)
+
+
+def _changes(sent: Contract, wanted: Contract, on: date) -> Iterator[Body]:
+    yield from _transfer(sent, wanted, on)
     before = {plan["number"]: plan for plan in sent["ratePlans"]}
     now = {plan["number"]: plan for plan in wanted["ratePlans"]}
     for number in before:

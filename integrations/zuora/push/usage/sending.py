@@ -6,6 +6,7 @@ Sources: https://developer.zuora.com/v1-api-reference/idempotent-requests/
 https://developer.zuora.com/v1-api-reference/api/operation/Action_POSTcreate/
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
@@ -15,6 +16,7 @@ from integrations.zuora.answers import row_failure
 from integrations.zuora.errors import Kind, Unavailable, UnexpectedAnswer, ZuoraError
 from integrations.zuora.mapping.usage import moment_that_is_billed
 from integrations.zuora.push.far import Far
+from integrations.zuora.push.usage.batches import filed_under
 from integrations.zuora.push.usage.charges import linked_records, read_numbers
 from integrations.zuora.push.usage.files import send_file
 from integrations.zuora.push.usage.outcomes import accept, fail, settle_found
@@ -61,14 +63,16 @@ def _send(far: Far, batch: UsageBatch, *, repeated: bool) -> None:
     failures = {pk: failure for pk, row in answers.items() if (failure := row_failure(row)) is not None}
     taken = {pk: str(row.get("Id") or row.get("id")) for pk, row in answers.items() if pk not in failures}
     try:
-        settle = _judge(far, failures, taken)
+        settle = _judge(far, batch, failures, taken)
     except ZuoraError as error:
         put_off(far, batch, error, state=BatchState.UNKNOWN)  # the same key brings the same answer again
         raise
     finish(far, batch, settle, taken=taken)
 
 
-def _judge(far: Far, failures: Mapping[int, ZuoraError], taken: Mapping[int, str]) -> Callable[[UsageRecord], None]:
+def _judge(
+    far: Far, batch: UsageBatch, failures: Mapping[int, ZuoraError], taken: Mapping[int, str]
+) -> Callable[[UsageRecord], None]:
     """Return what the answer means for each record, having asked what a refusal leaves open."""
     unclear, refused = list[UsageRecord](), list[UsageRecord]()
     for record in UsageRecord.objects.filter(pk__in=failures).select_related("charge") if failures else ():
@@ -81,6 +85,7 @@ def _judge(far: Far, failures: Mapping[int, ZuoraError], taken: Mapping[int, str
             refused.append(record)
     found = show(far.client, unclear)
     numbers = _read_numbers_again(far, refused)
+    moved = _in_another_account(far, batch, refused)
 
     def settle(record: UsageRecord) -> None:
         failure, now = failures.get(record.pk), far.clock()
@@ -90,10 +95,29 @@ def _judge(far: Far, failures: Mapping[int, ZuoraError], taken: Mapping[int, str
             settle_found(record, found[record.pk], failure, now=now)
         elif numbers.get(record.charge_id, record.charge_number) != record.charge_number:
             _file_anew(far, record, numbers[record.charge_id])
+        elif record.pk in moved:
+            record.not_before = far.clock()
+            record.settle()
         else:
             fail(record, failure, now=now)
 
     return settle
+
+
+def _in_another_account(far: Far, batch: UsageBatch, records: Sequence[UsageRecord]) -> set[int]:
+    """Return those whose subscription was handed over since the call was formed: they go under the new account."""
+    if batch.action != UsageAction.CREATE or not records:
+        return set()
+    sent = {
+        pk: one["AccountNumber"] for pk, one in zip(batch.record_ids, json.loads(batch.body)["objects"], strict=True)
+    }
+    linked = linked_records(far.connection, {one.charge.subscription_id for one in records})
+    return {
+        one.pk
+        for one in records
+        if one.charge.subscription_id in linked
+        and filed_under(one, linked[one.charge.subscription_id]).account != sent[one.pk]
+    }
 
 
 def _file_anew(far: Far, record: UsageRecord, number: str) -> None:

@@ -1,0 +1,51 @@
+"""Usage when another has the subscription, or pays for it: filed where Zuora takes it."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+
+from catalog.models import CancellationTime
+from subscriptions.cancelling import cancel
+from subscriptions.handing_over import delegate
+from tests.factories.customers import CustomerFactory
+from tests.integrations.usage_world import START, UsageWorld, tenant
+
+__all__ = ["tenant"]
+pytestmark = [pytest.mark.engine, pytest.mark.django_db]
+
+
+def test_late_usage_of_what_was_handed_over_and_cancelled_at_once_is_billed_to_who_pays(tenant: UsageWorld) -> None:
+    acme = tenant.sell()
+    tenant.use(acme, 1, at=START - timedelta(days=2))
+    tenant.quiet()
+    first, payer = acme.customer, CustomerFactory.create(ref_id="payer")
+    acme.paying_customer = payer
+    acme.save()
+    delegate(subscription=acme, to=CustomerFactory.create(ref_id="heir"), now=tenant.now)
+    cancel(subscription=acme, time=CancellationTime.IMMEDIATE, now=tenant.now)
+    tenant.settle()
+    acme.customer = first
+    tenant.use(acme, 2, at=START - timedelta(days=1))
+    tenant.next_hour()
+    tenant.quiet()
+    assert tenant.states() == ["CONFIRMED", "CONFIRMED"]
+    tenant.bill(date(2026, 5, 10))
+    accounts = {one["Id"]: one["AccountNumber"] for one in tenant.world.rows("Account")}
+    used = sum(one["Quantity"] for one in tenant.world.rows("InvoiceItem") if one.get("Usage"))
+    assert used == 3
+    assert {accounts[one["AccountId"]] for one in tenant.world.rows("Invoice")} == {"stigg--payer"}
+
+
+def test_usage_that_was_on_its_way_when_another_took_over_is_filed_under_the_new_account(tenant: UsageWorld) -> None:
+    acme = tenant.sell()
+    tenant.use(acme, 2, at=START - timedelta(days=1))
+    tenant.control.add_fault("html", method="POST", path="/v1/action/create$", status=503, times=1)
+    tenant.push()
+    acme.paying_customer = CustomerFactory.create(ref_id="payer")
+    acme.save()
+    delegate(subscription=acme, to=CustomerFactory.create(ref_id="heir"), now=tenant.now)
+    tenant.settle()
+    tenant.quiet()
+    assert tenant.states() == ["CONFIRMED"]
+    assert tenant.bill(date(2026, 5, 10)) == {"stigg--s1": Decimal(2)}
