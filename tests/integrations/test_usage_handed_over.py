@@ -1,14 +1,16 @@
-"""Usage when another has the subscription, or pays for it: filed where Zuora takes it."""
+"""Usage when another has the subscription, or pays for it: filed where Zuora takes it, at the price of its time."""
 
 from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
 
-from catalog.models import CancellationTime
+from catalog.models import BillingModel, CancellationTime
 from subscriptions.cancelling import cancel
 from subscriptions.handing_over import delegate
+from tests.factories.catalog import price
 from tests.factories.customers import CustomerFactory
+from tests.integrations.test_usage_sales import amounts, changed
 from tests.integrations.usage_world import START, UsageWorld, tenant
 
 __all__ = ["tenant"]
@@ -49,3 +51,16 @@ def test_usage_that_was_on_its_way_when_another_took_over_is_filed_under_the_new
     tenant.quiet()
     assert tenant.states() == ["CONFIRMED"]
     assert tenant.bill(date(2026, 5, 10)) == {"stigg--s1": Decimal(2)}
+
+
+def test_a_bill_run_right_after_a_new_price_bills_the_hours_before_it_at_the_old_one(tenant: UsageWorld) -> None:
+    acme = tenant.sell()
+    tenant.use(acme, 2, at=START - timedelta(hours=5))
+    tenant.quiet()
+    tenant.plan.version_number = 2
+    tenant.plan.save()
+    price(tenant.plan, billing_model=BillingModel.USAGE_BASED, feature=tenant.feature, amounts={"EUR": 10})
+    with changed(tenant, acme) as one:
+        one.plan_version_number = 2
+    tenant.settle()
+    assert amounts(tenant, date(2026, 5, 10)) == [(Decimal(2), Decimal(2))]

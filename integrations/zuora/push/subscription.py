@@ -27,6 +27,7 @@ from integrations.zuora.push.parents import account, placed
 from integrations.zuora.push.place import Endpoints, Held, Wanted, adopt, confirm, create, find_out, leave
 from integrations.zuora.push.records import Parts
 from integrations.zuora.push.taking_back import take_back
+from integrations.zuora.push.usage.charges import USAGE
 from subscriptions.models import Subscription
 from subscriptions.past import Past, contents_since, coupon_of
 
@@ -134,11 +135,20 @@ def _change(far: Far, record: SyncRecord, wanted: Contract, endpoints: Endpoints
 
 
 def _send_last_usage(far: Far, record: SyncRecord, subscription: Subscription, wanted: Contract) -> None:
-    """Send the usage of charges that the order ends, the running hour included, before it goes."""
+    """Send the usage of charges that the order ends, the running hour included, before it goes.
+
+    What was used earlier on the day of a new price is moved before that day as well: a bill run may come next.
+    """
     on = day_of_change(_sent(record), wanted, today=far.tenant.day(far.clock()))
     ends = usage.end_charges(far, subscription, record, kept=_charges(wanted), on=on)
-    if ends or wanted["cancellation"]:
+    if ends or wanted["cancellation"] or _prices(_sent(record)) != _prices(wanted):
         usage.flush(far, subscription)
+
+
+def _prices(contract: Contract) -> dict[str, Any]:
+    """Return what charges by usage cost, by their keys."""
+    charges = [charge for plan in contract["ratePlans"] for charge in plan["charges"] if USAGE in charge["key"]]
+    return {charge["key"]: plain([charge.get("price"), charge.get("tiers")]) for charge in charges}
 
 
 def _charges(wanted: Contract) -> list[str]:
