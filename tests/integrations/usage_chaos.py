@@ -6,17 +6,18 @@ What must be billed is worked out by `usage_replay`, from the events alone; `usa
 import random
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
+from django.db.models import F
 from django.test import override_settings
 
 from catalog.models import BillingModel, CancellationTime
 from integrations import sweeping, usage_sync
-from integrations.models import SyncStatus
+from integrations.models import SyncStatus, UsageRecord, UsageState
 from integrations.operating import Impossible
 from integrations.zuora.client.actions import MOST_OBJECTS
 from integrations.zuora.push.usage import batches
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _DEAD = "elsewhere:1:dead"
+#: New York puts its clocks forward two days before the start; Auckland puts them back two days after this.
+_LATER = timedelta(days=24)
 #: What it takes to push what is sold before anything happens.
 _FIRST_PUSH = timedelta(seconds=1)
 
@@ -51,9 +54,12 @@ class Chaos:
     by_file: bool = False
     most_objects: int = MOST_OBJECTS
     zone: str = "UTC"
+    begin: datetime = START
     all: list[Told] = field(default_factory=list)
     billed: dict[Charged, Decimal] = field(default_factory=dict)
     was_billed: bool = False
+    #: A bill run came while a call that moves usage to before a new price was on its way: it bills the new price.
+    was_moving: bool = False
 
     def run(self) -> None:
         dates = "MM/DD/YYYY" if self.by_file else ""
@@ -95,12 +101,20 @@ class Chaos:
             job_seconds=self.chance.choice([0, 0, 40, 600]) if self.by_file else 0,
             same_key_other_body=self.chance.choice(["replay", "refuse"]),
         )
+        if self.chance.random() < 0.3:
+            self.tenant.at(START + _LATER)
+        self.begin = self.tenant.now
         for number in range(self.chance.randint(1, 2)):
-            start = START - timedelta(hours=self.chance.randint(48, 70 * 24))
-            sold = self.tenant.sell(f"s{number}", sync=self.chance.random() < 0.7, start_date=start)
+            sold = self.tenant.sell(f"s{number}", sync=self.chance.random() < 0.7, start_date=self._start())
             self.all.append(Told(sold, sold.customer.ref_id))
         if self.chance.random() < 0.7:
             self._settle()
+
+    def _start(self) -> datetime:
+        """Return when a subscription starts: some on a day that February does not have, nor each other month."""
+        if self.chance.random() < 0.2:
+            return datetime(2026, 1, self.chance.randint(29, 31), self.chance.randrange(24), 30, tzinfo=UTC)
+        return self.begin - timedelta(hours=self.chance.randint(48, 70 * 24))
 
     def _settle(self) -> None:
         with suppress(AssertionError):  # a tenant that is down for longer is no matter here
@@ -216,17 +230,22 @@ class Chaos:
             self._settle()
 
     def _hand_over(self) -> None:
-        """Give it to another customer, whoever paid for it paying on, or to another resource."""
+        """Give it to another customer, whoever paid for it paying on, or to another resource, or have another pay."""
         told = self.chance.choice(self.all)
         if told.end is not None:
             return
         subscription = told.subscription
         subscription.refresh_from_db()
-        if self.chance.random() < 0.6:
+        what = self.chance.random()
+        if what < 0.3:
+            subscription.paying_customer = None if subscription.paying_customer else CustomerFactory.create()
+            subscription.save(update_fields=["paying_customer", "updated_at"])
+        elif what < 0.7:
             delegate(subscription=subscription, to=CustomerFactory.create(), now=self.tenant.now)
         else:
             transfer(subscription=subscription, to_resource=f"ws-{len(told.holders)}", now=self.tenant.now)
-        told.holders.append((self.tenant.now, subscription.customer.ref_id, subscription.resource_id))
+        if what >= 0.3:
+            told.holders.append((self.tenant.now, subscription.customer.ref_id, subscription.resource_id))
         if self.chance.random() < 0.7:
             self._settle()
 
@@ -248,6 +267,8 @@ class Chaos:
         """Bill what is due today, or, as a finance department may, what is due in a month: the running period too."""
         today = self.tenant.now.astimezone(ZoneInfo(self.zone)).date()
         self.was_billed = True
+        on_its_way = UsageRecord.objects.filter(state__in=[UsageState.SENDING, UsageState.UNKNOWN], held__isnull=False)
+        self.was_moving |= on_its_way.exclude(held_starts_at=F("starts_at")).exists()
         self.tenant.bill(today + timedelta(days=self.chance.choice([0, 35])))
         self.billed = billed_so_far(self.tenant)
 
@@ -279,6 +300,6 @@ class Chaos:
             told
             for told in self.all
             if told.end
-            and told.end < START + _FIRST_PUSH
+            and told.end < self.begin + _FIRST_PUSH
             and statuses[f"subscription:{told.subscription.ref_id}"] == SyncStatus.NO_SYNC_REQUIRED
         ]
