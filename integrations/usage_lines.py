@@ -146,6 +146,7 @@ class Comparison:
             zuora=sum((quantity_of(row) for row in [*rows, *foreign]), ZERO),
         )
         without = mine.filter(quantity__gt=0).exclude(pk__in=[one.slice_id for one in records if one.slice_id])
+        held = list(stretches(self._subscription))
         is_last = period.end >= min(self._upto, ends_at(self._subscription) or self._upto)
         seen = Seen(
             sums=sums,
@@ -158,12 +159,8 @@ class Comparison:
             waiting=list(without.order_by("starts_at").values_list("starts_at", "quantity")),
             waits_for=self._waits(),
             unabsorbed=charge.unabsorbed if charge is not None and is_last else ZERO,
-            taken_at_another_price=taken_at_another_price(charge, records) if charge else ZERO,
-            added_at_another_price=added_at_another_price(
-                charge, records, price=price, held=list(stretches(self._subscription))
-            )
-            if charge
-            else ZERO,
+            taken_at_another_price=taken_at_another_price(charge, records, held=held) if charge else ZERO,
+            added_at_another_price=added_at_another_price(charge, records, price=price, held=held) if charge else ZERO,
         )
         number = charge.number if charge else ""
         found = (tuple(differences(seen)), tuple(changed_there(seen)))

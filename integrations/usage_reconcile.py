@@ -58,7 +58,9 @@ def reconcile_usage(
     rows = Subscription.objects.filter(_has_usage(upto)).order_by("ref_id")
     if subscription is not None:
         rows = Subscription.objects.filter(pk=subscription.pk)
-    found = rows.prefetch_related("addons", "past_terms").iterator(chunk_size=2 * MOST_TOGETHER)
+    found = rows.prefetch_related("addons", "past_terms", "price_overrides__tiers").iterator(
+        chunk_size=2 * MOST_TOGETHER
+    )
     while some := list(islice(found, MOST_TOGETHER)):
         compared = list(_to_compare(connection, some, upto=upto, day=day, whole=whole))
         for part in in_parts(compared, sizes=_sizes(connection, compared)):

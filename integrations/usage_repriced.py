@@ -8,7 +8,7 @@ from typing import Any
 from catalog.models import BillingModel, Price
 from integrations.models import UsageCharge, UsageRecord
 from subscriptions.tenure import Stretch
-from usage.selling import was_sold
+from usage.selling import own_price_at, was_sold
 
 ZERO = Decimal(0)
 #: What a price comes to, wherever it is written down.
@@ -22,19 +22,23 @@ _PRICED = (
 Terms = frozenset[tuple[Any, ...]]
 
 
-def taken_at_another_price(charge: UsageCharge, records: Iterable[UsageRecord]) -> Decimal:
-    """Return what these records give for billed ones that were sold at another price."""
-    givers = [(one, one.slice.price_id) for one in records if one.taken and one.slice is not None]
+def taken_at_another_price(charge: UsageCharge, records: Iterable[UsageRecord], *, held: Sequence[Stretch]) -> Decimal:
+    """Return what these records give for billed ones that were sold at another price.
+
+    `held` is what the subscription held when.
+    """
+    givers = [(one, one.slice.price_id, one.slice.starts_at) for one in records if one.taken and one.slice is not None]
     if not givers:
         return ZERO
     owing = charge.records.filter(is_billed=True, owed__lt=0, slice__isnull=False)
-    sold = {(charge.pool_of(number), pk) for number, pk in owing.values_list("charge_number", "slice__price")}
-    terms = _terms_of({pk for _, pk in givers} | {pk for _, pk in sold})
+    sold = list(owing.values_list("charge_number", "slice__price", "slice__starts_at"))
+    terms = _Paid({pk for _, pk, _ in [*givers, *sold]}, held)
+    others = {(charge.pool_of(number), terms.of(pk, at=at)) for number, pk, at in sold}
     return sum(
         (
             one.taken
-            for one, pk in givers
-            if any(pool == charge.pool_of(one.charge_number) and terms[other] != terms[pk] for pool, other in sold)
+            for one, pk, at in givers
+            if any(pool == charge.pool_of(one.charge_number) and other != terms.of(pk, at=at) for pool, other in others)
         ),
         ZERO,
     )
@@ -51,7 +55,7 @@ def added_at_another_price(
     if not added:
         return ZERO
     owing = charge.records.filter(is_billed=True, owed__gt=0, slice__isnull=False)
-    owed = list(owing.values_list("charge_number", "slice__price", "owed"))
+    owed = list(owing.values_list("charge_number", "slice__price", "slice__starts_at", "owed"))
     versions = list(
         Price.objects.filter(
             plan=price.plan_id,
@@ -61,15 +65,15 @@ def added_at_another_price(
             billing_model=BillingModel.USAGE_BASED,
         )
     )
-    terms = _terms_of({one.pk for one in versions} | {pk for _, pk, _ in owed})
+    terms = _Paid({one.pk for one in versions} | {pk for _, pk, _, _ in owed}, held)
     total = ZERO
     for one in added:
         now = _sold_at(one.starts_at, versions, held)
         others = (
             quantity
-            for number, pk, quantity in owed
+            for number, pk, at, quantity in owed
             if charge.pool_of(number) == charge.pool_of(one.charge_number)
-            and (now is None or terms[pk] != terms[now.pk])
+            and (now is None or terms.of(pk, at=at) != terms.of(now.pk, at=one.starts_at))
         )
         total += min(one.wanted, sum(others, ZERO))
     return total
@@ -80,9 +84,16 @@ def _sold_at(moment: datetime, versions: Iterable[Price], held: Iterable[Stretch
     return next((one for one in versions if was_sold(then, one)), None)
 
 
-def _terms_of(price_ids: Collection[int]) -> dict[int, Terms]:
-    """Return what these prices come to, by the id of the price: two that come to the same are equal."""
-    found: dict[int, set[tuple[Any, ...]]] = {pk: set() for pk in price_ids}
-    for pk, *terms in Price.objects.filter(pk__in=price_ids).values_list("pk", *_PRICED).order_by():
-        found[pk].add(tuple(terms))
-    return {pk: frozenset(terms) for pk, terms in found.items()}
+class _Paid:
+    """What some prices come to for a subscription: two that come to the same are equal."""
+
+    def __init__(self, price_ids: Collection[int], held: Sequence[Stretch]) -> None:
+        found: dict[int, set[tuple[Any, ...]]] = {pk: set() for pk in price_ids}
+        for pk, *terms in Price.objects.filter(pk__in=price_ids).values_list("pk", *_PRICED).order_by():
+            found[pk].add(tuple(terms))
+        self._listed = {pk: frozenset(terms) for pk, terms in found.items()}
+        self._held = held
+
+    def of(self, price_id: int, *, at: datetime) -> Terms | str:
+        """Return the price of its own that it paid then, or else the list's."""
+        return own_price_at(self._held, price_id, at=at) or self._listed[price_id]

@@ -24,7 +24,7 @@ from subscriptions.models import (
     SubscriptionQuantity,
     SubscriptionStatus,
 )
-from subscriptions.tenure import Terms, present_terms
+from subscriptions.tenure import Terms, own_price, present_terms
 
 _Row = TypeVar("_Row", bound=Model)
 
@@ -75,6 +75,7 @@ def keep_past(subscription: Subscription, *, before: Present, at: datetime) -> N
             plan_version_number=before.terms.plan_version_number,
             billing_period=before.terms.billing_period,
             addons=[list(pair) for pair in before.terms.addons],
+            own_prices=[list(pair) for pair in before.terms.own_prices],
             starts_at=start,
             ends_at=at,
         )
@@ -140,18 +141,9 @@ def _content(subscription: Subscription) -> dict[str, Any]:
             [held.addon_id, held.addon_version_number, held.quantity] for held in subscription.addons.all()
         ),
         "quantities": sorted([held.feature_id, held.quantity] for held in subscription.quantities.all()),
-        "overrides": sorted(_override(row) for row in subscription.price_overrides.all()),
+        "overrides": sorted([row.price_id, *own_price(row)] for row in subscription.price_overrides.all()),
         "coupon": coupon.pk if coupon else None,
     }
-
-
-def _override(row: PriceOverride) -> list[Any]:
-    tiers = [[tier.up_to, _text(tier.unit_price), _text(tier.flat_price)] for tier in row.tiers.all()]
-    return [row.price_id, _text(row.amount), tiers]
-
-
-def _text(number: Decimal | None) -> str | None:
-    return None if number is None else f"{number.normalize():f}"
 
 
 def _number(text: str | None) -> Decimal | None:

@@ -9,7 +9,7 @@ from django.db.models import prefetch_related_objects
 
 from catalog.models import BillingModel, Price
 from subscriptions.models import PastTerms, Subscription, SubscriptionAddon
-from subscriptions.tenure import TOLD_BY, Stretch, Terms, present_terms, stretches
+from subscriptions.tenure import TOLD_BY, Stretch, Terms, only_terms, stretches
 from usage.spans import among
 
 #: A charge of a subscription, whichever version of it was sold: the plan, or the add-on, that has it.
@@ -40,7 +40,7 @@ class Sold:
 
 
 def sold_to(*, customers: Collection[int], features: Collection[int]) -> Sold:
-    """Return what these customers were sold; seven queries at the most, however many they are."""
+    """Return what these customers were sold; nine queries at the most, however many they are."""
     sold = Sold()
     for price in Price.objects.filter(feature_id__in=features).order_by("pk"):
         if price.feature_id is None:
@@ -61,12 +61,13 @@ def sold_to(*, customers: Collection[int], features: Collection[int]) -> Sold:
 
 
 def stretches_of_all(subscriptions: Sequence[Subscription]) -> Iterator[Stretch]:
-    """Yield the stretches of these subscriptions; four queries at the most, and little for those that never changed."""
+    """Yield the stretches of these subscriptions; six queries at the most, and little for those that never changed."""
     ids = [row.pk for row in subscriptions]
     changed = set(
         PastTerms.objects.filter(subscription__in=among(ids)).order_by().values_list("subscription_id", flat=True)
     )
-    prefetch_related_objects([row for row in subscriptions if row.pk in changed], "addons", "past_terms")
+    read = ("addons", "past_terms", "price_overrides__tiers")
+    prefetch_related_objects([row for row in subscriptions if row.pk in changed], *read)
     addons: dict[int, list[tuple[int, int]]] = defaultdict(list)
     held = SubscriptionAddon.objects.filter(subscription__in=among(ids))
     for subscription_id, addon_id, version in held.values_list("subscription_id", "addon_id", "addon_version_number"):
@@ -75,7 +76,7 @@ def stretches_of_all(subscriptions: Sequence[Subscription]) -> Iterator[Stretch]
         if row.pk in changed:
             yield from stretches(row)
         else:
-            yield Stretch(row, present_terms(row, addons=addons.get(row.pk, ())), row.start_date, None)
+            yield Stretch(row, only_terms(row, addons=addons.get(row.pk, ())), row.start_date, None)
 
 
 def stretches_of(held: Iterable[Stretch], price: Price) -> list[Stretch]:
@@ -108,15 +109,21 @@ def was_sold(held: Iterable[Stretch], price: Price) -> bool:
     return any(dict(_held(one.terms))[owner_of(price)] == price.version_number for one in stretches_of(held, price))
 
 
-def ended_at(held: Iterable[Stretch], price: Price) -> datetime | None:
-    """Return the moment from which this price was sold no longer; None while it is, or when it never was."""
-    end = None
-    for one in stretches_of(held, price):
-        if dict(_held(one.terms))[owner_of(price)] == price.version_number:
-            if one.end is None:
-                return None
-            end = one.end
-    return end
+def ended_at(held: Iterable[Stretch], price: Price, *, at: datetime) -> datetime | None:
+    """Return the moment from which this price was sold no longer, or for another amount than at a moment before.
+
+    None while it is, or when it never was.
+    """
+    sold = [one for one in stretches_of(held, price) if dict(_held(one.terms))[owner_of(price)] == price.version_number]
+    own = own_price_at(sold, price.pk, at=at)
+    same = [one for one in sold if dict(one.terms.own_prices).get(price.pk) == own]
+    return None if not same or same[-1].end is None else same[-1].end
+
+
+def own_price_at(held: Sequence[Stretch], price_id: int, *, at: datetime) -> str | None:
+    """Return what was paid instead of a price at a moment, if it was another amount than the list's."""
+    then = next((one.terms for one in reversed(held) if one.start <= at), None)
+    return dict(then.own_prices).get(price_id) if then else None
 
 
 def owner_of(price: Price) -> Owner:

@@ -6,7 +6,7 @@ from subscriptions.models.subscription import Subscription
 
 
 class PastTerms(models.Model):
-    """What a subscription was from a moment up to another: who had it, and in which versions it was sold what.
+    """What a subscription was from a moment up to another: who had it, and in which versions, at which own prices.
 
     Written by whoever changes one of these, so that usage of that time is still charged to those prices.
     """
@@ -18,6 +18,7 @@ class PastTerms(models.Model):
     plan_version_number = models.PositiveIntegerField()
     billing_period = models.CharField(max_length=8, choices=BillingPeriod, blank=True)
     addons = models.JSONField(default=list, help_text="Pairs of an add-on's row id and its version.")
+    own_prices = models.JSONField(default=list, help_text="Pairs of a price's row id and what was paid instead.")
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
 

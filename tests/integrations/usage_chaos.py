@@ -15,9 +15,9 @@ from zoneinfo import ZoneInfo
 from django.db.models import F
 from django.test import override_settings
 
-from catalog.models import BillingModel, CancellationTime
+from catalog.models import CancellationTime
 from integrations import sweeping, usage_sync
-from integrations.models import SyncStatus, UsageRecord, UsageState
+from integrations.models import UsageRecord, UsageState
 from integrations.operating import Impossible
 from integrations.zuora.client.actions import MOST_OBJECTS
 from integrations.zuora.push.usage import batches
@@ -25,9 +25,9 @@ from subscriptions.cancelling import cancel
 from subscriptions.handing_over import delegate, transfer
 from subscriptions.scheduling import update
 from subscriptions.wanted import Content
-from tests.factories.catalog import price
 from tests.factories.customers import CustomerFactory
 from tests.integrations.deaths import dying
+from tests.integrations.price_changes import agree, sell_dearer
 from tests.integrations.usage_billed import Charged, billed_so_far, check
 from tests.integrations.usage_mishaps import FAULTS, FILE_PLACES, PLACES, ZONES
 from tests.integrations.usage_replay import Told
@@ -41,8 +41,6 @@ if TYPE_CHECKING:
 _DEAD = "elsewhere:1:dead"
 #: New York puts its clocks forward two days before the start; Auckland puts them back two days after this.
 _LATER = timedelta(days=24)
-#: What it takes to push what is sold before anything happens.
-_FIRST_PUSH = timedelta(seconds=1)
 
 
 @dataclass
@@ -203,18 +201,16 @@ class Chaos:
         self.tenant.sweep(worker=_DEAD)
 
     def _change_price(self) -> None:
-        """Sell a dearer version; Zuora changes prices by days, so once a day is as often as it can be right."""
+        """Sell a dearer version, or at a price of its own; once, as Zuora changes prices by days."""
         told = self.chance.choice(self.all)
         if told.end is not None or told.moves:
             return
-        plan = self.tenant.plan
-        plan.version_number += 1
-        plan.save()
-        dear = 10 ** (plan.version_number - 1)
-        price(plan, billing_model=BillingModel.USAGE_BASED, feature=self.tenant.feature, amounts={"EUR": dear})
-        told.subscription.refresh_from_db()
-        update(subscription=told.subscription, content=Content(latest=True), now=self.tenant.now)
-        told.moves.append((self.tenant.now, dear))
+        if self.chance.random() < 0.4:
+            paid = 3
+            agree(told.subscription, Decimal(paid), now=self.tenant.now)
+        else:
+            paid = sell_dearer(told.subscription, self.tenant)
+        told.moves.append((self.tenant.now, paid))
         self._settle()
 
     def _change_addon(self) -> None:
@@ -292,14 +288,3 @@ class Chaos:
     def check(self) -> None:
         """Bill everything, and hold it against what must be billed."""
         check(self)
-
-    def left_out(self) -> list[Told]:
-        """What ended when it was first heard of, and so before it was ever to be in Zuora, is not synced."""
-        statuses = self.tenant.world.statuses()
-        return [
-            told
-            for told in self.all
-            if told.end
-            and told.end < self.begin + _FIRST_PUSH
-            and statuses[f"subscription:{told.subscription.ref_id}"] == SyncStatus.NO_SYNC_REQUIRED
-        ]

@@ -24,7 +24,7 @@ from subscriptions.tenure import TOLD_BY, Stretch
 from usage.adding import Total
 from usage.inserting import insert
 from usage.models import Slice
-from usage.selling import ended_at, stretches_of, stretches_of_all
+from usage.selling import ended_at, stretches_of, stretches_of_all, was_sold
 from usage.spans import among
 from usage.windows import ends_at
 
@@ -158,9 +158,9 @@ class _Desk:
     ) -> None:
         """Give the record a time that Zuora bills, at the price that was sold then: its slice's, or that moment."""
         moment = what if isinstance(what, datetime) else what.starts_at
-        changed = None if isinstance(what, datetime) else ended_at(self.held[subscription.pk], what.price)
         starts_on, ends_on = charge.time_of(record.charge_number)
         first = starts_on or self.tenant.day(subscription.billing_anchor)
+        changed = None if isinstance(what, datetime) else self._changed_at(subscription, what, first)
         end = self._end(subscription, ends_on, changed)
         placed = moment_that_is_billed(moment, first=first, end=end, tenant=self.tenant)
         record.starts_at = (placed or moment).replace(microsecond=0)
@@ -168,6 +168,14 @@ class _Desk:
         self._settle(record)
         if placed is None:
             record.state, record.reason, record.cure = UsageState.FAILED, _NEVER_BILLED, _NEVER_BILLED_CURE
+
+    def _changed_at(self, subscription: Subscription, one: Slice, first: date) -> datetime | None:
+        """Return when its price was sold no longer, or for another amount: of a first day's amounts the last counts."""
+        held = self.held[subscription.pk]
+        changed = ended_at(held, one.price, at=one.starts_at)
+        is_first = changed is not None and self.tenant.day(changed) <= first
+        goes_on = was_sold([later for later in held if later.start == changed], one.price)
+        return None if is_first and goes_on else changed
 
     def _day_of(self, one: Slice) -> date:
         """Return the day under which a slice belongs: that before, where its charge was taken away later on its day."""
