@@ -11,7 +11,7 @@ from tests.integrations.test_unknown_outcomes import LOST
 from tests.integrations.usage_world import START, UsageWorld, tenant
 
 __all__ = ["tenant"]
-pytestmark = [pytest.mark.engine, pytest.mark.django_db]
+pytestmark = pytest.mark.django_db
 
 CREATE, UPDATE, QUERY = "/v1/action/create$", "/v1/action/update$", "/v1/action/query$"
 

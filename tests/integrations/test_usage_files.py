@@ -28,7 +28,7 @@ from tests.integrations.usage_by_file import (
 from tests.integrations.usage_world import START, UsageWorld, tenant
 
 __all__ = ["by_file", "tenant"]
-pytestmark = [pytest.mark.engine, pytest.mark.django_db, pytest.mark.usefixtures("by_file")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("by_file")]
 
 
 def test_a_large_push_is_one_file_its_import_and_one_reading(tenant: UsageWorld) -> None:

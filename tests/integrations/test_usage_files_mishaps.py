@@ -25,7 +25,7 @@ from tests.integrations.usage_by_file import (
 from tests.integrations.usage_world import START, UsageWorld, tenant
 
 __all__ = ["by_file", "tenant"]
-pytestmark = [pytest.mark.engine, pytest.mark.django_db, pytest.mark.usefixtures("by_file")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("by_file")]
 
 
 def test_what_a_push_had_planned_when_it_died_goes_by_actions_a_minute_later(
