@@ -11,7 +11,7 @@ from tests.factories.catalog import CouponFactory, addon_with_prices, plan_with_
 from tests.factories.subscriptions import SubscriptionFactory
 from tests.integrations.conftest import World
 
-pytestmark = [pytest.mark.engine, pytest.mark.django_db]
+pytestmark = pytest.mark.django_db
 
 #: What can become of the answer, as faults of the stand-in: (fault, its members, was it carried out?).
 LOST = {
