@@ -121,6 +121,9 @@ class Listing:
             return near
         few = sought.few()
         if few is not None:
+            if way.rows.model is self.section.model and self.status not in {"", NONE}:
+                known = self._of_status().filter(one_of("root_id", few)).order_by()  # together, not row by row
+                few, way = list(known.values_list("root_id", flat=True)), plain
             return _in_order(way.rows.filter(one_of(self._own(way), few)), most)
         if (self.column == "name" or sought.is_of_ids) and not way.begun and not is_patient:
             raise TooMany
@@ -134,10 +137,8 @@ class Listing:
         return rows.filter(**{f"{field}__startswith": text, f"{field}__gte": text})
 
     def _near(self, way: Way[Any], plain: Way[Any], sought: Q, most: int) -> tuple[list[Any], bool]:
-        """Return the first of those that are found among the next rows, and whether there are no others.
-
-        The rows are named one by one: PostgreSQL takes a word to be rare, and would look for it everywhere else.
-        """
+        """Return the first of those that are found among the next rows, and whether there are no others."""
+        # Named one by one: PostgreSQL takes a word to be rare, and would look for it everywhere else.
         own = self._own(way)
         ids = list(plain.rows.values_list(own, flat=True)[: _NEAR + 1])
         condition = sought & one_of("pk", ids[:_NEAR])
