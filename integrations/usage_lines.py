@@ -21,7 +21,8 @@ from subscriptions.periods import Period
 from subscriptions.tenure import Stretch, stretches
 from usage.adding import Total
 from usage.counting import Source, Span, used
-from usage.models import DirtyHour, Meter, Slice
+from usage.metering import InForce, in_force, meter_of
+from usage.models import DirtyHour, Slice
 from usage.overdue import why_not_counted
 from usage.selling import Owner, owner_of, stretches_of, unbroken, was_sold
 from usage.windows import Window, ends_at
@@ -89,6 +90,7 @@ class Comparison:
         self._known = {
             one.key: one for one in UsageCharge.objects.filter(connection=connection, subscription=one.subscription)
         }
+        self._meters: dict[int, list[InForce]] = {}
         noted = {number: as_noted(one, number) for one in self._known.values() for number in one.numbers}
         self._charges_shown = {**noted, **held.charges}
 
@@ -179,9 +181,12 @@ class Comparison:
         """Yield the times in which the charge was sold, each with whose usage it was then."""
         begin = max(period.start, self._subscription.billing_anchor)
         end = min(period.end, self._upto, ends_at(self._subscription) or self._upto)
-        meter = Meter.objects.filter(feature=price.feature_id).first()
+        feature_id = price.feature_id or 0
+        if feature_id not in self._meters:
+            self._meters |= in_force([feature_id], now=self._upto)
+        meter = meter_of(self._meters[feature_id], self._subscription, at=period.start)
         for held in unbroken(stretches(self._subscription), price):
-            source = Source(held.terms.customer_id, price.feature_id or 0, held.terms.resource_id, meter)
+            source = Source(held.terms.customer_id, feature_id, held.terms.resource_id, meter)
             whole = Window(max(begin, held.start), min(end, held.end or end))
             if whole.start < whole.end:
                 yield source, whole

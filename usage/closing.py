@@ -22,7 +22,8 @@ from usage.counting import Source, Span, Used
 from usage.cutting import Cut, drafts_of
 from usage.hours import TooMuch, count_hours
 from usage.inserting import insert
-from usage.models import DirtyHour, Meter, Slice, UnattributedUsage
+from usage.metering import NEVER, in_force
+from usage.models import DirtyHour, Slice, UnattributedUsage
 from usage.reopening import had, reopen
 from usage.selling import Sold, sold_to
 from usage.spans import SOURCE, WINDOW, among, read, rows_of
@@ -143,11 +144,13 @@ def _close_chunk(chunk: Sequence[DirtyHour], *, now: datetime, zone: tzinfo) -> 
     )
     features = {row.feature_id for row in chunk}
     sold = sold_to(customers=customers, features=features)
-    metered = {meter.feature_id: meter for meter in Meter.objects.filter(feature_id__in=features)}
+    metered = in_force(features, now=now)
     by_source: dict[Source, list[DirtyHour]] = defaultdict(list)
     for row in chunk:
-        source = Source(row.customer_id, row.feature_id, row.resource_id, metered.get(row.feature_id))
-        by_source[source].append(row)
+        for one in metered[row.feature_id]:
+            if row.hour < one.until:
+                source = Source(row.customer_id, row.feature_id, row.resource_id, one.meter, one.since, one.until)
+                by_source[source].append(row)
     by_usage = sold.by_usage()
     hours = {
         source: sorted(row.hour for row in rows) for source, rows in by_source.items() if source.feature_id in by_usage
@@ -162,14 +165,15 @@ def _close_chunk(chunk: Sequence[DirtyHour], *, now: datetime, zone: tzinfo) -> 
     for source in stuck:
         log.warning("usage is too much to be closed", customer=source.customer_id, feature=source.feature_id)
     # The rows are locked since they were read, so no event has come to them meanwhile.
-    closed = [row.pk for source, rows in by_source.items() if source not in stuck for row in rows]
+    left = {row.pk for source in stuck for row in by_source[source]}
+    closed = [row.pk for row in chunk if row.pk not in left]
     DirtyHour.objects.filter(pk__in=among(closed)).delete()
     new = [one.slice for one in changed if one.quantity_has_changed]
     return _Some(
         last=chunk[-1].pk if chunk else 0,
         hours=len(closed),
         slices=len(new),
-        stuck=sorted(row.pk for source in stuck for row in by_source[source]),
+        stuck=sorted(left),
         subscriptions={one.subscription_id for one in new},
     )
 
@@ -224,6 +228,7 @@ def _note_unattributed(cuts: Sequence[Cut], counted: Mapping[Span, Used], *, now
     spans = [
         (cut.source.customer_id, cut.source.feature_id, cut.source.resource_id, cut.hour, cut.hour + HOUR)
         for cut in cuts
+        if cut.source.until == NEVER  # else a former meter's, which counts nothing that is nobody's
     ]
     rows, texts = rows_of(SOURCE | WINDOW, spans)
     if before := read(_UNATTRIBUTED.format(rows=rows), texts):

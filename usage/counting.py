@@ -5,32 +5,44 @@ Many windows are counted by as few statements as one, each by the index, however
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 
 from django.db import connection
 
+from subscriptions.models import Subscription
 from usage import meters
 from usage.adding import SUM
-from usage.models import Meter
+from usage.metering import EVER, NEVER
+from usage.models import Counting
 from usage.raw import read_raw
 from usage.spans import SOURCE, WINDOW, exact, moment_of, read, rows_of
-from usage.windows import Window
+from usage.windows import Window, counted_until
 
 ZERO = Decimal(0)
-_NEVER = datetime.max.replace(tzinfo=UTC)
-_EVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What usage is counted by: a customer's feature, in one resource. `meter` counts raw events where there is one."""
+    """What usage is counted by: a customer's feature, in one resource. `meter` counts raw events where there is one.
+
+    It counts the billing periods that end after `since`, up to `until`: where the feature had another meter before,
+    that is another source.
+    """
 
     customer_id: int
     feature_id: int
     resource_id: str
-    meter: Meter | None = None
+    meter: Counting | None = None
+    since: datetime = field(default=EVER, compare=False)
+    until: datetime = NEVER
+
+    def counts(self, subscription: Subscription, moment: datetime) -> bool:
+        """Whether the meter counts the billing period of the subscription in which a moment lies."""
+        if self.since == EVER and self.until == NEVER:
+            return True
+        return self.since < counted_until(subscription, moment) <= self.until
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +97,14 @@ def in_use_at(moments: Iterable[tuple[Source, datetime]]) -> dict[tuple[Source, 
     given = list(dict.fromkeys(moments))
     if not given:
         return {}
-    rows, texts = rows_of(SOURCE | WINDOW, [(*_whose(source), _EVER, before) for source, before in given])
+    rows, texts = rows_of(SOURCE | WINDOW, [(*_whose(source), EVER, before) for source, before in given])
     found = read(_IN_USE.format(rows=rows, sum=SUM[connection.vendor]), texts)
     return {given[n - 1]: exact(last) + exact(added) for n, last, added in found}
 
 
 def reached(source: Source, *, since: datetime | None, before: datetime) -> Decimal | None:
     """Return how far a count had come that began at zero, or long ago; None when nothing was reported by then."""
-    rows, texts = rows_of(SOURCE | WINDOW, [(*_whose(source), since or _EVER, before)])
+    rows, texts = rows_of(SOURCE | WINDOW, [(*_whose(source), since or EVER, before)])
     [(_, last, added)] = read(_IN_USE.format(rows=rows, sum=SUM[connection.vendor]), texts)
     return None if last is None and added is None else exact(last) + exact(added)
 
@@ -103,7 +115,7 @@ def next_sets(gaps: Iterable[tuple[Source, datetime, datetime | None]]) -> dict[
     Those without one are left out; one statement.
     """
     given = list(gaps)
-    rows, texts = rows_of(SOURCE | WINDOW, [(*_whose(source), low, high or _NEVER) for source, low, high in given])
+    rows, texts = rows_of(SOURCE | WINDOW, [(*_whose(source), low, high or NEVER) for source, low, high in given])
     found = read(_NEXT_SET.format(rows=rows), texts)
     return {given[n - 1][:2]: moment_of(moment) for n, moment in found if moment is not None}
 

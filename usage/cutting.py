@@ -13,6 +13,7 @@ from subscriptions.models import Subscription
 from subscriptions.tenure import Stretch
 from usage.carrying import Charge, Draft
 from usage.counting import Source, Span, Used
+from usage.metering import NEVER
 from usage.models import Slice
 from usage.selling import Sold, owner_of, unbroken
 from usage.windows import Run, Window, charged_windows, ends_at, period_of, uncovered_windows
@@ -46,12 +47,16 @@ class Cut:
 
 
 def cut_hour(source: Source, hour: datetime, *, sold: Sold, stored: Sequence[Slice], zone: tzinfo) -> Cut:
-    """Cut an hour; `stored` are the slices that the source's subscriptions have in it."""
+    """Cut an hour; `stored` are the slices that the source's subscriptions have in it.
+
+    What another meter counts is left out: it is another source's. The present one counts what is nobody's.
+    """
     tenures = sold.tenures.get((source.customer_id, source.resource_id), [])
     left = {
         (one.subscription_id, owner_of(one.price), one.starts_at): one
         for one in stored
         if not _is_another_holders(one, source, sold.stretches[one.subscription_id])
+        and source.counts(sold.stretches[one.subscription_id][0].subscription, one.starts_at)
     }
     parts = tuple(
         Part(
@@ -63,7 +68,7 @@ def cut_hour(source: Source, hour: datetime, *, sold: Sold, stored: Sequence[Sli
         for stretch in tenures
         for window, price in _charged(source, stretch, hour, sold=sold, stored=stored, zone=zone)
     )
-    nobodys = tuple(uncovered_windows(tenures, hour=hour))
+    nobodys = tuple(uncovered_windows(tenures, hour=hour)) if source.until == NEVER else ()
     return Cut(source=source, hour=hour, parts=parts, beyond=tuple(left.values()), nobodys=nobodys)
 
 
@@ -93,6 +98,8 @@ def _charged(
         prices = list(before.values()) or prices
     windows = charged_windows(stretch, hour=hour, zone=zone) if prices else []
     for window, price in product(windows, prices):
+        if not source.counts(stretch.subscription, window.start):
+            continue
         if source.meter is None or source.meter.adds_up:
             yield window, price
         else:

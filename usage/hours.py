@@ -79,7 +79,11 @@ def _count_with_runs(wanted: Wanted, cuts: list[Cut], *, sold: Sold, zone: tzinf
         if source.meter is not None and not source.meter.adds_up
     }
     mine = [cut for cut in cuts if cut.source in basis]
-    known = remembering.known_runs({key for key, _ in _in_runs(mine)}, sources=basis)
+
+    def is_counted(source: Source, run: Run) -> bool:
+        return all(source.counts(one.subscription, run.since) for one in sold.stretches[run.subscription_id][:1])
+
+    known = remembering.known_runs({key for key, _ in _in_runs(mine)}, sources=basis, is_counted=is_counted)
     periods = _unknown_periods(mine, known, sold)
     anew = _hours_in(periods)
     cuts += _only(
@@ -175,6 +179,8 @@ def _unknown_periods(cuts: Iterable[Cut], known: Collection[Key], sold: Sold) ->
             if one.billing_period:
                 for edge in (timedelta(0), HOUR - _TICK):
                     period = period_of(one, cut.hour + edge)
+                    if not source.counts(one, period.start):
+                        continue
                     is_known = any(period.start <= at < period.end for at in since[source, one.pk])
                     is_new = any(pk == one.pk and period.start <= at < period.end for pk, at in new)
                     if is_new or not is_known:

@@ -1,13 +1,69 @@
-"""How a feature's raw events become its usage."""
+"""How a feature's raw events become its usage, and by which meter they do in which billing period.
 
+A billing period is counted by the meter that the feature had when it ended, late events of it, too: another meter
+counts from the running one on. The first one of all is that of the time before it as well.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from catalog.models import Feature, FeatureType, MeterType
-from usage.models import Meter
+from subscriptions.models import Subscription
+from usage.models import Counting, Meter, MeterVersion
 from usage.models.meter import Aggregation
+from usage.windows import counted_until
+
+EVER = datetime.min.replace(tzinfo=UTC)
+NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """A meter, or none, and the billing periods that it counts: those that end after `since`, up to `until`."""
+
+    meter: Counting | None
+    since: datetime = EVER
+    until: datetime = NEVER
+
+
+def in_force(features: Collection[int], *, now: datetime) -> dict[int, list[InForce]]:
+    """Return by feature its meters one after the other, the present one last; two queries.
+
+    That a meter has been changed need not have been noticed yet.
+    """
+    meters = {one.feature_id: one for one in Meter.objects.filter(feature__in=features)}
+    versions: dict[int, list[MeterVersion]] = defaultdict(list)
+    for version in MeterVersion.objects.filter(feature__in=features).order_by("pk"):
+        versions[version.feature_id].append(version)
+    found = {}
+    for feature_id in features:
+        meter, since = meters.get(feature_id), EVER
+        ones = list[InForce]()
+        for version in versions[feature_id]:
+            if version.until is None and _is_same(version, meter):
+                break
+            until = version.until or (min(meter.changed_at, now) if meter else now)
+            ones.append(InForce(version if version.aggregation else None, since, until))
+            since = until
+        found[feature_id] = [*ones, InForce(meter, since)]
+    return found
+
+
+def _is_same(version: MeterVersion, meter: Meter | None) -> bool:
+    told = (meter.aggregation, meter.changed_at) if meter else ("", version.changed_at)
+    return (version.aggregation, version.changed_at) == told
+
+
+def meter_of(ones: Sequence[InForce], subscription: Subscription, *, at: datetime) -> Counting | None:
+    """Return the meter that counts the subscription's billing period in which a moment lies."""
+    end = counted_until(subscription, at)
+    return next(one.meter for one in ones if one.since < end <= one.until)
 
 
 @transaction.atomic

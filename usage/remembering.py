@@ -3,7 +3,7 @@
 SQLite holds no exact decimals: there a run is counted anew from its events each time.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -50,10 +50,13 @@ def is_kept() -> bool:
     return connection.vendor == "postgresql"
 
 
-def known_runs(keys: Collection[Key], *, sources: Mapping[Source, str]) -> dict[Key, int]:
+def known_runs(
+    keys: Collection[Key], *, sources: Mapping[Source, str], is_counted: Callable[[Source, Run], bool]
+) -> dict[Key, int]:
     """Return the ids of all runs of sources that were counted on the terms that they have; forget those on others.
 
-    `keys` are the runs that are counted now: what is far older is forgotten, too.
+    `keys` are the runs that are counted now: what is far older is forgotten, too. Runs that a source does not count,
+    because the feature had another meter then, are left alone.
     """
     if not is_kept():
         return {}
@@ -66,9 +69,12 @@ def known_runs(keys: Collection[Key], *, sources: Mapping[Source, str]) -> dict[
     forgotten = []
     for n, pk, subscription_id, plan_id, addon_id, since, basis in read(_RUNS.format(rows=rows), texts):
         source = given[n - 1]
+        run = Run(subscription_id, (plan_id, addon_id), since)
         is_recent = source not in oldest or since > oldest[source] - _KEPT
+        if not is_counted(source, run):
+            continue
         if basis == sources[source] and is_recent:
-            found[source, Run(subscription_id, (plan_id, addon_id), since)] = pk
+            found[source, run] = pk
         else:
             forgotten.append(pk)
     for statement in _FORGET if forgotten else ():

@@ -4,51 +4,71 @@ A change is noticed when hours are closed, whoever made it. No event falls in be
 stay as they are until it is there, or it is found afterwards.
 """
 
-from collections.abc import Collection, Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import product
+from typing import Any
 
 from django.db import connection, transaction
 
 from subscriptions.models import PastTerms, Subscription
-from usage.models import CountedMeter, Meter
+from usage.metering import EVER, NEVER, in_force
+from usage.models import Meter, MeterVersion
 from usage.selling import sold_to
 from usage.spans import WINDOW, moment_of, read, rows_of
 from usage.storing import Hour, note_hours
-from usage.windows import HOUR, period_of
+from usage.windows import HOUR, ends_at, period_of
 
 #: Held by all who store raw events, each with the others, until they have committed; "meter" in ASCII.
 _LOCK = 0x6D65746572
 _CUSTOMERS = 50
-_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
-def meters_to_store_by() -> list[Meter]:
-    """Return all meters, in the caller's transaction: a change is not taken for counted before that has ended."""
+def filters_to_store_by() -> list[tuple[int, list[Any]]]:
+    """Return the filters of all meters that there are and were, each with its feature, in the caller's transaction.
+
+    A change is not taken for counted before that has ended.
+    """
     _lock("pg_advisory_xact_lock_shared")
-    return list(Meter.objects.all())
+    told = ("feature_id", "filters")
+    return list(Meter.objects.values_list(*told).union(MeterVersion.objects.exclude(aggregation="").values_list(*told)))
 
 
 def recount_changed(*, now: datetime) -> None:
     """Have the raw events of running billing periods counted again for features whose meter is another by now.
 
-    One statement where there is none. What was billed of earlier periods stays; but of the hour in which a period
-    begins all is counted again, where hours are counted each by itself.
+    One statement where there is none. What ran when it was changed is counted again, and earlier ones stay; but with a
+    first meter, of the hour in which a period begins all is counted, where hours are counted each by itself.
     """
-    if not (changed := {feature_id for (feature_id,) in read(_CHANGED, [])}):
+    if not (changed := in_force(_changed(), now=now)):
         return
-    meters = list(Meter.objects.filter(feature__in=changed))
+    meters = {one.feature_id: one for one in Meter.objects.filter(feature__in=changed)}
     with transaction.atomic():
         # Whoever began to store by the meters of before has committed then; who begins now knows those of now.
         _lock("pg_advisory_xact_lock")
-    over_periods = {one.feature_id for one in meters if not one.adds_up}
+    since = {
+        pk: min(meters[pk].changed_at, now) if latest.since == EVER else latest.since
+        for pk, (*_, latest) in changed.items()
+    }
+    first_over_periods = {pk for pk, one in meters.items() if changed[pk][-1].since == EVER and not one.adds_up}
     for customers in _customers():
         with transaction.atomic():
-            note_hours(hours=_hours(customers, changed, over_periods, now=now), now=now)
+            note_hours(hours=_hours(customers, since, first_over_periods), now=now)
     with transaction.atomic():
-        CountedMeter.objects.filter(feature__in=changed).delete()
-        CountedMeter.objects.bulk_create(
-            CountedMeter(feature_id=one.feature_id, changed_at=one.changed_at) for one in meters
+        _lock("pg_advisory_xact_lock")
+        # Not what somebody else has noticed meanwhile.
+        left = _changed() & set(changed)
+        counted_by = MeterVersion.objects.filter(until=None)
+        for pk in left:
+            counted_by.filter(feature=pk).update(until=since[pk])
+        MeterVersion.objects.bulk_create(
+            MeterVersion.of(meters[pk]) if pk in meters else MeterVersion(feature_id=pk, changed_at=since[pk])
+            for pk in sorted(left)
         )
+
+
+def _changed() -> set[int]:
+    return {feature_id for (feature_id,) in read(_CHANGED, [])}
 
 
 def _lock(function: str) -> None:
@@ -66,27 +86,25 @@ def _customers() -> Iterator[Sequence[int]]:
 
 
 def _hours(
-    customers: Collection[int], features: Collection[int], over_periods: Collection[int], *, now: datetime
+    customers: Collection[int], changed: Mapping[int, datetime], first_over_periods: Collection[int]
 ) -> set[Hour]:
-    """Return the hours with raw events in what runs now of those who are sold any of the features."""
-    sold = sold_to(customers=customers, features=features)
+    """Return the hours with raw events in what ran when meters were changed, of those who are sold the features."""
+    sold = sold_to(customers=customers, features=changed)
     spans = list[tuple[int, int, str, datetime, datetime]]()
     for (customer_id, resource_id), tenures in sold.tenures.items():
-        for one in tenures:
-            since, end = one.start, one.end or _NEVER
+        for one, (feature_id, at) in product(tenures, changed.items()):
+            since, end = one.start, one.end or NEVER
             if one.subscription.billing_period:
-                since = max(since, period_of(one.subscription, now).start)
-            spans += [
-                (feature_id, customer_id, resource_id, since, end)
-                for feature_id in features
-                if since < end and sold.of(one.terms, feature_id=feature_id)
-            ]
+                since = max(since, period_of(one.subscription, at).start)
+            is_over = (ends_at(one.subscription) or NEVER) <= at
+            if since < end and not is_over and sold.of(one.terms, feature_id=feature_id):
+                spans.append((feature_id, customer_id, resource_id, since, end))
     rows, texts = rows_of({"customer_id": "bigint", "resource_id": "text", **WINDOW}, [one[1:] for one in spans])
     hours = set()
     for n, moment in read(_HOURS[connection.vendor].format(rows=rows), texts) if spans else ():
         feature_id, customer_id, resource_id, since, _ = spans[n - 1]
         hour = moment_of(moment)
-        if hour < since and feature_id in over_periods:
+        if hour < since and feature_id in first_over_periods:
             # The hour would have the period before counted again, which is billed; the next one counts this one, too.
             hour += HOUR
         hours.add(Hour(customer_id, feature_id, resource_id, hour))
@@ -108,7 +126,9 @@ AND event.resource_id = span.resource_id AND event.feature_id IS NULL
 AND event.occurred_at >= span.low AND event.occurred_at < span.high""",
 }
 _CHANGED = """
-SELECT meter.feature_id FROM usage_meter meter LEFT JOIN usage_countedmeter counted
-  ON counted.feature_id = meter.feature_id AND counted.changed_at = meter.changed_at WHERE counted.feature_id IS NULL
-UNION SELECT counted.feature_id FROM usage_countedmeter counted LEFT JOIN usage_meter meter
-  ON meter.feature_id = counted.feature_id WHERE meter.id IS NULL"""
+SELECT meter.feature_id FROM usage_meter meter LEFT JOIN usage_meterversion counted
+  ON counted.feature_id = meter.feature_id AND counted.until IS NULL AND counted.changed_at = meter.changed_at
+  AND counted.aggregation = meter.aggregation WHERE counted.id IS NULL
+UNION SELECT counted.feature_id FROM usage_meterversion counted LEFT JOIN usage_meter meter
+  ON meter.feature_id = counted.feature_id
+  WHERE counted.until IS NULL AND counted.aggregation <> '' AND meter.id IS NULL"""

@@ -20,8 +20,8 @@ from catalog.models import Feature
 from customers.models import Customer
 from usage import meters
 from usage.checking import FeatureFacts, Problem, Reason, as_stored, is_storable, problem_of_event, problem_of_usage
-from usage.models import Meter, UpdateBehavior
-from usage.remetering import meters_to_store_by
+from usage.models import UpdateBehavior
+from usage.remetering import filters_to_store_by
 from usage.storing import Hour, Row, Stored, exact_digits, note_hours, store
 
 MAX_BATCH = 1000
@@ -167,7 +167,7 @@ def _store(rows: Mapping[int, Row], *, now: datetime, are_raw: bool = False) -> 
     for row in rows.values():
         first.setdefault(row.key, row)
     with transaction.atomic():
-        counting = meters_to_store_by() if are_raw else []
+        counting = filters_to_store_by() if are_raw else []
         stored = store(rows=list(first.values()), now=now)
         taken = [_taken(index, row) for index, row in rows.items() if stored[row.key].subject != row.subject]
         if taken:
@@ -180,15 +180,15 @@ def _store(rows: Mapping[int, Row], *, now: datetime, are_raw: bool = False) -> 
     return {index: stored[row.key] for index, row in rows.items()}
 
 
-def _hours(row: Row, counting: Sequence[Meter]) -> Iterable[Hour]:
-    """Yield the hours that a new event makes dirty: its feature's, or those of every meter that it counts for."""
+def _hours(row: Row, counting: Sequence[tuple[int, list[Any]]]) -> Iterable[Hour]:
+    """Yield the hours that a new event makes dirty: its feature's, or those of every meter that counts it, or did."""
     hour = row.occurred_at.replace(minute=0, second=0, microsecond=0)
     if row.feature_id is not None:
         yield Hour(row.customer_id, row.feature_id, row.resource_id, hour)
         return
-    for meter in counting:
-        if meters.counts(filters=meter.filters, event=row):
-            yield Hour(row.customer_id, meter.feature_id, row.resource_id, hour)
+    for feature_id, filters in counting:
+        if meters.counts(filters=filters, event=row):
+            yield Hour(row.customer_id, feature_id, row.resource_id, hour)
 
 
 def _taken(index: int, row: Row) -> Problem:

@@ -23,7 +23,7 @@ from uuid import UUID
 from usage import meters, remembering
 from usage.counting import Used
 from usage.meters import Part
-from usage.models import Aggregation, Meter
+from usage.models import Aggregation, Counting
 from usage.raw import read_raw
 from usage.remembering import Key, Row
 from usage.windows import Window
@@ -41,7 +41,7 @@ class Standing:
     """
 
     key: Key
-    meter: Meter
+    meter: Counting
     run_id: int | None
     is_known: bool
     rows: list[Row]

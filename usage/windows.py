@@ -82,6 +82,12 @@ def period_of(subscription: Subscription, moment: datetime) -> Period:
     )
 
 
+def counted_until(subscription: Subscription, moment: datetime) -> datetime:
+    """Return the end of the billing period in which a moment lies, or that of the subscription, if it comes first."""
+    end = period_of(subscription, moment).end if subscription.billing_period else _NEVER
+    return min(end, ends_at(subscription) or _NEVER)
+
+
 def _without(window: Window, start: datetime, end: datetime | None) -> Iterator[Window]:
     if window.start < min(window.end, start):
         yield Window(window.start, min(window.end, start))

@@ -21,7 +21,8 @@ from integrations.zuora.tenant import tenant_of
 from subscriptions.models import Subscription
 from usage import meters
 from usage.counting import Source, in_use
-from usage.models import Meter, Slice, UpdateBehavior, UsageEvent
+from usage.metering import in_force, meter_of
+from usage.models import Counting, Slice, UpdateBehavior, UsageEvent
 
 EVENTS_SHOWN = 100
 _REQUESTS_SHOWN = 20
@@ -117,7 +118,8 @@ def _subscription_record(connection: Connection | None, subscription: Subscripti
 def _events(request: HttpRequest, one: Slice) -> dict[str, Any]:
     """Return the events of the slice's time, some to a page, and what a meter or a SET makes of them."""
     feature = one.price.feature
-    meter = Meter.objects.filter(feature=feature).first()
+    feature_id = one.price.feature_id or 0
+    meter = meter_of(in_force([feature_id], now=timezone.now())[feature_id], one.subscription, at=one.starts_at)
     which = Q(feature=feature) if meter is None else Q(feature=feature) | Q(feature=None)
     events = UsageEvent.objects.filter(
         which,
@@ -136,13 +138,13 @@ def _events(request: HttpRequest, one: Slice) -> dict[str, Any]:
     }
 
 
-def _event_row(event: UsageEvent, meter: Meter | None, closed_at: datetime) -> EventRow:
+def _event_row(event: UsageEvent, meter: Counting | None, closed_at: datetime) -> EventRow:
     by_meter = event.feature_id is None and meter is not None
     counts = not by_meter or meters.counts(filters=meter.filters if meter else [], event=event)
     return EventRow(event, counts, event.received_at > closed_at)
 
 
-def _in_use(one: Slice, meter: Meter | None, events: QuerySet[UsageEvent]) -> InUse | None:
+def _in_use(one: Slice, meter: Counting | None, events: QuerySet[UsageEvent]) -> InUse | None:
     if not events.filter(update_behavior=UpdateBehavior.SET, feature__isnull=False).exists():
         return None
     subscription = one.subscription

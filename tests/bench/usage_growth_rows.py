@@ -29,7 +29,7 @@ from tests.factories.catalog import PlanFactory, price  # noqa: E402
 from tests.factories.customers import CustomerFactory  # noqa: E402
 from tests.factories.subscriptions import SubscriptionFactory  # noqa: E402
 from tests.factories.usage import MeteredFeatureFactory, MeterFactory  # noqa: E402
-from usage.models import Aggregation, CountedMeter, UsageEvent  # noqa: E402
+from usage.models import Aggregation, MeterVersion, UsageEvent  # noqa: E402
 
 CUSTOMERS = 50
 #: Two are told by DELTA; the third by SET too, and it stays in use; the fourth is what a meter counts in raw events.
@@ -59,7 +59,7 @@ def prepare() -> None:
         feature = MeteredFeatureFactory.create(ref_id=name, meter_type=meter_type)
         prices.append(price(plan, billing_model=BillingModel.USAGE_BASED, feature=feature, amounts={"EUR": 1}))
     meter = MeterFactory.create(feature=Feature.objects.get(ref_id="bytes"), aggregation=Aggregation.SUM, field="size")
-    CountedMeter.objects.create(feature=meter.feature, changed_at=meter.changed_at)
+    MeterVersion.of(meter).save()
     CustomerFactory.create(ref_id="nobody")
     sold = [
         SubscriptionFactory.create(

@@ -21,7 +21,7 @@ from subscriptions.models import Subscription  # noqa: E402
 from tests.factories.catalog import PlanFactory, price  # noqa: E402
 from tests.factories.usage import MeteredFeatureFactory, MeterFactory  # noqa: E402
 from usage.closing import close  # noqa: E402
-from usage.models import Aggregation, CountedMeter, Slice  # noqa: E402
+from usage.models import Aggregation, MeterVersion, Slice  # noqa: E402
 from usage.storing import Hour, note_hours  # noqa: E402
 
 HOUR = timedelta(hours=1)
@@ -100,7 +100,7 @@ def _feature(plan: Plan, aggregation: Aggregation, filters: list[Any]) -> Featur
     field = _AGGREGATIONS.get(aggregation, "size")
     meter = MeterFactory.create(feature=feature, aggregation=aggregation, field=field, filters=filters)
     # It was there before the events: else all of them were to be counted.
-    CountedMeter.objects.create(feature=feature, changed_at=meter.changed_at)
+    MeterVersion.of(meter).save()
     price(plan, billing_model=BillingModel.USAGE_BASED, feature=feature, amounts={"EUR": 1})
     return feature
 

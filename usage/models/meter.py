@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, Self
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -68,17 +68,30 @@ def _check_condition(condition: Any) -> None:
         raise ValidationError(f'{operation} needs a text, for example "value": "emea": {condition}.')
 
 
-class Meter(models.Model):
-    """Turns raw events into the usage of a feature: which events count, and how.
+class Counting(models.Model):
+    """Which raw events count for a feature, and how.
 
     `filters` is Stigg's list: an event counts when it meets every condition of any one of them, each
     `{"conditions": [{"field": ..., "operation": ..., "value": ...}]}`; an empty list lets all events count.
     """
 
-    feature = models.OneToOneField(Feature, on_delete=models.CASCADE, related_name="meter")
     aggregation = models.CharField(max_length=6, choices=Aggregation)
     field = models.CharField(max_length=255, blank=True, help_text="The dimension that is aggregated; empty for COUNT.")
     filters = models.JSONField(default=list, blank=True)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether what it counts in the parts of a time adds up to what it counts in all of it."""
+        return Aggregation(self.aggregation).adds_up
+
+
+class Meter(Counting):
+    """Turns raw events into the usage of a feature."""
+
+    feature = models.OneToOneField(Feature, on_delete=models.CASCADE, related_name="meter")
     changed_at = models.DateTimeField(auto_now=True)
 
     class Meta:
@@ -93,11 +106,6 @@ class Meter(models.Model):
     def __str__(self) -> str:
         return f"{self.aggregation} {self.field}".strip()
 
-    @property
-    def adds_up(self) -> bool:
-        """Whether what it counts in the parts of a time adds up to what it counts in all of it."""
-        return Aggregation(self.aggregation).adds_up
-
     def clean(self) -> None:
         """Check the filters: one that could not be read would silently count nothing."""
         try:
@@ -106,11 +114,26 @@ class Meter(models.Model):
             raise ValidationError({"filters": wrong.messages}) from wrong
 
 
-class CountedMeter(models.Model):
-    """The meter by which a feature's raw events were last counted, by when it was changed."""
+class MeterVersion(Counting):
+    """A meter by which a feature's raw events have been counted, until it was another; empty: for a while it had none.
 
-    feature = models.OneToOneField(Feature, primary_key=True, on_delete=models.CASCADE, related_name="+")
+    The one without an end is that by which they were counted last, as of when it was changed.
+    """
+
+    feature = models.ForeignKey(Feature, on_delete=models.CASCADE, related_name="+")
     changed_at = models.DateTimeField()
+    until = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["feature"], condition=models.Q(until=None), name="meter_version_counted_by")
+        ]
 
     def __str__(self) -> str:
-        return f"{self.feature_id} as of {self.changed_at:%Y-%m-%dT%H:%M}"
+        return f"{self.feature_id}: {self.aggregation} {self.field}".strip()
+
+    @classmethod
+    def of(cls, meter: Meter) -> Self:
+        """Return the meter as it is now, not saved."""
+        told = {name: getattr(meter, name) for name in ("aggregation", "field", "filters", "changed_at")}
+        return cls(feature_id=meter.feature_id, **told)

@@ -1,0 +1,95 @@
+"""A meter that is changed counts from the running billing period on; what was billed before stays, late events too."""
+
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from subscriptions.models import Subscription
+from tests.integrations.test_usage_sales import differences
+from tests.integrations.usage_world import START, UsageWorld, tenant
+from usage.metering import set_meter
+from usage.models import Aggregation, Meter
+from usage.reporting import RawEvent, report_events
+
+__all__ = ["tenant"]
+pytestmark = [pytest.mark.engine, pytest.mark.django_db]
+#: Its billing periods begin on the first of a month, in the middle of an hour.
+BEGAN = datetime(2026, 2, 1, 9, 30, tzinfo=START.tzinfo)
+BEFORE, NOW = START - timedelta(days=20), START - timedelta(days=2)
+
+
+def meter(tenant: UsageWorld, aggregation: str, name: str) -> None:
+    filters = [{"conditions": [{"field": "eventName", "operation": "EQUALS", "value": name}]}]
+    aggregated = Aggregation(aggregation)
+    set_meter(feature=tenant.feature, aggregation=aggregated, field="what", filters=filters)
+
+
+def tell(tenant: UsageWorld, acme: Subscription, told: list[tuple[datetime, int]], *, key: str, name: str) -> None:
+    events = [
+        RawEvent(acme.customer.ref_id, name, f"{key}{place}", at=at, dimensions={"what": what})
+        for place, (at, what) in enumerate(told)
+    ]
+    report_events(events=dict(enumerate(events)), now=tenant.now)
+
+
+def settle(tenant: UsageWorld) -> list[str]:
+    """Count, push, read back; return what differs."""
+    tenant.next_hour()
+    tenant.quiet()
+    return differences(tenant)
+
+
+def by_period(tenant: UsageWorld) -> list[Decimal]:
+    """Return what Zuora holds of the period that is over, and of the one that runs."""
+    edge = BEGAN.replace(month=3).date()
+    held = [
+        (datetime.fromisoformat(row["StartDateTime"]).date(), row["Quantity"]) for row in tenant.world.rows("Usage")
+    ]
+    return [sum((some for day, some in held if (day < edge) is over), Decimal(0)) for over in (True, False)]
+
+
+#: What events say, before the change and late; and what each aggregation makes of the first, of both.
+FIRST, LATE = [7, 3, 7, 9], [3, 12]
+MADE: dict[str, tuple[int, int]] = {
+    "SUM": (26, 41),
+    "COUNT": (4, 6),
+    "UNIQUE": (3, 4),
+    "MAX": (9, 12),
+}
+
+
+def month(first: datetime, what: list[int]) -> list[tuple[datetime, int]]:
+    """Return what happened in the hours from a moment on, two things to an hour."""
+    return [(first + timedelta(minutes=25 * place), one) for place, one in enumerate(what)]
+
+
+@pytest.mark.parametrize("was_billed", [True, False])
+@pytest.mark.parametrize(("old", "new"), [("SUM", "COUNT"), ("COUNT", "MAX"), ("UNIQUE", "SUM"), ("MAX", None)])
+def test_late_events_of_a_period_that_is_over_are_counted_by_the_meter_of_then(
+    tenant: UsageWorld, old: str, new: str | None, *, was_billed: bool
+) -> None:
+    acme = tenant.sell(start_date=BEGAN)
+    meter(tenant, old, "seen")
+    tell(tenant, acme, month(BEFORE, FIRST), key="before", name="seen")
+    tell(tenant, acme, month(NOW, FIRST), key="now", name="seen")
+    tell(tenant, acme, month(NOW, [100]), key="another", name="left")
+    assert settle(tenant) == []
+    assert by_period(tenant) == [MADE[old][0]] * 2
+    if was_billed:
+        tenant.bill(date(2026, 3, 9))
+    if new is None:
+        Meter.objects.all().delete()
+    else:
+        meter(tenant, new, "left")
+    assert settle(tenant) == []
+    of_now = {"SUM": 100, "COUNT": 1, "UNIQUE": 1, "MAX": 100, None: 0}[new]
+    assert by_period(tenant) == [MADE[old][0], of_now]
+    # In the hours that are billed; the running period hears of nothing that it counts.
+    for name in ("seen", "left"):
+        tell(tenant, acme, month(BEFORE, LATE), key=f"late {name}", name=name)
+    assert settle(tenant) == []
+    tenant.bill(date(2026, 5, 10))
+    billed: dict[str, Any] = tenant.bill(date(2026, 5, 10))
+    assert billed == {"stigg--s1": MADE[old][1] + of_now}
