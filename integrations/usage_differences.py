@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from integrations.models import UsageRecord, UsageState
 from integrations.usage_reading import Row, is_open, quantity_of
+from integrations.usage_repriced import Repriced
 from integrations.zuora.mapping.usage import same_moment
 from integrations.zuora.push.usage.segments import Segment
 
@@ -52,6 +53,7 @@ class Seen:
     unabsorbed: Decimal
     taken_at_another_price: Decimal
     added_at_another_price: Decimal
+    repriced: Sequence[Repriced]
 
 
 def differences(seen: Seen) -> Iterator[str]:
@@ -76,6 +78,16 @@ def differences(seen: Seen) -> Iterator[str]:
         )
     if sums.slices + sums.moved != sums.zuora:
         yield f"Slices say {plain(sums.slices)}, moved {plain(sums.moved)}, but Zuora says {plain(sums.zuora)}."
+    yield from _at_another_price(seen)
+    if seen.unabsorbed:
+        # While it runs, a credit would give it back twice.
+        yield (
+            f"{plain(seen.unabsorbed)} were billed too much: as long as the charge runs under the same number, the "
+            "next usage makes up for it; once that has ended, credit it in Zuora."
+        )
+
+
+def _at_another_price(seen: Seen) -> Iterator[str]:
     if seen.taken_at_another_price:
         yield (
             f"{plain(seen.taken_at_another_price)} that were billed too much at another price are taken from usage at "
@@ -86,11 +98,10 @@ def differences(seen: Seen) -> Iterator[str]:
             f"{plain(seen.added_at_another_price)} that were used at another price, and were told when that was "
             "billed, are billed at the price of this period: credit or charge what the two prices differ by in Zuora."
         )
-    if seen.unabsorbed:
-        # While it runs, a credit would give it back twice.
+    for one in seen.repriced:
         yield (
-            f"{plain(seen.unabsorbed)} were billed too much: as long as the charge runs under the same number, the "
-            "next usage makes up for it; once that has ended, credit it in Zuora."
+            f"{plain(one.quantity)} were used at {one.used_at}, and are billed at {one.billed_at}: Zuora has one price "
+            "for a day, its last one. Credit or charge what the two prices differ by in Zuora."
         )
 
 

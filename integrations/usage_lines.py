@@ -12,7 +12,7 @@ from catalog.models import BillingModel, Price
 from integrations.models import Connection, SyncRecord, UsageCharge, UsageRecord
 from integrations.usage_differences import Seen, Sums, changed_there, differences, plain
 from integrations.usage_reading import Held, Row, quantity_of
-from integrations.usage_repriced import added_at_another_price, taken_at_another_price
+from integrations.usage_repriced import added_at_another_price, billed_at_another_price, taken_at_another_price
 from integrations.zuora.mapping import keys
 from integrations.zuora.push.usage.charges import as_noted
 from integrations.zuora.tenant import tenant_of
@@ -86,7 +86,7 @@ class Comparison:
         self._subscription, self._record, self._periods = one.subscription, one.record, one.periods
         self._slices = Slice.objects.filter(subscription=one.subscription, starts_at__lt=upto)
         self._records = UsageRecord.objects.filter(connection=connection, charge__subscription=one.subscription)
-        self._held, self._day = held, tenant_of(connection).day
+        self._held, self._tenant = held, tenant_of(connection)
         self._known = {
             one.key: one for one in UsageCharge.objects.filter(connection=connection, subscription=one.subscription)
         }
@@ -156,13 +156,16 @@ class Comparison:
             rows=far.ours,
             foreign=foreign,
             charges=self._charges_shown,
-            day=self._day,
+            day=self._tenant.day,
             unclosed=self._unclosed(price, period),
             waiting=list(without.order_by("starts_at").values_list("starts_at", "quantity")),
             waits_for=self._waits(),
             unabsorbed=charge.unabsorbed if charge is not None and is_last else ZERO,
             taken_at_another_price=taken_at_another_price(charge, records, held=held) if charge else ZERO,
             added_at_another_price=added_at_another_price(charge, records, price=price, held=held) if charge else ZERO,
+            repriced=billed_at_another_price(charge, records, price=price, held=held, tenant=self._tenant)
+            if charge
+            else [],
         )
         number = charge.number if charge else ""
         found = (tuple(differences(seen)), tuple(changed_there(seen)))

@@ -1,5 +1,6 @@
 """A subscription's usage: the picture of a billing period, what would be sent, and "Sync usage to Zuora"."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,6 +21,7 @@ from integrations.charts import Chart, bars_between, fill
 from integrations.models import AuditEntry, Connection, UsageRecord, UsageState
 from integrations.operating import Impossible
 from integrations.sections import SECTIONS
+from integrations.usage_repriced import Repriced, repriced_in
 from integrations.usage_sync import ChargeUsage, Sent
 from integrations.views.access import actor, operators, viewers
 from integrations.views.overview import active_connection
@@ -43,6 +45,7 @@ class ChargeShown:
 
     usage: ChargeUsage
     chart: Chart
+    repriced: Sequence[Repriced]
 
 
 @dataclass(frozen=True)
@@ -68,13 +71,16 @@ def usage_card(
     last = _last_moment(subscription, now)
     period = _period(subscription, at or last)
     charges = usage_sync.usage_of_period(subscription=subscription, connection=connection, moment=period.start)
+    repriced = repriced_in(subscription, connection, period)
     return {
         "subscription": subscription,
         "period": period,
         "is_last": period.start <= last < period.end,
         "earlier": period.start - _TICK if period.start > subscription.billing_anchor else None,
         "later": period.end if period.end <= last else None,
-        "charges": [_shown(charge, place, period) for place, charge in enumerate(charges)],
+        "charges": [
+            _shown(charge, place, period, repriced.get(charge.key, ())) for place, charge in enumerate(charges)
+        ],
         "is_ended": _is_ended(subscription, now),
         "former": connection if connection is not None and connection.removed_at is not None else None,
         "waits": usage_sync.waiting_reason(subscription=subscription, connection=connection),
@@ -105,11 +111,12 @@ def _last_moment(subscription: Subscription, now: datetime) -> datetime:
     return now if end is None or end > now else max(end - _TICK, subscription.billing_anchor)
 
 
-def _shown(charge: ChargeUsage, place: int, period: Period) -> ChargeShown:
+def _shown(charge: ChargeUsage, place: int, period: Period, repriced: Sequence[Repriced]) -> ChargeShown:
     bars, step = bars_between(period.start, period.end)
     fill(bars, ((part.starts_at, part.sight.value.lower(), part.quantity) for part in charge.parts))
     what = charge.unit or "usage"
-    return ChargeShown(charge, Chart(f"usage-{place}", f"{what[0].upper()}{what[1:]} by the {step}", charge.unit, bars))
+    chart = Chart(f"usage-{place}", f"{what[0].upper()}{what[1:]} by the {step}", charge.unit, bars)
+    return ChargeShown(charge, chart, repriced)
 
 
 def _runs(subscription: Subscription, connection: Connection | None, now: datetime) -> dict[str, Any]:

@@ -1,16 +1,19 @@
 """Usage and a price of a subscription's own: what was used before it changed is billed at the price of then."""
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
+from django.test import Client
 
 from subscriptions.models import Subscription
-from tests.integrations.price_changes import agree
+from tests.integrations.price_changes import agree, sell_dearer
 from tests.integrations.test_usage_sales import amounts, differences
+from tests.integrations.usage_pages import browser
 from tests.integrations.usage_world import START, UsageWorld, tenant
 
-__all__ = ["tenant"]
+__all__ = ["browser", "tenant"]
 pytestmark = [pytest.mark.engine, pytest.mark.django_db]
 DAY = date(2026, 5, 10)
 
@@ -21,11 +24,11 @@ def pay(tenant: UsageWorld, acme: Subscription, amount: str) -> None:
     tenant.settle()
 
 
-def billed(tenant: UsageWorld) -> list[tuple[Decimal, Decimal]]:
+def billed(tenant: UsageWorld, *, differ: Sequence[str] = ()) -> list[tuple[Decimal, Decimal]]:
     """Push the last hour, compare, and return what the bill run charges: quantities, and what they cost."""
     tenant.next_hour()
     tenant.quiet()
-    assert differences(tenant) == []
+    assert differences(tenant) == list(differ)
     return amounts(tenant, DAY)
 
 
@@ -50,19 +53,60 @@ def test_an_hour_is_cut_where_the_price_changes(tenant: UsageWorld) -> None:
     assert billed(tenant) == [(Decimal(5), Decimal(5)), (Decimal(8), Decimal(20))]
 
 
-def test_of_two_agreed_on_a_day_the_last_is_billed_from_then_on(tenant: UsageWorld) -> None:
+def repriced(quantity: int, used: str, billed: str) -> str:
+    return (
+        f"{quantity} were used at {used}, and are billed at {billed}: Zuora has one price for a day, its last one. "
+        "Credit or charge what the two prices differ by in Zuora."
+    )
+
+
+def test_of_two_agreed_on_a_day_the_last_is_billed_from_then_on_and_the_other_one_is_named(
+    tenant: UsageWorld, browser: Client
+) -> None:
     acme = tenant.sell()
     tenant.use(acme, 1)
     for amount in ("4", "2.5"):
         tenant.advance(hours=1)
         pay(tenant, acme, amount)
         tenant.use(acme, 8)
-    assert billed(tenant) == [(Decimal(8), Decimal(20)), (Decimal(9), Decimal(9))]
+    named = [repriced(8, "4 EUR", "1 EUR")]
+    assert billed(tenant, differ=named) == [(Decimal(8), Decimal(20)), (Decimal(9), Decimal(9))]
+    tenant.quiet()
+    assert differences(tenant) == named  # and stays so when it is billed
+    page = browser.get("/subscriptions/s1/usage/").content.decode()
+    assert "8 API calls were used at 4 EUR, and are billed at 1 EUR.</strong>" in page
 
 
-def test_on_its_first_day_the_price_that_stays_is_billed(tenant: UsageWorld) -> None:
+def test_on_its_first_day_the_price_that_stays_is_billed_and_the_other_one_is_named(tenant: UsageWorld) -> None:
     acme = tenant.sell(start_date=START - timedelta(hours=4))
     tenant.use(acme, 5, at=START - timedelta(hours=3))
     pay(tenant, acme, "2.5")
     tenant.use(acme, 8)
-    assert billed(tenant) == [(Decimal(13), Decimal("32.5"))]
+    assert billed(tenant, differ=[repriced(5, "1 EUR", "2.5 EUR")]) == [(Decimal(13), Decimal("32.5"))]
+
+
+def test_a_price_that_comes_back_on_the_same_day_differs_in_nothing(tenant: UsageWorld) -> None:
+    acme = tenant.sell()
+    tenant.use(acme, 1)
+    for amount in ("4", "1"):
+        tenant.advance(hours=1)
+        pay(tenant, acme, amount)
+    tenant.use(acme, 8)
+    assert billed(tenant) == [(Decimal(1), Decimal(1)), (Decimal(8), Decimal(8))]
+
+
+@pytest.mark.parametrize("is_first_day", [False, True])
+def test_of_two_versions_sold_on_a_day_the_first_is_named(tenant: UsageWorld, *, is_first_day: bool) -> None:
+    acme = tenant.sell(start_date=START - (timedelta(hours=4) if is_first_day else timedelta(days=40)))
+    tenant.use(acme, 1)
+    for _ in range(2):
+        tenant.advance(hours=1)
+        sell_dearer(acme, tenant)
+        tenant.settle()
+        tenant.use(acme, 8)
+    if is_first_day:
+        named = [repriced(1, "1 EUR", "100 EUR"), repriced(8, "10 EUR", "100 EUR")]
+        assert billed(tenant, differ=named) == [(Decimal(17), Decimal(1700))]
+    else:
+        named = [repriced(8, "10 EUR", "1 EUR")]
+        assert billed(tenant, differ=named) == [(Decimal(8), Decimal(800)), (Decimal(9), Decimal(9))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 Charged = tuple[str, int]
 #: What it takes to push what is sold before anything happens.
 _FIRST_PUSH = timedelta(seconds=1)
+_BY_DAYS = re.compile(r"(\S+) were used at (\S+) EUR, and are billed at (\S+) EUR: Zuora has one price for a day")
 
 
 def billed_so_far(tenant: UsageWorld) -> dict[Charged, Decimal]:
@@ -70,7 +72,7 @@ def check(chaos: Chaos) -> None:
     }
     right = {(number, 0): sum(some.values(), Decimal(0)) for number, some in of_plan.items()}
     right |= {(number, time): total for number, some in of_addon.items() for time, total in some.items()}
-    is_repriced = _reconcile(chaos, right, before)
+    is_repriced, named = _reconcile(chaos, right, before)
     chaos.tenant.bill((chaos.tenant.now + timedelta(days=110)).date())
     after = billed_so_far(chaos.tenant)
     expected = {charged: max(total, before.get(charged, Decimal(0))) for charged, total in right.items()}
@@ -80,7 +82,9 @@ def check(chaos: Chaos) -> None:
     assert sum(UsageCharge.objects.values_list("unabsorbed", flat=True), Decimal(0)) == too_much
     if not is_repriced and not too_much and not chaos.was_moving:
         owed = {
-            number: sum(unit * quantity for unit, quantity in some.items()) + 7 * sum(of_addon.get(number, {}).values())
+            number: sum(unit * quantity for unit, quantity in some.items())
+            + 7 * sum(of_addon.get(number, {}).values())
+            + named.get(number, Decimal(0))
             for number, some in of_plan.items()
         }
         assert _paid(chaos) == owed, (_paid(chaos), owed, right)
@@ -94,8 +98,14 @@ def _paid(chaos: Chaos) -> dict[str, Decimal]:
     return paid
 
 
-def _reconcile(chaos: Chaos, right: dict[Charged, Decimal], before: dict[Charged, Decimal]) -> bool:
-    """Compare, and hold it against what must be told; return whether something is made up for at another price."""
+def _reconcile(
+    chaos: Chaos, right: dict[Charged, Decimal], before: dict[Charged, Decimal]
+) -> tuple[bool, dict[str, Decimal]]:
+    """Compare, and hold it against what must be told.
+
+    Returns whether something is made up for at another price, and by subscription number how much more is paid, as the
+    comparison names it, because a day has one price.
+    """
     lines = list(
         usage_reconcile.reconcile_usage(
             connection=chaos.tenant.world.connection,
@@ -104,7 +114,16 @@ def _reconcile(chaos: Chaos, right: dict[Charged, Decimal], before: dict[Charged
             whole=True,
         )
     )
-    found = [difference for line in lines for difference in line.differences]
+    named: dict[str, Decimal] = {}
+    found = []
+    for line in lines:
+        for difference in line.differences:
+            if priced := _BY_DAYS.match(difference):
+                quantity, used_at, billed_at = map(Decimal, priced.groups())
+                number = f"stigg--{line.subscription}"
+                named[number] = named.get(number, Decimal(0)) + quantity * (billed_at - used_at)
+            else:
+                found.append(difference)
     over = [charged for charged, total in right.items() if before.get(charged, Decimal(0)) > total]
     told = len({(number, bool(time)) for number, time in over})
     repriced = [one for one in found if "what the two prices differ by" in one]
@@ -112,4 +131,4 @@ def _reconcile(chaos: Chaos, right: dict[Charged, Decimal], before: dict[Charged
     assert wrong == [], wrong
     assert len(found) - len(repriced) == told
     assert not repriced or chaos.was_billed
-    return bool(repriced)
+    return bool(repriced), named

@@ -201,17 +201,21 @@ class Chaos:
         self.tenant.sweep(worker=_DEAD)
 
     def _change_price(self) -> None:
-        """Sell a dearer version, or at a price of its own; once, as Zuora changes prices by days."""
+        """Sell a dearer version, or at a price of its own; twice at the most, and perhaps on one day."""
         told = self.chance.choice(self.all)
-        if told.end is not None or told.moves:
+        if told.end is not None or len(told.moves) > 1 or (told.moves and told.moves[0][0] == self.tenant.now):
             return
         if self.chance.random() < 0.4:
-            paid = 3
+            paid = 3 + len(told.moves)
             agree(told.subscription, Decimal(paid), now=self.tenant.now)
         else:
             paid = sell_dearer(told.subscription, self.tenant)
         told.moves.append((self.tenant.now, paid))
         self._settle()
+        if len(told.moves) == 1 and self.chance.random() < 0.3:
+            self.tenant.advance(hours=self.chance.randint(1, 5))
+            self._use()
+            self._change_price()
 
     def _change_addon(self) -> None:
         """Take the add-on, or take it away, days after the last time: of a day in between Zuora bills nothing."""

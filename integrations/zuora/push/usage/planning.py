@@ -24,7 +24,7 @@ from subscriptions.tenure import TOLD_BY, Stretch
 from usage.adding import Total
 from usage.inserting import insert
 from usage.models import Slice
-from usage.selling import ended_at, stretches_of, stretches_of_all, was_sold
+from usage.selling import ended_at, stretches_of, stretches_of_all
 from usage.spans import among
 from usage.windows import ends_at
 
@@ -174,7 +174,7 @@ class _Desk:
         held = self.held[subscription.pk]
         changed = ended_at(held, one.price, at=one.starts_at)
         is_first = changed is not None and self.tenant.day(changed) <= first
-        goes_on = was_sold([later for later in held if later.start == changed], one.price)
+        goes_on = stretches_of([later for later in held if later.start == changed], one.price)
         return None if is_first and goes_on else changed
 
     def _day_of(self, one: Slice) -> date:
