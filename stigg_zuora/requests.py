@@ -3,6 +3,7 @@
 import re
 import uuid
 from collections.abc import Callable
+from typing import Any
 
 import structlog
 from django.contrib import messages
@@ -50,7 +51,22 @@ class RequestIdMiddleware:
 
 
 class ReturningLoginMiddleware(LoginRequiredMiddleware):
-    """Asks for a login, and leads back to a page: what was sent when the session had ended cannot be opened."""
+    """Asks for a login, and leads back to a page: what was sent when the session had ended cannot be opened.
+
+    Where none is needed nobody is looked up: the API answers in its own shape while the database is away, whatever
+    cookies come along.
+    """
+
+    def process_view(
+        self,
+        request: HttpRequest,
+        view_func: Callable[..., HttpResponseBase],
+        view_args: tuple[Any, ...],
+        view_kwargs: dict[str, Any],
+    ) -> HttpResponseBase | None:
+        if not getattr(view_func, "login_required", True):
+            return None
+        return super().process_view(request, view_func, view_args, view_kwargs)
 
     def handle_no_permission(
         self, request: HttpRequest, view_func: Callable[..., HttpResponseBase]

@@ -71,3 +71,30 @@ def test_metrics_need_no_login(client: Client) -> None:
 
     assert answer.status_code == 200
     assert b"django_http_requests_before_middlewares_total" in answer.content
+
+
+@pytest.mark.parametrize(
+    ("path", "answered"),
+    [
+        ("/api/v1/plans", (503, "Nothing was stored: send the request again in a moment.")),
+        ("/api/v1/nothing", (404, "There is no GET /api/v1/nothing here.")),
+    ],
+)
+@pytest.mark.parametrize("session", ["", "of-somebody-who-is-logged-in"])
+def test_the_api_answers_in_its_shape_while_the_database_is_away(
+    monkeypatch: pytest.MonkeyPatch,
+    django_db_blocker: DjangoDbBlocker,
+    session: str,
+    path: str,
+    answered: tuple[int, str],
+) -> None:
+    client = Client()
+    for name, value in {"HOST": "/nowhere", "OPTIONS": {}}.items():
+        monkeypatch.setitem(connection.settings_dict, name, value)
+    client.cookies["sessionid"] = session
+    with django_db_blocker.unblock():
+        connection.close()
+        answer = client.get(path, headers={"X-API-KEY": "server-made-up"})
+        connection.close()
+
+    assert (answer.status_code, answer.json()["message"]) == answered

@@ -65,6 +65,7 @@ def test_metrics_answer_while_the_database_is_away(
         monkeypatch.setitem(connection.settings_dict, name, value)
     with django_db_blocker.unblock():
         connection.close()
+        client.cookies["sessionid"] = "of-somebody-who-is-logged-in"
         answer = client.get("/metrics")
         connection.close()
 
