@@ -1,5 +1,6 @@
 """Structured logs: all that the program, Django and Celery say goes to standard error, with its track id."""
 
+from http import HTTPStatus
 from typing import Any
 
 import structlog
@@ -11,6 +12,15 @@ _PROCESSORS: list[structlog.typing.Processor] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.format_exc_info,
 ]
+
+
+def _name_the_refused(_: Any, __: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Say who was refused a page: Django's line names the page alone, and has the request beside it."""
+    record = line["_record"]
+    user = getattr(getattr(record, "request", None), "user", None)
+    if getattr(record, "status_code", None) == HTTPStatus.FORBIDDEN and user is not None and user.is_authenticated:
+        line["user"] = user.get_username()
+    return line
 
 
 def configured(*, level: str, form: str) -> dict[str, Any]:
@@ -32,7 +42,7 @@ def configured(*, level: str, form: str) -> dict[str, Any]:
         "formatters": {
             "structured": {
                 "()": structlog.stdlib.ProcessorFormatter,
-                "foreign_pre_chain": _PROCESSORS,
+                "foreign_pre_chain": [*_PROCESSORS, _name_the_refused],
                 "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
             },
         },

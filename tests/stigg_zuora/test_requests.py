@@ -1,6 +1,7 @@
 """Every answer has a number, our error pages show it, and it is in the log."""
 
 import logging
+import re
 from typing import Any
 
 import pytest
@@ -93,6 +94,22 @@ def test_a_refusal_shows_the_number(client: Client) -> None:
     assert response.status_code == 403
     assert "You may not do this" in response.content.decode()
     assert number_of(response) in response.content.decode()
+
+
+def test_the_log_says_who_was_refused(caplog: pytest.LogCaptureFixture) -> None:
+    client = Client(enforce_csrf_checks=True)
+    assert client.post("/problems/retry/").status_code == 403
+    client.force_login(people()["Operator"])
+    assert client.post("/problems/retry/").status_code == 403
+    assert client.get("/settings/people/").status_code == 403
+    ours = logging.getLogger("django").handlers[0]
+    lines = "\n".join(ours.format(record) for record in caplog.records)
+    said = re.findall(r"Forbidden \((.*?)\): (\S+) \[[\w.]+\](.*)", lines)
+    assert said == [
+        ("CSRF cookie not set.", "/problems/retry/", ""),
+        ("CSRF cookie not set.", "/problems/retry/", " user=operator"),
+        ("Permission denied", "/settings/people/", " user=operator"),
+    ]
 
 
 def test_a_form_without_its_token_shows_the_number() -> None:
