@@ -54,13 +54,13 @@ class _OneByOne(_HaveWords):
 class Sought:
     """The condition of a search as it is judged row by row, and as an index answers it, where there is one.
 
-    `few` asks the index for the rows' numbers, or returns None where they are too many to be named. `is_of_ids`: in the
-    order of ids they stand side by side.
+    `few` asks the index for the numbers of such of some rows, in their order if they have one, or returns None where
+    they are too many to be named. `is_of_ids`: in the order of ids they stand side by side.
     """
 
     one_by_one: Q
     by_index: Q | None = None
-    few: Callable[[], list[int] | None] = lambda: None
+    few: Callable[[QuerySet[Any]], list[int] | None] = lambda _: None
     is_of_ids: bool = False
 
 
@@ -121,7 +121,7 @@ class Section:
         if self._is_beginning_of_an_id(text):
             begins = Q(ref_id__startswith=text, ref_id__gte=text)
             by_index = begins if self.may_be_many else None
-            return Sought(begins, by_index, lambda: self._few(begins), is_of_ids=True)
+            return Sought(begins, by_index, lambda rows: self._few(rows, begins), is_of_ids=True)
         words = [word for word in re.split(_BETWEEN, text.lower()) if word]
         if not words:
             return Sought(Q(pk__in=[]))
@@ -142,11 +142,14 @@ class Section:
         """
         words = F("ref_id"), Value(" & ".join(beginnings))
         rare, one_by_one = Q(_HaveWords(*words)), Q(_OneByOne(*words))
-        return Sought(one_by_one, rare & one_by_one, lambda: self._few(rare & one_by_one))
+        return Sought(one_by_one, rare & one_by_one, lambda rows: self._few(rows, rare & one_by_one))
 
-    def _few(self, condition: Q) -> list[int] | None:
-        found = list(self.rows.filter(condition).order_by().values_list("pk", flat=True)[: _RARE + 1])
-        return found if len(found) <= _RARE else None
+    def _few(self, rows: QuerySet[Any], condition: Q) -> list[int] | None:
+        found = rows.filter(condition)
+        if found.ordered and found.order_by().values("pk")[_RARE : _RARE + 1]:
+            return None  # without putting all of them in order
+        ids = list(found.values_list("pk", flat=True)[: _RARE + 1])
+        return ids if len(ids) <= _RARE else None
 
     def _is_beginning_of_an_id(self, text: str) -> bool:
         if not _LOOKS_LIKE_AN_ID.fullmatch(text) or text.isalpha():

@@ -19,7 +19,8 @@ from integrations.views.access import actor, asking_operators, operators, viewer
 from integrations.views.answers import page_or_part
 from integrations.views.contents import contents_of
 from integrations.views.exports import as_csv
-from integrations.views.listing import FILTERS, NONE, SORTS, Column, Listing, TooMany, cells, columns_of
+from integrations.views.list_exports import cells, columns_of
+from integrations.views.listing import FILTERS, NONE, SORTS, Column, Listing, TooMany
 from integrations.views.overview import active_connection
 from integrations.views.timeline import timeline_of
 

@@ -9,9 +9,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet, prefetch_related_objects
+from django.db.models import (
+    BooleanField,
+    Exists,
+    ExpressionWrapper,
+    OuterRef,
+    Q,
+    QuerySet,
+    prefetch_related_objects,
+)
 
-from integrations.links import link_into_tenant
 from integrations.models import Connection, Standing, SyncRecord, Unasked, one_of
 from integrations.sections import Section, Sought
 from integrations.views.paging import Page, Way, way_of
@@ -115,16 +122,16 @@ class Listing:
         if sought.by_index is None or rows is not None:
             return list((self._found(way.rows, sought.one_by_one) if rows is None else self._found(rows, Q()))[:most])
         if are_few:
-            return _in_order(self._found(way.rows, sought.one_by_one), most)
+            return way.first_of(self._found(way.rows, sought.one_by_one), most)
         near, is_all = self._near(way, plain, sought.one_by_one, most)
         if is_all or len(near) == most:
             return near
-        few = sought.few()
+        own = self._own(way)
+        few = sought.few(plain.rows if own == "pk" else self.section.rows.order_by())
+        if few is not None and own == "pk":
+            return self._of_status_first(few, most)
         if few is not None:
-            if way.rows.model is self.section.model and self.status not in {"", NONE}:
-                known = self._of_status().filter(one_of("root_id", few)).order_by()  # together, not row by row
-                few, way = list(known.values_list("root_id", flat=True)), plain
-            return _in_order(way.rows.filter(one_of(self._own(way), few)), most)
+            return way.first_of(way.rows.filter(one_of(own, few)), most)
         if (self.column == "name" or sought.is_of_ids) and not way.begun and not is_patient:
             raise TooMany
         return list(self._found(way.rows, sought.by_index)[:most])
@@ -138,16 +145,31 @@ class Listing:
 
     def _near(self, way: Way[Any], plain: Way[Any], sought: Q, most: int) -> tuple[list[Any], bool]:
         """Return the first of those that are found among the next rows, and whether there are no others."""
-        # Named one by one: PostgreSQL takes a word to be rare, and would look for it everywhere else.
         own = self._own(way)
-        ids = list(plain.rows.values_list(own, flat=True)[: _NEAR + 1])
-        condition = sought & one_of("pk", ids[:_NEAR])
         if own == "pk":
-            return _in_order(self._found(way.rows, condition), most), len(ids) <= _NEAR
-        found = set(self.section.rows.filter(condition).order_by().values_list("pk", flat=True))
-        first = [pk for pk in ids[:_NEAR] if pk in found][:most]
+            judged = plain.rows.annotate(is_found=ExpressionWrapper(sought, output_field=BooleanField()))
+            near = list(judged.values_list("pk", "is_found")[: _NEAR + 1])
+            found = [pk for pk, is_found in near[:_NEAR] if is_found]
+            return self._of_status_first(found, most), len(near) <= _NEAR
+        # Named one by one: PostgreSQL takes a word to be rare, and would look for it everywhere else.
+        ids = list(plain.rows.values_list(own, flat=True)[: _NEAR + 1])
+        those = self.section.rows.filter(sought & one_of("pk", ids[:_NEAR])).order_by()
+        known = set(those.values_list("pk", flat=True))
+        first = [pk for pk in ids[:_NEAR] if pk in known][:most]
         rows = {row.root_id: row for row in way.rows.filter(one_of("root_id", first))}
         return [rows[pk] for pk in first if pk in rows], len(ids) <= _NEAR
+
+    def _of_status_first(self, ids: list[int], most: int) -> list[Any]:
+        """Return the first of these entities that have the status: of a status that many have, few need to be asked."""
+        those = self._unasked() if self.status == NONE else self._of_status()
+        if self.status and those is not None:
+            left, ids, size = ids, [], 4 * most
+            while left and len(ids) < most:
+                part, left, size = left[:size], left[size:], 5 * size
+                known = set(those.filter(one_of("root_id", part)).order_by().values_list("root_id", flat=True))
+                ids += [pk for pk in part if pk in known]
+        found = self.section.rows.in_bulk(ids[:most])
+        return [found[pk] for pk in ids[:most] if pk in found]
 
     def _own(self, way: Way[Any]) -> str:
         return "pk" if way.rows.model is self.section.model else "root_id"
@@ -235,13 +257,6 @@ class Listing:
         ]
 
 
-def _in_order(rows: QuerySet[Any], most: int) -> list[Any]:
-    """Return the first of few rows: asked for these only, PostgreSQL would look for them along the list."""
-    first = list(rows.values_list("pk", flat=True))[:most]
-    found = rows.model._default_manager.in_bulk(first)  # noqa: SLF001 - Django's public name for it
-    return [found[pk] for pk in first if pk in found]
-
-
 @dataclass(frozen=True)
 class Column:
     """The head of a column by which a list can be sorted; `order` is what `aria-sort` calls its present one."""
@@ -257,44 +272,3 @@ class Column:
             return cls(SORTS[name], "none", name)
         descends = listing.sort.startswith("-")
         return cls(SORTS[name], "descending" if descends else "ascending", name if descends else f"-{name}")
-
-
-#: The columns of an export.
-COLUMNS = (
-    "Stigg id",
-    "Name",
-    "Sync status",
-    "Since (UTC)",
-    "Billing ID",
-    "Zuora ID",
-    "Link into Zuora",
-    "What happened",
-    "What to do",
-)
-
-
-def columns_of(section: Section) -> list[str]:
-    """Return the head of an export."""
-    return [*COLUMNS, *(name.capitalize() for name in section.beside)]
-
-
-def cells(row: Row, *, without: str) -> list[str]:
-    """Return what an export says of a row, column by column; `without` is the status of what has no record."""
-    return [*_common_cells(row, without), *(getattr(row.entity, name).ref_id for name in row.beside)]
-
-
-def _common_cells(row: Row, without: str) -> list[str]:
-    record = row.record
-    if record is None:
-        return [row.entity.ref_id, str(row.entity), without, "", "", "", "", "", ""]
-    return [
-        row.entity.ref_id,
-        str(row.entity),
-        FILTERS[record.standing],
-        f"{record.status_since:%Y-%m-%d %H:%M:%S}",
-        record.zuora_number or record.zuora_id,
-        record.zuora_id,
-        link_into_tenant(record),
-        record.error,
-        record.cure,
-    ]

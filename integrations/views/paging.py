@@ -54,6 +54,11 @@ class Way(Generic[M]):
         last = self.rows.model(**edges[0])
         return Reach(edges[0][moment], _key(last, self.keys))
 
+    def first_of(self, few: QuerySet[M], most: int) -> list[M]:
+        """Return the first of few rows: no index has their keys as one value, and so none is walked along for them."""
+        order = _row(self.keys)
+        return list(few.order_by(order.desc() if self.falls else order.asc())[:most])
+
     def page(self, found: list[M], *, size: int) -> Page[M]:
         """Return the page of the first rows that were found, one more than it holds where there are more."""
         more, found = len(found) > size, found[:size]

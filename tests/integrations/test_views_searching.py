@@ -1,12 +1,14 @@
 """A search in a list: the beginnings of words, in each order, however many match."""
 
+from datetime import timedelta
 from itertools import product
 
 import pytest
 from django.db import connection as database
 from django.test import Client
 
-from integrations.models import Connection, SyncRecord
+from customers.models import Customer
+from integrations.models import Connection, SyncRecord, SyncStatus
 from integrations.sections import SECTIONS
 from integrations.views import listing
 from integrations.views.listing import Listing
@@ -120,6 +122,79 @@ def test_too_many_to_be_put_in_the_order_of_their_names_are_listed_by_id(
     assert [row.entity.ref_id for row in exported] == by_name
     monkeypatch.setattr(listing, "_SOME", 9)
     assert browser.get(address).status_code == (200 if status else 302), "few of a status are put in order"
+
+
+STATES = [
+    (SyncStatus.SUCCESS, "a" * 32),
+    (SyncStatus.PENDING, ""),
+    (SyncStatus.NO_SYNC_REQUIRED, ""),
+    (SyncStatus.NO_SYNC_REQUIRED, "b" * 32),
+]
+#: The order of the entities, and that of their records, as a plain query says it.
+PLAIN = {
+    "id": (["ref_id"], ["standing", "key"]),
+    "name": (["name", "ref_id"], None),
+    "status": (["ref_id"], ["standing", "key"]),
+    "since": (["ref_id"], ["status_since", "id"]),
+}
+
+
+@pytest.mark.parametrize("limits", [(99, 99), (4, 99), (4, 5), (1, 0)])
+@pytest.mark.parametrize("status", ["", "synced", "not-synced", "stopped", "pending", "none"])
+def test_a_search_finds_what_a_plain_query_says_in_its_order_in_all_its_pages(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch, limits: tuple[int, int], status: str
+) -> None:
+    near, rare = limits
+    monkeypatch.setattr(listing, "_NEAR", near)
+    monkeypatch.setattr(listing, "_SOME", rare // 9)
+    monkeypatch.setattr("integrations.sections._RARE", rare)
+    for place in range(23):
+        name = ("Aurora", "Birch", "Cobalt")[place % 3], ("Bakery", "Labs")[place % 2], str(place * 5 % 8)
+        CustomerFactory.create(ref_id=f"c{place * 7 % 23:02}", name=" ".join(name))
+    for place, customer in enumerate(Customer.objects.order_by("name", "ref_id")):
+        record = SyncRecord.objects.get(key=f"customer:{customer.ref_id}")
+        record.status, record.zuora_id = STATES[place // 6]  # one after the other: no status is always near
+        record.status_since += timedelta(hours=place // 4 * 5 % 3)
+        record.save()
+    SyncRecord.objects.filter(key__in=["customer:c21", "customer:c22"]).delete()
+    for text, (column, way) in product(("aur", "birch bak", "zz", "c", "c1"), product(PLAIN, ("", "-"))):
+        asked = Listing(SECTIONS["customers"], connection, text=text, status=status, sort=f"{way}{column}")
+        plain = _plain(asked)
+        rows, page = asked.page(size=2, is_patient=True)
+        there = [row.entity.ref_id for row in rows]
+        while page.after:
+            rows, page = asked.page(after=page.after, size=2, is_patient=True)
+            there += [row.entity.ref_id for row in rows]
+        assert there == plain, (text, column, way)
+        back: list[str] = []
+        while page.before:
+            rows, page = asked.page(before=page.before, size=2, is_patient=True)
+            back = [row.entity.ref_id for row in rows] + back
+        assert back == plain[: len(back)], (text, column, way)
+        assert len(plain) - len(back) in {0, 1, 2}, (text, column, way)
+
+
+def _plain(asked: Listing) -> list[str]:
+    """Return the ids of what a list holds, by a query for all entities or records, and looking at each."""
+    of_entities, of_records = PLAIN[asked.column]
+    is_whole = asked.status == "none" or of_records is None or (asked.column == "id" and not asked.status)
+    rows = Customer.objects.order_by(*of_entities)
+    records = {one.root_id: one for one in SyncRecord.objects.order_by(*(of_records or ["pk"]))}
+    if not is_whole:
+        by_id = rows.in_bulk()
+        found = [by_id[root_id] for root_id in records]
+    else:
+        found = list(rows)
+    standings = {row.pk: records[row.pk].standing if row.pk in records else "none" for row in found}
+    held = [row for row in found if asked.status in {"", standings[row.pk]} and _has_words(row, asked.text)]
+    return [row.ref_id for row in (reversed(held) if asked.sort.startswith("-") else held)]
+
+
+def _has_words(row: Customer, text: str) -> bool:
+    if text == "c1":
+        return row.ref_id.startswith(text)
+    held = f"{row.ref_id} {row.name} {row.email}".lower().replace("@", " ").replace(".", " ").replace("-", " ").split()
+    return all(any(word.startswith(sought) for word in held) for sought in text.split())
 
 
 def _asked(query: str) -> dict[str, str]:
