@@ -40,14 +40,19 @@ class Operation:
     def _path(self) -> re.Pattern[str]:
         return re.compile("[^/]+".join(re.escape(part) for part in re.split(r"\{[^}]+\}", self.template)))
 
-    def fits(self, method: str, path: str) -> bool:
-        return method == self.method and self._path.fullmatch(path) is not None
+    def fits(self, path: str) -> bool:
+        return self._path.fullmatch(path) is not None
 
 
 def operation_of(method: str, path: str) -> Operation | None:
     """Return the operation of a request; a literal path wins over one with a name in it."""
-    found = [operation for operation in _operations() if operation.fits(method.upper(), path)]
+    found = [operation for operation in _operations_by(method.upper()) if operation.fits(path)]
     return min(found, key=lambda operation: operation.template.count("{"), default=None)
+
+
+@cache
+def _operations_by(method: str) -> tuple[Operation, ...]:
+    return tuple(operation for operation in _operations() if operation.method == method)
 
 
 @cache

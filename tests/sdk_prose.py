@@ -110,7 +110,7 @@ def check_values(value: Any, where: str) -> Iterator[str]:
     """Yield which values nothing of Zuora's takes: null, and characters of four bytes."""
     if value is None and where != "body":
         yield f"{where}: null"
-    elif isinstance(value, str) and any(ord(character) > 0xFFFF for character in value):
+    elif isinstance(value, str) and max(value, default="") > "\uffff":
         yield f"{where}: {value!r} holds 4-byte UTF-8"
     elif isinstance(value, dict):
         for name, item in value.items():

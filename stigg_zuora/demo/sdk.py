@@ -27,6 +27,7 @@ def module(name: str) -> ModuleType:
         return importlib.import_module(f"{_PACKAGE}.{name}")
 
 
+@cache
 def model(name: str) -> Any:
     """Return one of the client's models by its name; AttributeError when there is none, as from the package itself."""
     if name not in module_names():
