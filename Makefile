@@ -36,7 +36,7 @@ CHECKED := env DEBUG=false PUBLIC_URL=https://billing.example.com ALLOWED_HOSTS=
 lint: dependencies
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
-	$(RUN) -m mypy .
+	$(RUN) -m mypy --num-workers 2 .
 	$(RUN) -c "from importlinter.cli import lint_imports_command; lint_imports_command()"
 	$(CHECKED) DATABASE_URL=sqlite://:memory: $(RUN) manage.py makemigrations --check --dry-run
 	$(CHECKED) DATABASE_URL=postgres://stigg_zuora@db.example.com/stigg_zuora \
