@@ -13,7 +13,8 @@ _COMPARED = ("subscription", "charge", "number", "start", "end", "events", "carr
 _NOBODYS = ("customer", "resource", "event_count", "billed_to_nobody")
 HEADER = (*_COMPARED, "differences", *_NOBODYS)
 WHAT_TO_DO = (
-    "Start the subscription earlier, and the next hourly run counts it there; or bill it by hand. "
+    "Start the subscription earlier, and the next hourly run counts it there; or bill it by hand. Where there was one "
+    "that does not sell it, sell it from now on, and bill by hand what was. "
     "If it was meant to be free, there is nothing to do."
 )
 
@@ -21,6 +22,7 @@ WHAT_TO_DO = (
 #: The head of a list of nothing else.
 HEADER_ALONE = (
     "customer", "feature", "resource", "month", "quantity", "unit", "quantity is", "events", "first hour", "last hour",
+    "not sold by",
 )  # fmt: skip
 
 
@@ -28,7 +30,7 @@ def cells_alone(one: Unattributed) -> Sequence[Any]:
     """Return it as the cells of a CSV file that holds nothing else: hours by when they begin, in UTC."""
     quantity_is = "all of it" if one.adds_up else "the most of an hour"
     what = (one.customer, one.feature, one.resource, f"{one.month:%Y-%m}", plain(one.quantity), one.unit)
-    return (*what, quantity_is, one.events, one.first.isoformat(), one.last.isoformat())
+    return (*what, quantity_is, one.events, one.first.isoformat(), one.last.isoformat(), one.unsold_by)
 
 
 def cells_of(line: Mapping[str, Any]) -> Sequence[Any]:
@@ -64,8 +66,10 @@ def sentence(one: Unattributed) -> str:
     hours = f"in the hour of {_at(one.first)}"
     if one.last > one.first:
         hours = f"from the hour of {_at(one.first)} to that of {_at(one.last)}"
-    why = f"had no subscription{' for it' if one.resource else ''} then"
-    return f"{of} in {one.month:%Y-%m}, {events} {hours}, and {why}: {end} to nobody."
+    why = f"and had no subscription{' for it' if one.resource else ''} then"
+    if one.unsold_by:
+        why = f"and its subscription {one.unsold_by} did not sell it"
+    return f"{of} in {one.month:%Y-%m}, {events} {hours}, {why}: {end} to nobody."
 
 
 def _at(moment: datetime) -> str:

@@ -61,9 +61,9 @@ def close(
 
     For whole hours give the last full hour; `now` closes the running one as far as it has come, and what comes later
     is counted when it is closed again. `zone` is that of the bills. Usage at a time without a subscription is kept as
-    UnattributedUsage; where there is one that does not sell the feature by usage, nobody is charged. What cannot be
-    counted stays dirty, and the log says why; the rest goes on. `on_closed` is told each time that some hundred hours
-    are closed for good: the ids of the subscriptions with slices whose quantity is new or another.
+    UnattributedUsage, and so is that of one that does not sell the feature and is not free. What cannot be counted
+    stays dirty, and the log says why; the rest goes on. `on_closed` is told each time that some hundred hours are
+    closed for good: the ids of the subscriptions with slices whose quantity is new or another.
     """
     reopen(now=now, subscription=subscription)
     dirty = DirtyHour.objects.filter(hour__lt=upto)
@@ -240,11 +240,12 @@ def _note_unattributed(cuts: Sequence[Cut], counted: Mapping[Span, Used], *, now
             resource_id=cut.source.resource_id,
             starts_at=window.start,
             ends_at=window.end,
+            unsold_by=subscription,
             change=found.change,
             event_count=found.events,
             noted_at=now,
         )
         for cut in cuts
-        for window in cut.nobodys
+        for window, subscription in cut.nobodys
         if (found := counted[cut.source, window]).events
     )

@@ -16,7 +16,7 @@ from usage.counting import Source, Span, Used
 from usage.metering import NEVER
 from usage.models import Slice
 from usage.selling import Sold, owner_of, unbroken
-from usage.windows import Run, Window, charged_windows, ends_at, period_of, uncovered_windows
+from usage.windows import Run, Window, charged_windows, ends_at, period_of, uncovered_windows, unsold_windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +31,21 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """An hour of a source: what is charged, the slices to which nothing reaches any more, and what is nobody's."""
+    """An hour of a source: what is charged, the slices to which nothing reaches any more, and what is nobody's.
+
+    What is nobody's may be of a time with a subscription, which does not sell it then.
+    """
 
     source: Source
     hour: datetime
     parts: tuple[Part, ...]
     beyond: tuple[Slice, ...]
-    nobodys: tuple[Window, ...]
+    nobodys: tuple[tuple[Window, Subscription | None], ...]
 
     @property
     def spans(self) -> Iterator[Span]:
         """What has to be counted."""
-        for window in {part.window for part in self.parts} | set(self.nobodys):
+        for window in {part.window for part in self.parts} | {window for window, _ in self.nobodys}:
             yield self.source, window
 
 
@@ -68,8 +71,18 @@ def cut_hour(source: Source, hour: datetime, *, sold: Sold, stored: Sequence[Sli
         for stretch in tenures
         for window, price in _charged(source, stretch, hour, sold=sold, stored=stored, zone=zone)
     )
-    nobodys = tuple(uncovered_windows(tenures, hour=hour)) if source.until == NEVER else ()
+    nobodys = tuple(_nobodys(source, tenures, hour, sold=sold)) if source.until == NEVER else ()
     return Cut(source=source, hour=hour, parts=parts, beyond=tuple(left.values()), nobodys=nobodys)
+
+
+def _nobodys(
+    source: Source, tenures: Sequence[Stretch], hour: datetime, *, sold: Sold
+) -> Iterator[tuple[Window, Subscription | None]]:
+    for window in uncovered_windows(tenures, hour=hour):
+        yield window, None
+    others = [one for one in tenures if not sold.settles(one.terms, feature_id=source.feature_id)]
+    if others:
+        yield from unsold_windows([one for one in tenures if one not in others], others, hour=hour)
 
 
 def drafts_of(cut: Cut, counted: Mapping[Span, Used]) -> Iterator[tuple[Charge, Draft]]:

@@ -99,17 +99,19 @@ _SOURCES = {
     "postgresql": """
 SELECT source.* FROM (
   WITH RECURSIVE source AS (
-    (SELECT customer_id, feature_id, resource_id FROM usage_unattributedusage ORDER BY 1, 2, 3 LIMIT 1)
+    (SELECT customer_id, feature_id, resource_id FROM usage_unattributedusage WHERE unsold_by_id IS NULL
+     ORDER BY 1, 2, 3 LIMIT 1)
     UNION ALL
     SELECT next.* FROM source CROSS JOIN LATERAL (
       SELECT customer_id, feature_id, resource_id FROM usage_unattributedusage noted
       WHERE (noted.customer_id, noted.feature_id, noted.resource_id)
-        > (source.customer_id, source.feature_id, source.resource_id)
+        > (source.customer_id, source.feature_id, source.resource_id) AND noted.unsold_by_id IS NULL
       ORDER BY 1, 2, 3 LIMIT 1
     ) next
   ) SELECT * FROM source
 ) source""".strip(),
-    "sqlite": "SELECT DISTINCT customer_id, feature_id, resource_id FROM usage_unattributedusage",
+    "sqlite": """
+SELECT DISTINCT customer_id, feature_id, resource_id FROM usage_unattributedusage WHERE unsold_by_id IS NULL""",
 }
 #: As `_ended` and `windows.ends_at` tell it.
 _REACHED = """
@@ -117,7 +119,7 @@ SELECT DISTINCT noted.customer_id, noted.resource_id, noted.feature_id, noted.st
 FROM {rows} JOIN subscriptions_subscription sold ON sold.customer_id = span.customer_id
   AND sold.resource_id = span.resource_id
 JOIN usage_unattributedusage noted ON noted.customer_id = span.customer_id AND noted.feature_id = span.feature_id
-  AND noted.resource_id = span.resource_id AND noted.ends_at > sold.start_date {nearby}
+  AND noted.resource_id = span.resource_id AND noted.unsold_by_id IS NULL AND noted.ends_at > sold.start_date {nearby}
 WHERE CASE WHEN sold.cancellation_date IS NOT NULL OR sold.status IN ('CANCELED', 'EXPIRED')
   THEN coalesce(sold.cancellation_date, sold.effective_end_date) END > noted.starts_at
   OR NOT (sold.cancellation_date IS NOT NULL

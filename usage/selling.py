@@ -4,10 +4,11 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 
 from django.db.models import prefetch_related_objects
 
-from catalog.models import BillingModel, Price
+from catalog.models import BillingModel, Plan, Price, PricingType
 from subscriptions.models import PastTerms, Subscription, SubscriptionAddon
 from subscriptions.tenure import TOLD_BY, Stretch, Terms, only_terms, stretches
 from usage.spans import among
@@ -21,10 +22,12 @@ class Sold:
     """What was sold to some customers, as far as some features are concerned; read once.
 
     `tenures` are the stretches in which a customer had a subscription for a resource, `stretches` those of a
-    subscription, whoever had it; `versions` are the ids of a charge's prices, whatever they are by now.
+    subscription, whoever had it; `versions` are the ids of a charge's prices, whatever they are by now. `in_advance`
+    are the prices of the features that are not by usage.
     """
 
     prices: dict[tuple[Owner, int, str, int], Price] = field(default_factory=dict)
+    in_advance: set[tuple[Owner, int, str, int]] = field(default_factory=set)
     versions: dict[tuple[Owner, int], list[int]] = field(default_factory=lambda: defaultdict(list))
     tenures: dict[tuple[int, str], list[Stretch]] = field(default_factory=lambda: defaultdict(list))
     stretches: dict[int, list[Stretch]] = field(default_factory=lambda: defaultdict(list))
@@ -34,20 +37,35 @@ class Sold:
         keys = [(owner, version, terms.billing_period, feature_id) for owner, version in _held(terms)]
         return [self.prices[key] for key in keys if key in self.prices]
 
+    def settles(self, terms: Terms, *, feature_id: int) -> bool:
+        """Whether usage of the feature is charged, or paid for otherwise: in advance, or by a plan that is free."""
+        if self.of(terms, feature_id=feature_id):
+            return True
+        keys = {(owner, version, terms.billing_period, feature_id) for owner, version in _held(terms)}
+        return not self.in_advance.isdisjoint(keys) or terms.plan_id in self.free_plans
+
+    @cached_property
+    def free_plans(self) -> set[int]:
+        """The plans that cost nothing; read when somebody asks."""
+        return set(Plan.objects.filter(pricing_type=PricingType.FREE).order_by().values_list("pk", flat=True))
+
     def by_usage(self) -> set[int]:
         """Return the features of which the catalog has, or ever had, a price by usage."""
         return {feature_id for _, _, _, feature_id in self.prices}
 
 
 def sold_to(*, customers: Collection[int], features: Collection[int]) -> Sold:
-    """Return what these customers were sold; nine queries at the most, however many they are."""
+    """Return what these customers were sold; nine queries at the most, and one for `free_plans`, however many."""
     sold = Sold()
     for price in Price.objects.filter(feature_id__in=features).order_by("pk"):
         if price.feature_id is None:
             continue
         sold.versions[owner_of(price), price.feature_id].append(price.pk)
+        key = owner_of(price), price.version_number, price.billing_period, price.feature_id
         if price.billing_model == BillingModel.USAGE_BASED:
-            sold.prices[owner_of(price), price.version_number, price.billing_period, price.feature_id] = price
+            sold.prices[key] = price
+        else:
+            sold.in_advance.add(key)
     # Two queries: with one inside the other PostgreSQL reads all subscriptions.
     had = PastTerms.objects.filter(customer__in=among(customers)).order_by()
     told = Subscription.objects.only(*TOLD_BY)

@@ -1,4 +1,4 @@
-"""Usage that nobody is charged for: its customer had no subscription at that time."""
+"""Usage that nobody is charged for: its customer had no subscription at that time, or one that does not sell it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ class Unattributed:
 
     `quantity` is negative where more was taken back than added. What does not add up hour by hour, as unique users do
     not, has the most of an hour as its quantity. `first` and `last` are the beginnings of its first and last hours.
+    `unsold_by` is the subscription that did not sell it, or empty: there was none.
     """
 
     customer: str
@@ -33,6 +34,7 @@ class Unattributed:
     events: int
     first: datetime
     last: datetime
+    unsold_by: str = ""
 
 
 def to_tell() -> QuerySet[UnattributedUsage]:
@@ -46,10 +48,10 @@ def customers_told() -> QuerySet[Customer]:
 
 
 def by_month(rows: QuerySet[UnattributedUsage]) -> Iterator[Unattributed]:
-    """Yield what these rows come to by customer, feature, resource and month; one statement."""
+    """Yield what these rows come to by customer, feature, resource, month and why; one statement."""
     grouped = (
         rows.annotate(month=TruncMonth("starts_at", tzinfo=UTC))
-        .order_by("customer__ref_id", "feature__ref_id", "resource_id", "month")
+        .order_by("customer__ref_id", "feature__ref_id", "resource_id", "month", "unsold_by__ref_id")
         .values_list(
             "customer__ref_id",
             "feature__ref_id",
@@ -57,6 +59,7 @@ def by_month(rows: QuerySet[UnattributedUsage]) -> Iterator[Unattributed]:
             "feature__units_plural",
             "feature__meter__aggregation",
             "month",
+            "unsold_by__ref_id",
         )
         .annotate(
             total=Total("change"),
@@ -66,11 +69,13 @@ def by_month(rows: QuerySet[UnattributedUsage]) -> Iterator[Unattributed]:
             last=Max("starts_at"),
         )
     )
-    for customer, feature, resource, unit, aggregation, month, total, most, events, first, last in grouped.iterator():
+    for customer, feature, resource, unit, aggregation, month, unsold_by, *found in grouped.iterator():
+        total, most, events, first, last = found
         adds_up = aggregation is None or Aggregation(aggregation).adds_up
         quantity = total if adds_up else most
+        hours = _hour(first), _hour(last)
         yield Unattributed(
-            customer, feature, resource, unit, month.date(), quantity, adds_up, events, _hour(first), _hour(last)
+            customer, feature, resource, unit, month.date(), quantity, adds_up, events, *hours, unsold_by or ""
         )
 
 

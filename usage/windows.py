@@ -68,6 +68,32 @@ def uncovered_windows(tenures: Iterable[Stretch], *, hour: datetime) -> list[Win
     return free
 
 
+def unsold_windows(
+    tenures: Iterable[Stretch], others: Iterable[Stretch], *, hour: datetime
+) -> Iterator[tuple[Window, Subscription]]:
+    """Yield the parts of the hour in which there is none of `tenures`, and one of the others, each with that one."""
+    free = uncovered_windows(tenures, hour=hour)
+    for one in others:
+        rest = uncovered_windows([one], hour=hour)
+        for window in free:
+            for part in _outside(rest, window):
+                yield part, one.subscription
+        free = [part for window in free for part in _inside(rest, window)]
+
+
+def _inside(windows: Iterable[Window], other: Window) -> Iterator[Window]:
+    for one in windows:
+        if max(one.start, other.start) < min(one.end, other.end):
+            yield Window(max(one.start, other.start), min(one.end, other.end))
+
+
+def _outside(windows: Iterable[Window], other: Window) -> list[Window]:
+    left = [other]
+    for one in windows:
+        left = [part for window in left for part in _without(window, one.start, one.end)]
+    return left
+
+
 def _edges(subscription: Subscription, hour: datetime, zone: tzinfo) -> Iterator[datetime]:
     day = hour.astimezone(zone).date()
     yield datetime.combine(day + timedelta(days=1), time(), tzinfo=zone).astimezone(UTC)

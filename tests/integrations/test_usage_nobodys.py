@@ -13,15 +13,20 @@ import pytest
 from django.test import Client
 from pytest_django.fixtures import DjangoAssertNumQueries
 
+from catalog.models import BillingModel, PricingType
 from integrations import usage_reconcile
 from integrations.models import Connection, UsageOfNobody, UsageReconciliation
 from integrations.usage_nobodys import HEADER, WHAT_TO_DO, sentence
+from subscriptions.scheduling import update
+from subscriptions.wanted import Content
 from tests.browser.scene import people
+from tests.factories.catalog import AddonFactory, PlanFactory, price
+from tests.integrations.usage_pages import browser
 from tests.integrations.usage_reconciling import compare, reconciled
 from tests.integrations.usage_world import START, UsageWorld, tenant
-from usage.unattributed import Unattributed
+from usage.unattributed import Unattributed, billed_to_nobody
 
-__all__ = ["reconciled", "tenant"]
+__all__ = ["browser", "reconciled", "tenant"]
 pytestmark = [pytest.mark.engine, pytest.mark.django_db]
 HOUR = timedelta(hours=1)
 SENTENCE = (
@@ -171,3 +176,57 @@ def test_it_is_named_when_zuora_is_not_read(tenant: UsageWorld, customer: str) -
         "Zuora is not connected any more.",
         [customer],
     )
+
+
+@pytest.mark.parametrize("what", ["unsold", "free", "in advance"])
+def test_a_subscription_that_does_not_sell_what_is_used_is_named(
+    reconciled: UsageWorld, browser: Client, what: str
+) -> None:
+    pricing = PricingType.FREE if what == "free" else PricingType.PAID
+    plan = PlanFactory.create(ref_id="flat", pricing_type=pricing)
+    if what == "unsold":
+        price(plan)
+    elif what == "in advance":
+        price(plan, billing_model=BillingModel.PER_UNIT, feature=reconciled.feature, amounts={"EUR": 3})
+    reconciled.settle()
+    acme = reconciled.sell(plan=plan, start_date=START - 90 * HOUR)
+    reconciled.use(acme, 7, at=START - 2 * HOUR)
+    reconciled.use(acme, 4, at=START - 1.5 * HOUR)
+    reconciled.use(acme, 5, at=START - 100 * HOUR)
+    for _ in range(2):  # the next run leaves it as it is
+        reconciled.next_hour()
+        closed = reconciled.close()
+    assert closed.hours == 0
+    whose = acme.customer.ref_id
+    before = (
+        f"{whose} used 5 of api-calls in 2026-03, 1 event in the hour of 2026-03-06 08:00, and had no subscription "
+        "then: billed to nobody."
+    )
+    unsold = (
+        f"{whose} used 11 of api-calls in 2026-03, 2 events in the hour of 2026-03-10 10:00, and its subscription s1 "
+        "did not sell it: billed to nobody."
+    )
+    told = [unsold, before] if what == "unsold" else [before]
+    assert sorted(line for line in compare() if line.startswith(whose)) == sorted(told)
+    page = browser.get("/usage/nobodys/").content.decode()
+    assert ('<a href="/subscriptions/s1/">s1</a> did not sell it' in page) is (what == "unsold")
+    assert "No subscription then" in page
+
+
+def test_what_an_addon_sells_from_some_moment_on_is_nobodys_until_then(reconciled: UsageWorld) -> None:
+    addon = AddonFactory.create(ref_id="calls")
+    price(addon, billing_model=BillingModel.USAGE_BASED, feature=reconciled.feature, amounts={"EUR": 7})
+    price(plan := PlanFactory.create(ref_id="flat"))
+    reconciled.settle()
+    acme = reconciled.sell(plan=plan)
+    reconciled.use(acme, 7, at=START)
+    reconciled.advance(minutes=20)
+    update(subscription=acme, content=Content(addons={"calls": 1}), now=reconciled.now)
+    reconciled.settle()
+    reconciled.advance(minutes=20)
+    reconciled.use(acme, 4)
+    reconciled.next_hour()
+    reconciled.quiet()
+    assert reconciled.quantities() == [4]
+    told = billed_to_nobody(upto=reconciled.now)
+    assert [(one.quantity, one.unsold_by) for one in told] == [(Decimal(7), "s1")]

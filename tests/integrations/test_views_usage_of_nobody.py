@@ -22,8 +22,8 @@ pytestmark = pytest.mark.django_db
 START = datetime(2026, 3, 10, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 NOTHING = (
-    "Nothing is billed to nobody: whoever used a feature that is sold by usage had a subscription then. What is "
-    "reported of another time is shown here once its hour is counted."
+    "Nothing is billed to nobody: whoever used a feature that is sold by usage had a subscription then, which sells it "
+    "or is free. What is reported of another time is shown here once its hour is counted."
 )
 
 
@@ -120,11 +120,11 @@ def test_it_is_exported_as_it_is_filtered(browser: Client, feature: Feature, mon
 
     head = [
         *("customer", "feature", "resource", "month", "quantity", "unit", "quantity is", "events"),
-        *("first hour", "last hour"),
+        *("first hour", "last hour", "not sold by"),
     ]
     noon, one = "2026-03-10T12:00:00+00:00", "2026-03-10T13:00:00+00:00"
-    acme = ["acme", "api-calls", "", "2026-03", "18.5", "API calls", "all of it", "4", noon, one]
-    hooli = ["hooli", "api-calls", "", "2026-03", "1", "API calls", "all of it", "2", noon, noon]
+    acme = ["acme", "api-calls", "", "2026-03", "18.5", "API calls", "all of it", "4", noon, one, ""]
+    hooli = ["hooli", "api-calls", "", "2026-03", "1", "API calls", "all of it", "2", noon, noon, ""]
     assert exported("") == [head, acme, hooli]
     assert exported("?customer=acme") == [head, acme]
     assert exported("?customer=nobody") == [head]
@@ -136,7 +136,9 @@ def test_the_usage_page_and_the_customers_page_lead_there(browser: Client, featu
     CustomerFactory.create(ref_id="initech")
     assert said not in text_of(browser, "/usage/")
     nobodys(feature, "acme", "1")
-    assert f"1 customer used something at a time without a subscription, which is {said}" in text_of(browser, "/usage/")
+    assert f"1 customer used something without a subscription that sells it, which is {said}" in text_of(
+        browser, "/usage/"
+    )
     nobodys(feature, "hooli", "1")
     assert "2 customers used something" in text_of(browser, "/usage/")
     assert "2 customers in all." in text_of(browser, "/usage/nobodys/")

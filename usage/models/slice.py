@@ -78,7 +78,8 @@ class Slice(models.Model):
 class UnattributedUsage(models.Model):
     """Usage of a feature that is sold by usage, at a time at which the customer had no subscription for the resource.
 
-    It is counted again as soon as a subscription reaches into that time.
+    It is counted again as soon as a subscription reaches into that time. Or there was one, `unsold_by`, that is not
+    free and does not sell the feature in any way.
     """
 
     customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="unattributed_usage")
@@ -86,6 +87,7 @@ class UnattributedUsage(models.Model):
     resource_id = models.CharField(max_length=255, blank=True)
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
+    unsold_by = models.ForeignKey(Subscription, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
     change = quantity_field(help_text="What the events changed, which nobody is charged for.")
     event_count = models.PositiveIntegerField()
     noted_at = models.DateTimeField()
@@ -96,6 +98,14 @@ class UnattributedUsage(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["customer", "feature", "resource_id", "starts_at"], name="unattributed_usage_once"
+            ),
+        ]
+        indexes = [
+            # What a subscription may yet reach into is little, and looked through every hour.
+            models.Index(
+                fields=["customer", "feature", "resource_id", "starts_at"],
+                condition=Q(unsold_by=None),
+                name="unattributed_without_one",
             ),
         ]
 

@@ -36,8 +36,8 @@ class Command(BaseCommand):
         "every difference. Without a period: the current and the last one. Ends with 0 when all that was compared is "
         "equal, with 1 when something differs, and with 2 when nothing is proven: there was nothing to compare, "
         "Zuora is not connected or could not be read, or an option is wrong. The hour that runs is left out. Usage of "
-        "a time in which its customer had no subscription is on no side: it is named, by calendar month, and differs "
-        "from nothing."
+        "a time in which its customer had no subscription, or one that does not sell it, is on no side: it is named, "
+        "by calendar month, and differs from nothing."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
