@@ -9,29 +9,18 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from decimal import Decimal
-from typing import Any
 
 from catalog.models import BillingModel, Price
-from catalog.models.reference import plain_number
 from integrations.models import Connection, UsageCharge, UsageRecord, UsageState
 from integrations.zuora.mapping.amounts import localised
 from integrations.zuora.mapping.tenant import Tenant
 from integrations.zuora.tenant import tenant_of
 from subscriptions.models import Subscription
 from subscriptions.periods import Period
-from subscriptions.tenure import Stretch, stretches
+from subscriptions.tenure import Stretch, own_price, stretches
 from usage.selling import own_price_at, stretches_of, was_sold
 
 ZERO = Decimal(0)
-#: What a price comes to, wherever it is written down.
-_PRICED = (
-    "tiers_mode",
-    "amounts__currency",
-    "amounts__billing_country_code",
-    "amounts__amount",
-    *(f"amounts__tiers__{name}" for name in ("up_to", "unit_price", "flat_price")),
-)
-Terms = frozenset[tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,28 +43,24 @@ def billed_at_another_price(
     if len(held) == 1:
         return []
     sold = stretches_of(held, price)
-    versions = {(one.plan_id or one.addon_id, one.version_number): one for one in _versions(price)}
-    named = {one.pk: one for one in versions.values()}
-    terms = _Paid(named, held)
+    versions = {one.version_number: one.pk for one in _versions(price)}
+    rows = [
+        (one, one.slice) for one in records if one.slice is not None and one.wanted and one.state != UsageState.FAILED
+    ]
+    paid = _Paid({*versions.values(), *(of.price_id for _, of in rows)}, held)
     found: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
-    for record in records:
-        if record.slice is None or not record.wanted or record.state == UsageState.FAILED:
-            continue
-        day, used_on = tenant.day(record.starts_at), tenant.day(record.slice.starts_at)
+    for record, of in rows:
+        day, used_on = tenant.day(record.starts_at), tenant.day(of.starts_at)
         if record.is_billed and day == used_on and day != charge.time_of(record.charge_number)[0]:
             continue  # it was billed before another price came, or it would have been moved
         midnight = datetime.combine(day + timedelta(days=1), time(), tzinfo=tenant.time_zone)
         last = next((one for one in reversed(sold) if one.start < midnight), None)
         billed = versions.get(_version_in(last, price)) if last else None
-        used = named.get(record.slice.price_id)
-        if last is None or billed is None or used is None:
+        if last is None or billed is None:
             continue
-        if terms.of(used.pk, at=record.slice.starts_at) == terms.of(billed.pk, at=last.start):
-            continue  # the same tiers
-        own = own_price_at(held, used.pk, at=record.slice.starts_at), own_price_at(held, billed.pk, at=last.start)
-        prices = _in_words(used, own[0], last.subscription), _in_words(billed, own[1], last.subscription)
-        if prices[0] != prices[1]:
-            found[prices] += record.wanted
+        used_at, billed_at = (of.price_id, of.starts_at), (billed, last.start)
+        if paid.of(*used_at) != paid.of(*billed_at):
+            found[paid.in_words(*used_at), paid.in_words(*billed_at)] += record.wanted
     return [Repriced(quantity, *prices) for prices, quantity in found.items()]
 
 
@@ -97,22 +82,8 @@ def repriced_in(subscription: Subscription, connection: Connection | None, perio
     }
 
 
-def _version_in(one: Stretch, price: Price) -> tuple[int | None, int]:
-    if price.plan_id is not None:
-        return price.plan_id, one.terms.plan_version_number
-    return price.addon_id, dict(one.terms.addons)[price.addon_id or 0]
-
-
-def _in_words(price: Price, own: str | None, subscription: Subscription) -> str:
-    """Return a price as people say it: "2.5 EUR", or of which version, or whose own, the tiers are."""
-    payer = subscription.payer
-    if own is not None:
-        amount = json.loads(own)[0]
-        return f"{amount} {payer.billing_currency}" if amount is not None else f"tiers of its own, {own}"
-    listed = localised(price.amounts.all(), currency=payer.billing_currency, country=payer.billing_country)
-    if listed is None or listed.amount is None:
-        return f"the tiers of version {price.version_number}"
-    return f"{plain_number(listed.amount)} {payer.billing_currency}"
+def _version_in(one: Stretch, price: Price) -> int:
+    return one.terms.plan_version_number if price.addon_id is None else dict(one.terms.addons)[price.addon_id]
 
 
 def taken_at_another_price(charge: UsageCharge, records: Iterable[UsageRecord], *, held: Sequence[Stretch]) -> Decimal:
@@ -126,12 +97,12 @@ def taken_at_another_price(charge: UsageCharge, records: Iterable[UsageRecord], 
     owing = charge.records.filter(is_billed=True, owed__lt=0, slice__isnull=False)
     sold = list(owing.values_list("charge_number", "slice__price", "slice__starts_at"))
     terms = _Paid({pk for _, pk, _ in [*givers, *sold]}, held)
-    others = {(charge.pool_of(number), terms.of(pk, at=at)) for number, pk, at in sold}
+    others = {(charge.pool_of(number), terms.of(pk, at)) for number, pk, at in sold}
     return sum(
         (
             one.taken
             for one, pk, at in givers
-            if any(pool == charge.pool_of(one.charge_number) and other != terms.of(pk, at=at) for pool, other in others)
+            if any(pool == charge.pool_of(one.charge_number) and other != terms.of(pk, at) for pool, other in others)
         ),
         ZERO,
     )
@@ -158,7 +129,7 @@ def added_at_another_price(
             quantity
             for number, pk, at, quantity in owed
             if charge.pool_of(number) == charge.pool_of(one.charge_number)
-            and (now is None or terms.of(pk, at=at) != terms.of(now.pk, at=one.starts_at))
+            and (now is None or terms.of(pk, at) != terms.of(now.pk, one.starts_at))
         )
         total += min(one.wanted, sum(others, ZERO))
     return total
@@ -173,7 +144,7 @@ def _versions(price: Price) -> list[Price]:
         billing_period=price.billing_period,
         billing_model=BillingModel.USAGE_BASED,
     )
-    return list(rows.prefetch_related("amounts"))
+    return list(rows)
 
 
 def _sold_at(moment: datetime, versions: Iterable[Price], held: Iterable[Stretch]) -> Price | None:
@@ -185,12 +156,23 @@ class _Paid:
     """What some prices come to for a subscription: two that come to the same are equal."""
 
     def __init__(self, price_ids: Collection[int], held: Sequence[Stretch]) -> None:
-        found: dict[int, set[tuple[Any, ...]]] = {pk: set() for pk in price_ids}
-        for pk, *terms in Price.objects.filter(pk__in=price_ids).values_list("pk", *_PRICED).order_by():
-            found[pk].add(tuple(terms))
-        self._listed = {pk: frozenset(terms) for pk, terms in found.items()}
-        self._held = held
+        self._held, payer = held, held[0].subscription.payer
+        self._currency = payer.billing_currency
+        self._listed, self._modes = dict[int, str](), dict[int, str]()
+        for price in Price.objects.filter(pk__in=price_ids).prefetch_related("amounts__tiers"):
+            listed = localised(price.amounts.all(), currency=self._currency, country=payer.billing_country)
+            self._listed[price.pk] = json.dumps(own_price(listed)) if listed else ""
+            self._modes[price.pk] = price.tiers_mode
 
-    def of(self, price_id: int, *, at: datetime) -> Terms | str:
-        """Return the price of its own that it paid then, or else the list's."""
-        return own_price_at(self._held, price_id, at=at) or self._listed[price_id]
+    def of(self, price_id: int, at: datetime) -> tuple[str, str]:
+        """Return the price of its own that it paid then, or else the list's, as JSON; and how its tiers count."""
+        return own_price_at(self._held, price_id, at=at) or self._listed[price_id], self._modes[price_id]
+
+    def in_words(self, price_id: int, at: datetime) -> str:
+        """Return the same as people say it: "2.5 EUR", or "tiers (up to 100: 2, above: 1) EUR"."""
+        paid, mode = self.of(price_id, at)
+        amount, tiers = json.loads(paid) if paid else (None, [])
+        if amount is None:
+            steps = (f"{f'up to {end}' if end else 'above'}: {unit or f'{flat} flat'}" for end, unit, flat in tiers)
+            amount = f"{mode.lower()} tiers ({', '.join(steps)})"
+        return f"{amount} {self._currency}"

@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from catalog.models import PriceAmount
 from subscriptions.models import PriceOverride, Subscription
 
 #: The columns from which a subscription's stretches, windows and days are told: the others cost when many are read.
@@ -65,8 +66,8 @@ def only_terms(subscription: Subscription, *, addons: Iterable[tuple[int, int]])
     return _terms(subscription, addons=addons, own_prices=())
 
 
-def own_price(row: PriceOverride) -> list[Any]:
-    """Return what is paid instead of a price, as JSON: an amount, and tiers by where they end."""
+def own_price(row: PriceOverride | PriceAmount) -> list[Any]:
+    """Return what is paid instead of a price, or for it, as JSON: an amount, and tiers by where they end."""
     tiers = [[tier.up_to, _text(tier.unit_price), _text(tier.flat_price)] for tier in row.tiers.all()]
     return [_text(row.amount), tiers]
 

@@ -7,9 +7,13 @@ from decimal import Decimal
 import pytest
 from django.test import Client
 
-from subscriptions.models import Subscription
+from catalog.models import BillingModel
+from catalog.tiers import Tier
+from subscriptions.models import PriceOverride, Subscription
+from subscriptions.past import keep_past, present
+from tests.factories.catalog import PlanFactory, price
 from tests.integrations.price_changes import agree, sell_dearer
-from tests.integrations.test_usage_sales import amounts, differences
+from tests.integrations.test_usage_sales import ADDED, TAKEN, amounts, differences
 from tests.integrations.usage_pages import browser
 from tests.integrations.usage_world import START, UsageWorld, tenant
 
@@ -110,3 +114,45 @@ def test_of_two_versions_sold_on_a_day_the_first_is_named(tenant: UsageWorld, *,
     else:
         named = [repriced(8, "10 EUR", "1 EUR")]
         assert billed(tenant, differ=named) == [(Decimal(8), Decimal(800)), (Decimal(9), Decimal(9))]
+
+
+@pytest.mark.parametrize(("amount", "named"), [("2.5", True), ("1", False)])
+@pytest.mark.parametrize(("late", "said"), [(-5, TAKEN), (5, ADDED)])
+def test_what_is_made_up_for_at_another_own_price_is_named(
+    tenant: UsageWorld, late: int, said: str, amount: str, *, named: bool
+) -> None:
+    acme = tenant.sell()
+    tenant.use(acme, 20, at=START - timedelta(days=1))
+    tenant.quiet()
+    pay(tenant, acme, amount)
+    tenant.quiet()
+    assert tenant.bill(date(2026, 4, 10)) == {"stigg--s1": Decimal(20)}
+    tenant.use(acme, late, at=START - timedelta(days=1))
+    tenant.use(acme, 8)
+    tenant.next_hour()
+    tenant.quiet()
+    assert differences(tenant) == ([said] if named else [])
+
+
+def test_tiers_are_named_step_by_step(tenant: UsageWorld) -> None:
+    plan = PlanFactory.create(ref_id="tiered")
+    steps = [Tier(100, Decimal(2), None), Tier(None, None, Decimal(500))]
+    terms = {"billing_model": BillingModel.USAGE_BASED, "feature": tenant.feature, "tiers_mode": "GRADUATED"}
+    price(plan, amounts={"EUR": steps}, **terms)
+    tenant.settle()
+    acme = tenant.sell(plan=plan, start_date=START - timedelta(hours=4))
+    tenant.use(acme, 5, at=START - timedelta(hours=3))
+    one = Subscription.objects.get(pk=acme.pk)
+    before = present(one)
+    own = PriceOverride.objects.create(subscription=one, price=one.prices()[0])
+    for end, amount in ((100, 3), (None, 1)):
+        own.tiers.create(up_to=end, unit_price=Decimal(amount))
+    one = Subscription.objects.get(pk=acme.pk)
+    one.save()
+    keep_past(one, before=before, at=tenant.now)
+    tenant.settle()
+    tenant.next_hour()
+    tenant.quiet()
+    listed = "graduated tiers (up to 100: 2, above: 500 flat) EUR"
+    agreed = "graduated tiers (up to 100: 3, above: 1) EUR"
+    assert differences(tenant) == [repriced(5, listed, agreed)]
