@@ -3,7 +3,7 @@
 import csv
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -165,6 +165,9 @@ def test_what_was_changed_in_zuora_is_set_right_when_somebody_says_so(tenant: Us
     gone = UsageRecord.objects.filter(state=UsageState.FAILED)
     assert gone.count() == (how == "missing")
     retry(records=list(gone.values_list("pk", flat=True)), actor=None, now=tenant.now)
+    tenant.quiet()
+    assert compare()[-1] == "2 compared, all equal."
+    assert tenant.bill(date(2026, 4, 1)) == {"stigg--s1": Decimal(6)}
     tenant.quiet()
     assert compare()[-1] == "2 compared, all equal."
 

@@ -1,4 +1,4 @@
-"""Planning and sending at the same moment, in two transactions of PostgreSQL: none undoes what the other did."""
+"""Two at the same subscription's usage at once, on PostgreSQL: none undoes what the other did, or does it again."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 from django.db import connection, connections
 
+from integrations import usage_sync
 from integrations.models import UsageRecord, UsageState
+from integrations.usage_sync import Sent
 from integrations.zuora.push import usage as push
 from integrations.zuora.tenant import tenant_of
+from subscriptions.models import Subscription
 from tests.integrations.usage_world import START, UsageWorld, tenant
 
 __all__ = ["tenant"]
@@ -69,3 +72,70 @@ def test_what_planning_changes_is_not_put_into_a_call_meanwhile(tenant: UsageWor
     assert list(UsageRecord.objects.values_list("wanted", "sent", "state", "batch")) == [
         (7, 7, UsageState.SENDING, batch)
     ]
+
+
+def click(tenant: UsageWorld, *, meanwhile: Callable[[], Any] = lambda: None) -> Sent:
+    """Press "Sync usage to Zuora"; something else happens before the first call."""
+
+    def open_client(_: object) -> Any:
+        meanwhile()
+        return tenant.world.client
+
+    return usage_sync.sync_now(
+        subscription=Subscription.objects.get(), actor=None, now=tenant.now, open_client=open_client
+    )
+
+
+@pytest.fixture
+def used(tenant: UsageWorld) -> UsageWorld:
+    """Two full hours have usage that is not in Zuora yet."""
+    acme = tenant.sell()
+    for hours in (1, 2):
+        tenant.use(acme, hours, at=START - timedelta(hours=hours))
+    return tenant
+
+
+def check_all_is_there_once(tenant: UsageWorld) -> None:
+    tenant.quiet()
+    assert (tenant.quantities(), tenant.states()) == ([2, 1], [UsageState.CONFIRMED] * 2)
+
+
+def test_a_click_while_the_hourly_push_sends_sends_nothing_and_says_so(
+    used: UsageWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send, sent = push.send, list[Sent]()
+
+    def send_later(*args: Any) -> None:
+        if not sent:
+            sent.append(in_another_process(lambda: click(used)))
+        send(*args)
+
+    monkeypatch.setattr(push, "send", send_later)
+    used.push()
+    assert sent == [Sent(records=(), left=2, problem="")]
+    assert used.quantities() == [2, 1]
+    assert click(used) == Sent(records=(), left=0, problem="")
+    check_all_is_there_once(used)
+
+
+def test_a_click_names_what_the_hourly_push_has_sent_meanwhile(used: UsageWorld) -> None:
+    sent = click(used, meanwhile=lambda: in_another_process(used.push))
+    assert ([one.wanted for one in sent.records], sent.left, sent.problem) == ([2, 1], 0, "")
+    check_all_is_there_once(used)
+
+
+def test_an_hourly_push_while_a_click_sends_sends_nothing(used: UsageWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    send, calls = push.send, list[str]()
+
+    def send_later(*args: Any) -> None:
+        if not calls:
+            calls.append("held")
+            in_another_process(used.push)
+            in_another_process(used.sweep)
+            assert used.quantities() == []
+        send(*args)
+
+    monkeypatch.setattr("integrations.zuora.push.usage.flushing.send", send_later)
+    sent = click(used)
+    assert ([one.wanted for one in sent.records], sent.left, sent.problem) == ([2, 1], 0, "")
+    check_all_is_there_once(used)
