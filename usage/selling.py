@@ -99,11 +99,8 @@ def stretches_of_all(subscriptions: Sequence[Subscription]) -> Iterator[Stretch]
 
 def stretches_of(held: Iterable[Stretch], price: Price) -> list[Stretch]:
     """Return those of a subscription's stretches in which the charge was sold, in whichever version."""
-    return [
-        one
-        for one in held
-        if one.terms.billing_period == price.billing_period and owner_of(price) in dict(_held(one.terms))
-    ]
+    owner, period = owner_of(price), price.billing_period
+    return [one for one in held if one.terms.billing_period == period and _version_of(owner, one.terms) is not None]
 
 
 def unbroken(held: Iterable[Stretch], price: Price) -> list[Stretch]:
@@ -124,15 +121,19 @@ def _holder(one: Stretch) -> tuple[int, str]:
 
 def was_sold(held: Iterable[Stretch], price: Price) -> bool:
     """Whether this very price was sold in any of a subscription's stretches."""
-    return any(dict(_held(one.terms))[owner_of(price)] == price.version_number for one in stretches_of(held, price))
+    owner = owner_of(price)
+    return any(_version_of(owner, one.terms) == price.version_number for one in stretches_of(held, price))
 
 
-def ended_at(held: Iterable[Stretch], price: Price, *, at: datetime) -> datetime | None:
+def ended_at(held: Sequence[Stretch], price: Price, *, at: datetime) -> datetime | None:
     """Return the moment from which this price was sold no longer, or for another amount than at a moment before.
 
     None while it is, or when it never was.
     """
-    sold = [one for one in stretches_of(held, price) if dict(_held(one.terms))[owner_of(price)] == price.version_number]
+    if all(one.end is None for one in held):
+        return None  # nothing ever changed, as with most
+    owner = owner_of(price)
+    sold = [one for one in stretches_of(held, price) if _version_of(owner, one.terms) == price.version_number]
     own = own_price_at(sold, price.pk, at=at)
     same = [one for one in sold if dict(one.terms.own_prices).get(price.pk) == own]
     return None if not same or same[-1].end is None else same[-1].end
@@ -147,6 +148,11 @@ def own_price_at(held: Sequence[Stretch], price_id: int, *, at: datetime) -> str
 def owner_of(price: Price) -> Owner:
     """Return the plan or the add-on that has the charge."""
     return price.plan_id, price.addon_id
+
+
+def _version_of(owner: Owner, terms: Terms) -> int | None:
+    """Return in which version plan or add-on was sold; None: not at all."""
+    return next((version for had, version in _held(terms) if had == owner), None)
 
 
 def _held(terms: Terms) -> Iterable[tuple[Owner, int]]:
