@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeAlias
 
 from integrations.zuora.errors import Kind, Outcome, Rejected
 
@@ -71,16 +71,19 @@ def redact(text: str) -> str:
     return text if len(text) <= KEPT_CHARACTERS else text[:KEPT_CHARACTERS] + " [cut]"
 
 
+#: Where a value stands: the body, or a key or an index of what stands there. It is written only when it is told.
+_Path: TypeAlias = "str | tuple[_Path, str | int]"
+
 #: json.dumps would make an encoder for each text.
 _text = json.JSONEncoder(ensure_ascii=False).encode
 
 
-def _json(value: object, path: str) -> str:
+def _json(value: object, path: _Path) -> str:
     match value:
-        case bool() | None:
-            return json.dumps(value)
         case str():
             return _text(value)
+        case bool() | None:
+            return json.dumps(value)
         case int():
             return str(int(value))
         case Decimal():
@@ -90,15 +93,23 @@ def _json(value: object, path: str) -> str:
         case Mapping():
             if odd := [key for key in value if not isinstance(key, str)]:
                 raise _unwritable(path, f"the key {odd[0]!r}", "use text as keys")
-            members = (f"{_json(key, path)}:{_json(value[key], f'{path}.{key}')}" for key in sorted(value))
-            return "{" + ",".join(members) + "}"
+            return "{" + ",".join([f"{_text(key)}:{_json(value[key], (path, key))}" for key in sorted(value)]) + "}"
         case Sequence() if not isinstance(value, bytes | bytearray):
-            return "[" + ",".join(_json(item, f"{path}[{index}]") for index, item in enumerate(value)) + "]"
+            return "[" + ",".join([_json(item, (path, index)) for index, item in enumerate(value)]) + "]"
     raise _unwritable(path, f"a {type(value).__name__}", "numbers are int or Decimal, times are text by now")
 
 
-def _unwritable(path: str, what: str, cure: str) -> Rejected:
-    return Rejected(f"{path} holds {what}, which cannot be sent: {cure}.", kind=Kind.BUG, outcome=Outcome.NOT_SENT)
+def _unwritable(path: _Path, what: str, cure: str) -> Rejected:
+    return Rejected(
+        f"{_written(path)} holds {what}, which cannot be sent: {cure}.", kind=Kind.BUG, outcome=Outcome.NOT_SENT
+    )
+
+
+def _written(path: _Path) -> str:
+    if isinstance(path, str):
+        return path
+    above, last = path
+    return _written(above) + (f"[{last}]" if isinstance(last, int) else f".{last}")
 
 
 def _no_constant(name: str) -> Any:
