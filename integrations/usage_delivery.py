@@ -39,7 +39,7 @@ Open = Callable[[Connection], Client]
 #: statements cost more than the call. Tasks run beside each other, as far as the tenant grants calls.
 CHUNK = 5 * MOST_OBJECTS
 #: What is found to be billed is made up for in another round; more wait for the next sweep.
-_ROUNDS = 5
+_ROUNDS = 6
 #: A process plans for one task at a time: it is work, not waiting, and would only keep the others' answers waiting.
 _planning = threading.Lock()
 #: What comes of rows that contradict each other; whose they are waits, and the others need not.
@@ -64,8 +64,8 @@ def run_hour(*, now: datetime, ring: Callable[[list[int]], None]) -> None:
         linked = _linked(connection).filter(root_id__in=among(changed.difference(waiting)))
         waiting.extend(linked.order_by("root_id").values_list("root_id", flat=True))
         rung.difference_update(waiting)
-        # The first go in rings of one call each, so that all workers begin at once.
-        while len(waiting) >= (size := CHUNK if len(rung) >= CHUNK else min(MOST_OBJECTS, CHUNK)):
+        # The first go in rings of one call each, so that all workers begin at once, and none waits for many others.
+        while len(waiting) >= (size := min(max(len(rung) // 2 // MOST_OBJECTS, 1) * MOST_OBJECTS, CHUNK)):
             ring(waiting[:size])
             rung.update(waiting[:size])
             del waiting[:size]
@@ -130,13 +130,17 @@ def push_usage(
     with _far(connection, clock, open_client) as far, _noting(connection, clock):
         batches = list(_planned(far, files, subscription_ids, is_first=True))
         for _ in range(_ROUNDS):
-            batches += _formed(far, files, subscription_ids)
+            # What fills no call is looked for when the full ones are gone: of many that were used there is none.
+            batches = batches or _formed(far, files, subscription_ids)
             if not batches:
                 break
             _send_all(far, batches, worker)
-            if not push.has_more(connection=connection, subscription_ids=subscription_ids, now=clock()):
+            if push.must_plan(connection=connection, subscription_ids=subscription_ids):
+                batches = list(_planned(far, files, subscription_ids))
+            elif push.has_due(connection=connection, subscription_ids=subscription_ids, now=clock()):
+                batches = []
+            else:
                 break
-            batches = list(_planned(far, files, subscription_ids))
     # While the tenant is down, who asked it nothing makes room for another probe.
     give_back(connection, probe_until=probe_until, now=clock())
 

@@ -1,6 +1,6 @@
 """Usage on its way to Zuora, exactly once: plan (slices to records), form (records to calls), send, confirm."""
 
-from integrations.zuora.push.usage.batches import claim, due, form, has_more, release_stuck
+from integrations.zuora.push.usage.batches import claim, due, form, has_due, must_plan, release_stuck
 from integrations.zuora.push.usage.charges import read_missing_numbers
 from integrations.zuora.push.usage.confirming import confirm
 from integrations.zuora.push.usage.files import MOST_ROWS, form_files
@@ -21,9 +21,10 @@ __all__ = [
     "flush",
     "form",
     "form_files",
-    "has_more",
+    "has_due",
     "in_parts",
     "keep_charges",
+    "must_plan",
     "plan",
     "read_missing_numbers",
     "release_stuck",

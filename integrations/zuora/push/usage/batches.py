@@ -74,7 +74,7 @@ def form_full(connection: Connection, records: Sequence[UsageRecord], linked: Li
     insert(batches, into=UsageBatch.objects)
     for batch, part in zip(batches, full, strict=True):
         for one in part:
-            one.state, one.batch, one.revision = UsageState.SENDING, batch, 1
+            one.state, one.batch_id, one.revision = UsageState.SENDING, batch.pk, 1
             one.sent, one.sent_starts_at = one.wanted, one.starts_at
     insert(records, into=UsageRecord.objects)
     for batch, part in zip(batches, full, strict=True):
@@ -83,12 +83,16 @@ def form_full(connection: Connection, records: Sequence[UsageRecord], linked: Li
     return [batch.pk for batch in batches]
 
 
-def has_more(*, connection: Connection, subscription_ids: Collection[int], now: datetime) -> bool:
-    """Whether what became of these subscriptions' last calls has made something due at once."""
-    ids = among(subscription_ids)
-    to_plan = UsageCharge.objects.filter(connection=connection, subscription__in=ids, must_plan=True)
-    records = UsageRecord.objects.due(now=now).filter(connection=connection, charge__subscription__in=ids)
-    return to_plan.exists() or records.exists()
+def must_plan(*, connection: Connection, subscription_ids: Collection[int]) -> bool:
+    """Whether what became of these subscriptions' last calls has to be made up for."""
+    charges = UsageCharge.objects.filter(connection=connection, must_plan=True)
+    return charges.filter(subscription__in=among(subscription_ids)).exists()
+
+
+def has_due(*, connection: Connection, subscription_ids: Collection[int], now: datetime) -> bool:
+    """Whether usage of these subscriptions is due that is in no call yet."""
+    records = UsageRecord.objects.due(now=now).filter(connection=connection)
+    return records.filter(charge__subscription__in=among(subscription_ids)).exists()
 
 
 def due(*, connection: Connection, now: datetime) -> list[int]:

@@ -143,9 +143,9 @@ class _Desk:
 
     def _new(self, charge: UsageCharge, subscription: Subscription, one: Slice) -> UsageRecord:
         record = UsageRecord(
-            connection=self.connection,
+            connection_id=self.connection.pk,  # an object in its place costs more than the rest of the row
             charge=charge,
-            slice=one,
+            slice_id=one.pk,
             external_key=slice_key(subscription.ref_id, charge.key, one.starts_at, prefix=self.connection.key_prefix),
             charge_number=charge.number_on(self._day_of(one)),
             wanted=one.quantity,
