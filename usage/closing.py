@@ -31,7 +31,7 @@ from usage.windows import HOUR
 
 log = structlog.get_logger(__name__)
 _CHUNK = 500
-#: The first are few, so that what is done with closed hours begins soon.
+#: The first are few, and then as many as there were before, so that what is done with closed hours begins soon.
 _FIRST_CHUNK = 100
 _LARGEST = Decimal(10) ** 13
 _STORED = ["ends_at", "change", "carry", "quantity", "event_count", "revision", "closed_at"]
@@ -72,7 +72,7 @@ def close(
     done, closed = 0, Closed()
     most = dirty.aggregate(most=Max("pk"))["most"] or 0
     while done < most:
-        size = _CHUNK if done else _FIRST_CHUNK
+        size = min(max(_FIRST_CHUNK, closed.hours), _CHUNK)
         some = _close_some(dirty.filter(pk__gt=done, pk__lte=most), size, now=now, zone=zone)
         done = some.last or most
         if some.stuck and some.hours + len(some.stuck) > 1:

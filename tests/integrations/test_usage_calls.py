@@ -68,17 +68,18 @@ def test_what_is_closed_is_rung_for_while_the_rest_is_being_closed(
     assert rings_of(tenant, sold) == rings
 
 
-def test_the_first_rings_come_soon_and_are_of_one_call_each(
+def test_the_first_rings_come_soon_and_are_of_one_call_each_and_later_ones_of_more(
     tenant: UsageWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sold = sell(tenant, 5)
+    sold = sell(tenant, 9)
     for one in sold:
         tenant.use(one, 1, at=START - timedelta(hours=1))
     monkeypatch.setattr(closing, "_FIRST_CHUNK", 1)
     monkeypatch.setattr(closing, "_CHUNK", 3)
     monkeypatch.setattr(usage_delivery, "MOST_OBJECTS", 1)
     monkeypatch.setattr(usage_delivery, "CHUNK", 2)
-    assert rings_of(tenant, sold) == [((0,), 4), ((1,), 1), ((2, 3), 1), ((4,), 0)]
+    singly = [((0,), 8), ((1,), 7), ((2,), 5), ((3,), 5)]
+    assert rings_of(tenant, sold) == [*singly, ((4, 5), 2), ((6, 7), 0), ((8,), 0)]
 
 
 def rings_of(tenant: UsageWorld, sold: list[Subscription]) -> list[tuple[tuple[int, ...], int]]:
