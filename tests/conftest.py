@@ -21,6 +21,8 @@ import django
 import pytest
 from django.conf import settings as configured
 from factory.django import DjangoModelFactory
+from hypothesis import HealthCheck
+from hypothesis import settings as examples
 from pytest_django import Settings
 
 from tests.servers import postgres, redis_server
@@ -52,6 +54,9 @@ def _set_up() -> None:
     django.setup()
 
 
+# A busy machine is no failure: no example has a deadline, and none is found too slow to be made.
+examples.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+examples.load_profile("untimed")
 atexit.register(_servers.close)  # also when pytest stops before it is configured
 _set_up()
 

@@ -19,7 +19,7 @@ from usage.models import DirtyHour, UsageEvent
 from usage.reporting import Refused, UsageReport, report_usage
 
 pytestmark = pytest.mark.engine
-examples = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+examples = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 #: Few of each, so that they meet; and texts that would break a query that is put together by hand.
 KEYS = st.sampled_from(["a", "b", "c", "d", "e", '"', "\\", "{NULL}", "NULL", "a,b", "\n", "Ω", "'; --"])

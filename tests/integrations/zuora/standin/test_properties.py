@@ -236,7 +236,6 @@ class Tenant(RuleBasedStateMachine):
 Tenant.TestCase.settings = settings(
     max_examples=25,
     stateful_step_count=15,
-    deadline=None,
     derandomize=True,
     database=None,
     phases=[Phase.explicit, Phase.generate],
