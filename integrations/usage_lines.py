@@ -24,6 +24,7 @@ from usage.counting import Source, Span, used
 from usage.metering import InForce, in_force, meter_of
 from usage.models import DirtyHour, Slice
 from usage.overdue import why_not_counted
+from usage.remetering import to_recount
 from usage.selling import Owner, owner_of, stretches_of, unbroken, was_sold
 from usage.windows import Window, ends_at
 
@@ -158,6 +159,7 @@ class Comparison:
             charges=self._charges_shown,
             day=self._tenant.day,
             unclosed=self._unclosed(price, period),
+            has_another_meter=sums.events + sums.carried != sums.slices and price.feature_id in to_recount(),
             waiting=list(without.order_by("starts_at").values_list("starts_at", "quantity")),
             waits_for=self._waits(),
             unabsorbed=charge.unabsorbed if charge is not None and is_last else ZERO,

@@ -40,7 +40,7 @@ def recount_changed(*, now: datetime) -> None:
     One statement where there is none. What ran when it was changed is counted again, and earlier ones stay; but with a
     first meter, of the hour in which a period begins all is counted, where hours are counted each by itself.
     """
-    if not (changed := in_force(_changed(), now=now)):
+    if not (changed := in_force(to_recount(), now=now)):
         return
     meters = {one.feature_id: one for one in Meter.objects.filter(feature__in=changed)}
     with transaction.atomic():
@@ -57,7 +57,7 @@ def recount_changed(*, now: datetime) -> None:
     with transaction.atomic():
         _lock("pg_advisory_xact_lock")
         # Not what somebody else has noticed meanwhile.
-        left = _changed() & set(changed)
+        left = to_recount() & set(changed)
         counted_by = MeterVersion.objects.filter(until=None)
         for pk in left:
             counted_by.filter(feature=pk).update(until=since[pk])
@@ -67,7 +67,8 @@ def recount_changed(*, now: datetime) -> None:
         )
 
 
-def _changed() -> set[int]:
+def to_recount() -> set[int]:
+    """Return the features whose meter is another by now than that by which they were counted last; one statement."""
     return {feature_id for (feature_id,) in read(_CHANGED, [])}
 
 

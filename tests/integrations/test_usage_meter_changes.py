@@ -93,3 +93,17 @@ def test_late_events_of_a_period_that_is_over_are_counted_by_the_meter_of_then(
     tenant.bill(date(2026, 5, 10))
     billed: dict[str, Any] = tenant.bill(date(2026, 5, 10))
     assert billed == {"stigg--s1": MADE[old][1] + of_now}
+
+
+def test_until_the_next_hourly_run_the_comparison_says_that_the_meter_was_changed(tenant: UsageWorld) -> None:
+    acme = tenant.sell(start_date=BEGAN)
+    meter(tenant, "SUM", "seen")
+    tell(tenant, acme, month(BEFORE, FIRST), key="before", name="seen")
+    tell(tenant, acme, month(NOW, FIRST), key="now", name="seen")
+    assert settle(tenant) == []
+    meter(tenant, "COUNT", "seen")
+    assert differences(tenant) == [
+        "Events say 4, carried 0, but slices say 26.",
+        "The meter was changed meanwhile: the next hourly run counts the running billing period by it.",
+    ]
+    assert settle(tenant) == []
