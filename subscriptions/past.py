@@ -31,25 +31,35 @@ _Row = TypeVar("_Row", bound=Model)
 
 @dataclass(frozen=True)
 class Present:
-    """What a subscription is before somebody changes it."""
+    """What a subscription is before somebody changes it; its own prices are in `currency`, which is empty without any.
+
+    Beside the content: to be billed in another currency is not to hold something else.
+    """
 
     terms: Terms
     content: dict[str, Any]
+    currency: str
 
 
 @dataclass(frozen=True)
 class Past:
-    """A subscription as it was from `since` to `until`, not to be saved; `coupon` is its own, or its customer's."""
+    """A subscription as it was from `since` to `until`, not to be saved; `coupon` is its own, or its customer's.
+
+    Its own prices are in `currency`, which is empty where nobody noted it.
+    """
 
     subscription: Subscription
     coupon: Coupon | None
+    currency: str
     since: datetime
     until: datetime
 
 
 def present(subscription: Subscription) -> Present:
     """Return what it is now; reads add-ons, quantities, overrides and coupons, which a list prefetches."""
-    return Present(present_terms(subscription), _content(subscription))
+    content = _content(subscription)
+    currency = subscription.payer.billing_currency if content["overrides"] else ""
+    return Present(present_terms(subscription), content, currency)
 
 
 def coupon_of(subscription: Subscription) -> Coupon | None:
@@ -82,7 +92,8 @@ def keep_past(subscription: Subscription, *, before: Present, at: datetime) -> N
     if before.content == now.content:
         return
     if (start := _since(subscription, PastContent)) < at:
-        PastContent.objects.create(subscription=subscription, content=before.content, starts_at=start, ends_at=at)
+        content = before.content | {"currency": before.currency}
+        PastContent.objects.create(subscription=subscription, content=content, starts_at=start, ends_at=at)
     subscription.effective_from = max(at, subscription.effective_from or at)
     # Whoever listens to saves has heard of the change itself.
     Subscription.objects.filter(pk=subscription.pk).update(effective_from=subscription.effective_from)
@@ -111,7 +122,11 @@ def changed_with_customer(*, customer_id: int, at: datetime) -> Iterator[None]:
 
 def _whole(rows: QuerySet[Subscription]) -> QuerySet[Subscription]:
     held = ("addons", "quantities", "price_overrides__tiers")
-    return rows.select_related("customer__customer_coupon__coupon").prefetch_related(*held).order_by("pk")
+    return (
+        rows.select_related("customer__customer_coupon__coupon", "paying_customer")
+        .prefetch_related(*held)
+        .order_by("pk")
+    )
 
 
 def contents_since(subscription: Subscription, moment: datetime | None) -> list[Past]:
@@ -186,7 +201,7 @@ def _read(subscription: Subscription, rows: list[PastContent]) -> Iterator[Past]
                 if price in prices
             ],
         )
-        yield Past(was, coupons.get(content["coupon"]), row.starts_at, row.ends_at)
+        yield Past(was, coupons.get(content["coupon"]), content.get("currency", ""), row.starts_at, row.ends_at)
 
 
 def _overridden(was: Subscription, price: Price, amount: str | None, tiers: list[list[Any]]) -> PriceOverride:

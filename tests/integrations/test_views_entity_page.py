@@ -9,6 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from customers.models import Customer
 from integrations.models import (
     Connection,
     Delivery,
@@ -237,6 +238,24 @@ def test_a_subscriptions_page_tells_what_it_held_before_and_who_had_it(browser: 
         [at[0], at[1], "Pro version 1, monthly", "none", "none", "none", "none"],
     ]
     assert f"{subscription.customer}</a> up to <time" in shown
+
+
+def test_an_earlier_price_of_its_own_is_money_in_what_was_paid_then(browser: Client) -> None:
+    payer = CustomerFactory.create(billing_currency="EUR")
+    subscription = SubscriptionFactory.create(ref_id="first", paying_customer=payer)
+    own = PriceOverrideFactory.create(subscription=subscription, amount=Decimal("7.5"))
+    for days, amount in enumerate((Decimal(8), Decimal(9), Decimal(10)), 1):
+        before = present(Subscription.objects.get())
+        own.amount = amount
+        own.save()
+        keep_past(Subscription.objects.get(), before=before, at=own.subscription.start_date + timedelta(days=days))
+        Customer.objects.filter(pk=payer.pk).update(billing_currency="USD")
+    unknown = subscription.past_contents.latest("starts_at")
+    del unknown.content["currency"]  # as rows were that are older than what notes it
+    unknown.save()
+    held = page(browser, "/subscriptions/first/").split('aria-labelledby="pasts"')[1].split("</table>")[0]
+    told = re.findall(r'data-label="Own prices">(.*?)</td>', held, re.DOTALL)
+    assert [re.sub(r"<[^>]+>", "", one).rpartition(": ")[2] for one in told] == ["9", "8.00 USD", "7.50 EUR"]
 
 
 @pytest.mark.parametrize(
