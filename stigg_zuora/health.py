@@ -9,6 +9,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 OK = "ok"
+_UNKNOWN = "Unknown while the database does not answer."
 
 
 class ProbeMiddleware:
@@ -31,7 +32,9 @@ class ProbeMiddleware:
 
 def ready() -> JsonResponse:
     """Say of each thing that is needed "ok", or in a sentence what is wrong with it."""
-    found = {"database": _database(), "migrations": _migrations(), "redis": _redis()}
+    database = _database()
+    migrations = _migrations() if database == OK else _UNKNOWN  # it is not waited for twice
+    found = {"database": database, "migrations": migrations, "redis": _redis()}
     return JsonResponse(found, status=200 if set(found.values()) == {OK} else 503)
 
 
@@ -49,7 +52,7 @@ def _migrations() -> str:
         executor = MigrationExecutor(connection)
         missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
     except DatabaseError:
-        return "Unknown while the database does not answer."
+        return _UNKNOWN
     if missing:
         return f"{len(missing)} migrations are not applied: run `python manage.py migrate`."
     return OK

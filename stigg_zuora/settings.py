@@ -104,9 +104,13 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
 else:
+    # Seconds. While the database is away each request waits so long, and so many threads with it: soon nothing would be
+    # answered, not even that it is. Nor is it tried less and less often, so that it is found as soon as it is back.
     DATABASES["default"]["OPTIONS"] = {
-        "pool": {"min_size": 0, "max_size": max(DATABASE_POOL_SIZE, 1), "timeout": 30},
+        "pool": {"min_size": 0, "max_size": max(DATABASE_POOL_SIZE, 1), "timeout": 5, "reconnect_timeout": 5},
     }
+    # What a restart of the database has closed is handed to nobody.
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Redis: broker, shared Zuora token, concurrency budget --------------------------------------------------------

@@ -1,3 +1,5 @@
+from unittest import mock
+
 import pytest
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
@@ -57,12 +59,33 @@ def test_it_is_not_ready_while_the_database_is_away(
         monkeypatch.setitem(connection.settings_dict, name, value)
     with django_db_blocker.unblock():
         connection.close()
-        answer = client.get("/readyz")
+        with mock.patch.object(connection, "get_new_connection", wraps=connection.get_new_connection) as waited:
+            answer = client.get("/readyz")
         connection.close()
 
+    said = answer.json()
     assert answer.status_code == 503
-    assert answer.json()["database"].startswith("The database does not answer: ")
-    assert answer.json()["redis"] == "ok"
+    assert said.pop("database").startswith("The database does not answer: ")
+    assert said == {"migrations": "Unknown while the database does not answer.", "redis": "ok"}
+    assert waited.call_count == 1
+
+
+@pytest.mark.django_db
+def test_what_a_restart_of_the_database_has_closed_is_given_to_nobody() -> None:
+    another = connection.copy()
+    with another.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    another.close()  # back into the pool
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        assert cursor.fetchall()
+    with another.cursor() as cursor:
+        cursor.execute("SELECT 2")
+        assert cursor.fetchone() == (2,)
+    another.close()
 
 
 @pytest.mark.django_db
