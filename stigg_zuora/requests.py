@@ -1,6 +1,7 @@
 """Every request has a number: it stands in each line of the log, in the answer's headers and on our error pages."""
 
 import re
+import sys
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +10,7 @@ import structlog
 from django.contrib import messages
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.auth.views import redirect_to_login
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -92,9 +94,10 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer after a mistake of ours, with the number to look for in the log; needs no database."""
+    """Answer after a mistake of ours, or without a database, with the number to look for in the log."""
     sent = "" if request.method in {"GET", "HEAD"} else "a form"
-    return HttpResponse(_page("500.html", request, sent=sent), status=500)
+    away = "the database" if isinstance(sys.exc_info()[1], (OperationalError, InterfaceError)) else ""
+    return HttpResponse(_page("500.html", request, sent=sent, away=away), status=503 if away else 500)
 
 
 def _page(template: str, request: HttpRequest, **context: str) -> SafeString:

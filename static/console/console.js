@@ -228,6 +228,7 @@ const whatHappened = (xhr) => {
   const log = number ? ` Request ${number}: its lines in the log have this number.` : "";
   if (!xhr.status) return `No answer from the server since ${time}: what is shown may be old.`;
   if (xhr.status < 500) return `The server refused this at ${time} (${xhr.status}): load the page again.${log}`;
+  if (xhr.status === 503) return `What the server needs has not answered since ${time}: what is shown may be old.${log}`;
   return `Something went wrong at ${time}, and the mistake is ours: what is shown may be old.${log}`;
 };
 const failed = ({ detail }) => {

@@ -121,3 +121,26 @@ def test_the_api_answers_in_its_shape_while_the_database_is_away(
         connection.close()
 
     assert (answer.status_code, answer.json()["message"]) == answered
+
+
+@pytest.mark.parametrize(
+    ("method", "said"),
+    [
+        ("get", "The database does not answer. Nothing was changed: load the page again in a moment."),
+        ("post", "The database does not answer. What you sent was not saved: go back in a moment, and send it again."),
+    ],
+)
+def test_a_page_says_that_the_database_is_away_and_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, django_db_blocker: DjangoDbBlocker, method: str, said: str
+) -> None:
+    client = Client(raise_request_exception=False)
+    for name, value in {"HOST": "/nowhere", "OPTIONS": {}}.items():
+        monkeypatch.setitem(connection.settings_dict, name, value)
+    client.cookies["sessionid"] = "of-somebody-who-is-logged-in"
+    with django_db_blocker.unblock():
+        connection.close()
+        answer = getattr(client, method)("/problems/retry/")
+        connection.close()
+
+    assert answer.status_code == 503
+    assert f"<p>{said}</p>" in answer.content.decode()
