@@ -66,12 +66,10 @@ class Deaths:
         return self.deployment.wait_until(steps, "the first delivery", alive=[self.worker])
 
     def settle(self) -> None:
-        """Wait until nothing is left to do; that lasts, so looking often would only be in the worker's way."""
-
-        def settled() -> bool:
-            return not SyncJob.objects.open().exists()
-
-        self.deployment.wait_until(settled, "every job to settle", seconds=90, alive=[self.worker], poll=0.1)
+        """Wait until nothing is left to do."""
+        self.deployment.wait_until(
+            lambda: not SyncJob.objects.open().exists(), "every job to settle", seconds=90, alive=[self.worker]
+        )
 
     def kill_now(self) -> None:
         """Kill the worker in whatever it does; the next one starts by itself."""
