@@ -164,7 +164,9 @@ class Comparison:
             waits_for=self._waits(),
             unabsorbed=charge.unabsorbed if charge is not None and is_last else ZERO,
             taken_at_another_price=taken_at_another_price(charge, records, held=held) if charge else ZERO,
-            added_at_another_price=added_at_another_price(charge, records, price=price, held=held) if charge else ZERO,
+            added_at_another_price=added_at_another_price(charge, records, price=price, held=held, tenant=self._tenant)
+            if charge
+            else ZERO,
             repriced=billed_at_another_price(charge, records, price=price, held=held, tenant=self._tenant)
             if charge
             else [],

@@ -7,7 +7,7 @@ import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
 from catalog.models import BillingModel, Price
@@ -18,7 +18,7 @@ from integrations.zuora.tenant import tenant_of
 from subscriptions.models import Subscription
 from subscriptions.periods import Period
 from subscriptions.tenure import Stretch, own_price, stretches
-from usage.selling import own_price_at, stretches_of, was_sold
+from usage.selling import own_price_at, stretches_of
 
 ZERO = Decimal(0)
 
@@ -42,24 +42,18 @@ def billed_at_another_price(
     """
     if len(held) == 1:
         return []
-    sold = stretches_of(held, price)
-    versions = {one.version_number: one.pk for one in _versions(price)}
+    of_day = _PricesOfDays(price, held, tenant)
     rows = [
         (one, one.slice) for one in records if one.slice is not None and one.wanted and one.state != UsageState.FAILED
     ]
-    paid = _Paid({*versions.values(), *(of.price_id for _, of in rows)}, held)
+    paid = _Paid({*of_day.versions.values(), *(of.price_id for _, of in rows)}, held)
     found: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
     for record, of in rows:
         day, used_on = tenant.day(record.starts_at), tenant.day(of.starts_at)
         if record.is_billed and day == used_on and day != charge.time_of(record.charge_number)[0]:
             continue  # it was billed before another price came, or it would have been moved
-        midnight = datetime.combine(day + timedelta(days=1), time(), tzinfo=tenant.time_zone)
-        last = next((one for one in reversed(sold) if one.start < midnight), None)
-        billed = versions.get(_version_in(last, price)) if last else None
-        if last is None or billed is None:
-            continue
-        used_at, billed_at = (of.price_id, of.starts_at), (billed, last.start)
-        if paid.of(*used_at) != paid.of(*billed_at):
+        used_at, billed_at = (of.price_id, of.starts_at), of_day.last(day)
+        if billed_at is not None and paid.of(*used_at) != paid.of(*billed_at):
             found[paid.in_words(*used_at), paid.in_words(*billed_at)] += record.wanted
     return [Repriced(quantity, *prices) for prices, quantity in found.items()]
 
@@ -80,10 +74,6 @@ def repriced_in(subscription: Subscription, connection: Connection | None, perio
         for charge, records in by_charge.items()
         if records[0].slice is not None
     }
-
-
-def _version_in(one: Stretch, price: Price) -> int:
-    return one.terms.plan_version_number if price.addon_id is None else dict(one.terms.addons)[price.addon_id]
 
 
 def taken_at_another_price(charge: UsageCharge, records: Iterable[UsageRecord], *, held: Sequence[Stretch]) -> Decimal:
@@ -109,47 +99,56 @@ def taken_at_another_price(charge: UsageCharge, records: Iterable[UsageRecord], 
 
 
 def added_at_another_price(
-    charge: UsageCharge, records: Iterable[UsageRecord], *, price: Price, held: Sequence[Stretch]
+    charge: UsageCharge, records: Iterable[UsageRecord], *, price: Price, held: Sequence[Stretch], tenant: Tenant
 ) -> Decimal:
     """Return what corrections among these records add for billed ones that were sold at another price.
 
-    `price` is the charge's in any version, `held` what the subscription held when.
+    `price` is the charge's in any version, `held` what the subscription held when. A correction is billed at the last
+    price of its day.
     """
     added = [one for one in records if one.slice is None and one.wanted > 0 and one.starts_at is not None]
     if not added:
         return ZERO
     owing = charge.records.filter(is_billed=True, owed__gt=0, slice__isnull=False)
     owed = list(owing.values_list("charge_number", "slice__price", "slice__starts_at", "owed"))
-    versions = _versions(price)
-    terms = _Paid({one.pk for one in versions} | {pk for _, pk, _, _ in owed}, held)
+    of_day = _PricesOfDays(price, held, tenant)
+    terms = _Paid({*of_day.versions.values(), *(pk for _, pk, _, _ in owed)}, held)
     total = ZERO
     for one in added:
-        now = _sold_at(one.starts_at, versions, held)
+        now = of_day.last(tenant.day(one.starts_at))
         others = (
             quantity
             for number, pk, at, quantity in owed
             if charge.pool_of(number) == charge.pool_of(one.charge_number)
-            and (now is None or terms.of(pk, at) != terms.of(now.pk, one.starts_at))
+            and (now is None or terms.of(pk, at) != terms.of(*now))
         )
         total += min(one.wanted, sum(others, ZERO))
     return total
 
 
-def _versions(price: Price) -> list[Price]:
-    """Return all versions of a charge by usage."""
-    rows = Price.objects.filter(
-        plan=price.plan_id,
-        addon=price.addon_id,
-        feature=price.feature_id,
-        billing_period=price.billing_period,
-        billing_model=BillingModel.USAGE_BASED,
-    )
-    return list(rows)
+class _PricesOfDays:
+    """The prices of a charge, given in any version, by days: Zuora has one for a day, the last that was sold on it."""
 
+    def __init__(self, price: Price, held: Sequence[Stretch], tenant: Tenant) -> None:
+        rows = Price.objects.filter(
+            plan=price.plan_id,
+            addon=price.addon_id,
+            feature=price.feature_id,
+            billing_period=price.billing_period,
+            billing_model=BillingModel.USAGE_BASED,
+        )
+        self.versions = dict(rows.values_list("version_number", "pk"))
+        self._addon, self._sold, self._zone = price.addon_id, stretches_of(held, price), tenant.time_zone
 
-def _sold_at(moment: datetime, versions: Iterable[Price], held: Iterable[Stretch]) -> Price | None:
-    then = [one for one in held if one.start <= moment and (one.end is None or moment < one.end)]
-    return next((one for one in versions if was_sold(then, one)), None)
+    def last(self, day: date) -> tuple[int, datetime] | None:
+        """Return the price's id, and since when it was sold; None where none was sold until then."""
+        midnight = datetime.combine(day + timedelta(days=1), time(), tzinfo=self._zone)
+        last = next((one for one in reversed(self._sold) if one.start < midnight), None)
+        version = self.versions.get(self._version_in(last)) if last else None
+        return None if last is None or version is None else (version, last.start)
+
+    def _version_in(self, one: Stretch) -> int:
+        return one.terms.plan_version_number if self._addon is None else dict(one.terms.addons)[self._addon]
 
 
 class _Paid:

@@ -134,6 +134,20 @@ def test_what_is_made_up_for_at_another_own_price_is_named(
     assert differences(tenant) == ([said] if named else [])
 
 
+def test_what_is_made_up_for_before_the_price_of_its_day_changes_is_named(tenant: UsageWorld) -> None:
+    acme = tenant.sell()
+    tenant.use(acme, 20, at=START - timedelta(days=1))
+    tenant.quiet()
+    assert tenant.bill(date(2026, 4, 10)) == {"stigg--s1": Decimal(20)}
+    tenant.use(acme, 5, at=START - timedelta(days=1))
+    tenant.next_hour()
+    tenant.quiet()
+    assert differences(tenant) == []
+    tenant.advance(minutes=10)
+    pay(tenant, acme, "2.5")
+    assert billed(tenant, differ=[ADDED]) == [(Decimal(5), Decimal("12.5")), (Decimal(20), Decimal(20))]
+
+
 def test_tiers_are_named_step_by_step(tenant: UsageWorld) -> None:
     plan = PlanFactory.create(ref_id="tiered")
     steps = [Tier(100, Decimal(2), None), Tier(None, None, Decimal(500))]
