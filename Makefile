@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 # Tools are run as modules: a script's first line would break when the checkout is moved.
 RUN := $(VENV)/bin/python
-PIP := $(RUN) -m pip install --quiet --disable-pip-version-check --no-input --require-hashes
+# What is imported is compiled then: to compile all that is installed takes longer than to install it.
+PIP := $(RUN) -m pip install --quiet --disable-pip-version-check --no-input --no-compile --require-hashes
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint bench chaos pictures lock clean python dependencies demo-dependencies
