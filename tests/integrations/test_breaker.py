@@ -14,7 +14,7 @@ from tests.factories.customers import CustomerFactory
 from tests.factories.subscriptions import SubscriptionFactory
 from tests.integrations.conftest import World
 
-pytestmark = [pytest.mark.engine, pytest.mark.django_db]
+pytestmark = pytest.mark.django_db
 
 
 def _plans(count: int) -> None:

@@ -14,7 +14,7 @@ from tests.factories.catalog import plan_with_prices
 from tests.factories.subscriptions import SubscriptionFactory
 from tests.integrations.conftest import World
 
-pytestmark = [pytest.mark.engine, pytest.mark.django_db]
+pytestmark = pytest.mark.django_db
 
 #: What a transaction is opened and closed with is not counted: within a test it is other statements.
 STATEMENT = re.compile(r"(?:(\d+) times: )?(\w+)")

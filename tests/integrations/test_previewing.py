@@ -32,7 +32,7 @@ from tests.factories.customers import CustomerFactory
 from tests.factories.subscriptions import SubscriptionFactory, SubscriptionQuantityFactory
 from tests.integrations.conftest import World
 
-pytestmark = [pytest.mark.engine, pytest.mark.django_db]
+pytestmark = pytest.mark.django_db
 
 
 def rows() -> dict[str, list[dict[str, Any]]]:

@@ -16,7 +16,7 @@ from tests.factories.subscriptions import SubscriptionFactory
 from tests.integrations.conftest import World
 from tests.integrations.orders import actions, orders, seats
 
-pytestmark = [pytest.mark.engine, pytest.mark.django_db]
+pytestmark = pytest.mark.django_db
 
 
 def test_it_is_created_with_its_quantities_and_custom_fields(world: World) -> None:

@@ -18,7 +18,7 @@ from tests.integrations.usage_pages import browser
 from tests.integrations.usage_world import START, UsageWorld, tenant
 
 __all__ = ["browser", "tenant"]
-pytestmark = [pytest.mark.engine, pytest.mark.django_db]
+pytestmark = pytest.mark.django_db
 DAY = date(2026, 5, 10)
 
 

@@ -23,7 +23,7 @@ from tests.integrations.usage_world import START, UsageWorld, tenant
 from usage.models import Slice, UsageEvent
 
 __all__ = ["reconciled", "tenant"]
-pytestmark = [pytest.mark.engine, pytest.mark.django_db]
+pytestmark = pytest.mark.django_db
 
 KEY = "stigg--s1--plan--payg--api-calls--20260310t100000z"
 

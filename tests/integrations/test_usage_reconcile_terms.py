@@ -16,7 +16,7 @@ from tests.factories.catalog import price
 from tests.integrations.usage_world import START, UsageWorld, tenant
 
 __all__ = ["tenant"]
-pytestmark = [pytest.mark.engine, pytest.mark.django_db]
+pytestmark = pytest.mark.django_db
 
 
 def compared(tenant: UsageWorld) -> list[Line]:

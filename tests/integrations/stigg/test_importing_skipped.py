@@ -10,7 +10,7 @@ from subscriptions.models import Subscription
 from tests.integrations.stigg.cloud import Cloud
 from tests.integrations.stigg.imports import lines, run
 
-pytestmark = [pytest.mark.engine, pytest.mark.django_db]
+pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.usefixtures("account")
