@@ -201,15 +201,19 @@ class Chaos:
         self.tenant.sweep(worker=_DEAD)
 
     def _change_price(self) -> None:
-        """Sell a dearer version, or at a price of its own; twice at the most, and perhaps on one day."""
+        """Sell a dearer version, or at a price of its own; twice at the most, and perhaps on one day.
+
+        A price of its own goes along to the next version.
+        """
         told = self.chance.choice(self.all)
         if told.end is not None or len(told.moves) > 1 or (told.moves and told.moves[0][0] == self.tenant.now):
             return
         if self.chance.random() < 0.4:
-            paid = 3 + len(told.moves)
+            paid = told.agreed = 3 + len(told.moves)
             agree(told.subscription, Decimal(paid), now=self.tenant.now)
         else:
-            paid = sell_dearer(told.subscription, self.tenant)
+            dearer = sell_dearer(told.subscription, self.tenant)
+            paid = told.agreed or dearer
         told.moves.append((self.tenant.now, paid))
         self._settle()
         if len(told.moves) == 1 and self.chance.random() < 0.3:

@@ -24,6 +24,8 @@ class Told:
     #: What raw events add to it by a meter of SUM, by when they happened.
     metered: list[tuple[datetime, Decimal]] = field(default_factory=list)
     moves: list[tuple[datetime, int]] = field(default_factory=list)
+    #: The price of its own, once one is agreed on.
+    agreed: int = 0
     #: When its add-on, which charges the same usage once more, was taken and taken away, in turn.
     addon: list[datetime] = field(default_factory=list)
     #: Who had it for which resource, from when on, after whoever had it first.
