@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, tzinfo
 from itertools import zip_longest
 
+from django.db import connection
+
 from usage import remembering
 from usage.counting import Source, Span, Used, next_sets, used_in
 from usage.cutting import Cut, basis_of, cut_hour
@@ -217,7 +219,7 @@ def _stored(wanted: Wanted, sold: Sold) -> dict[tuple[int, int, datetime], list[
         for hour in some
     }
     rows, texts = rows_of({"subscription_id": "bigint", **WINDOW}, sorted(spans))
-    found = read(_SLICES.format(rows=rows), texts)
+    found = read(_SLICES[connection.vendor].format(rows=rows), texts)
     stored: dict[tuple[int, int, datetime], list[Slice]] = defaultdict(list)
     slices = Slice.objects.filter(pk__in=[pk for (pk,) in found]).select_related("price").order_by("starts_at", "pk")
     for one in slices:
@@ -229,9 +231,14 @@ def _hour_of(moment: datetime) -> datetime:
     return moment.replace(minute=0, second=0, microsecond=0)
 
 
-_SLICES = """
-SELECT slice.id FROM {rows} JOIN usage_slice slice ON slice.subscription_id = span.subscription_id
-AND slice.starts_at >= span.low AND slice.starts_at < span.high"""
+_IN_SPAN = """usage_slice slice WHERE slice.subscription_id = span.subscription_id
+  AND slice.starts_at >= span.low AND slice.starts_at < span.high"""
+#: OFFSET 0 for the reason that `raw` names.
+_SLICES = {
+    "postgresql": f"""
+SELECT found.id FROM {{rows}} CROSS JOIN LATERAL (SELECT slice.id FROM {_IN_SPAN} OFFSET 0) found""",  # noqa: S608 - ours
+    "sqlite": f"SELECT slice.id FROM {{rows}} CROSS JOIN {_IN_SPAN}",  # noqa: S608 - our own words
+}
 _HOURS = """
 SELECT span.n, slice.starts_at FROM {rows}
 JOIN usage_slice slice ON slice.subscription_id = span.subscription_id
