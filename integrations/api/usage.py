@@ -93,13 +93,14 @@ def read_usage_history(call: Call, *, query: HistoryQuery, customer_id: str, fea
     if end <= query.start_date:
         raise bad_input("endDate does not lie after startDate.")
     customer = find(Customer.objects.all(), customer_id)
-    feature = find(Feature.objects.select_related("meter"), feature_id)
+    feature = find(Feature.objects.all(), feature_id)
     read = read_history(
         customer=customer,
         feature=feature,
         resource_id=query.resource_id or "",
         start=query.start_date,
         end=end,
+        now=call.now,
         group_by=query.group_by or "",
     )
     return {"data": shapes.history(read)}

@@ -63,7 +63,12 @@ def test_the_bill_is_what_the_period_comes_to_with_late_and_repeated_events(
     )
     assert [(line.sums.events, line.sums.zuora, line.differences) for line in lines] == [(wanted, wanted, ())]
     told = read_history(
-        customer=acme.customer, feature=tenant.feature, resource_id="", start=acme.start_date, end=tenant.now
+        customer=acme.customer,
+        feature=tenant.feature,
+        resource_id="",
+        start=acme.start_date,
+        end=tenant.now,
+        now=tenant.now,
     )
     assert told.series[0].points[-1].value == wanted
     # The tenant's unit rounds what is billed up, to eight places.

@@ -20,7 +20,7 @@ END = DAY + timedelta(days=1)
 
 def points(acme: Metered, start: datetime) -> tuple[Point, ...]:
     customer = acme.subscription.customer
-    found = read_history(customer=customer, feature=acme.feature, resource_id="", start=start, end=END)
+    found = read_history(customer=customer, feature=acme.feature, resource_id="", start=start, end=END, now=END)
     return found.series[0].points if found.series else ()
 
 

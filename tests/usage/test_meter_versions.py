@@ -2,13 +2,15 @@
 
 from datetime import datetime
 from decimal import Decimal
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import pytest
 from django.db.models import Sum
 
+from catalog.models import MeterType
 from tests.usage.closing_world import Metered, at, metered
 from usage.closing import close
+from usage.history import read_history
 from usage.metering import set_meter
 from usage.models import Aggregation, CountedRun, Meter, MeterVersion, Slice
 from usage.reporting import RawEvent, report_events
@@ -112,3 +114,41 @@ def test_a_subscription_that_has_ended_keeps_what_its_last_period_was_counted_by
     meter(acme, "COUNT")
     tell("late", (at(8, 30, day=15), 8))
     assert run("February") == [0, 14, 0]
+
+
+def line(acme: Metered, *, start: datetime = JANUARY) -> dict[datetime, Decimal]:
+    """Return the last value of each billing period that the history draws, by when it began."""
+    edges = [JANUARY, FEBRUARY, MARCH, at(9, 30, day=29, month=4)]
+    found = read_history(
+        customer=acme.subscription.customer,
+        feature=acme.feature,
+        resource_id="",
+        start=start,
+        end=edges[-1],
+        now=NOW["March"],
+    )
+    [drawn] = found.series
+    return {low: one.value for one in drawn.points for low, high in pairwise(edges) if low <= one.at < high}
+
+
+@pytest.mark.parametrize("meter_type", [MeterType.INCREMENTAL, MeterType.FLUCTUATING])
+def test_the_history_ends_each_period_at_what_is_billed(acme: Metered, meter_type: MeterType) -> None:
+    acme.feature.meter_type = meter_type
+    acme.feature.save()
+    meter(acme, "SUM")
+    tell("january", (at(7, day=20, month=2), 5), (at(9, 10, day=28, month=2), 3))
+    assert run("January") == [5, 0, 0]
+    Meter.objects.all().delete()
+    tell("february", (at(9, 40, day=28, month=2), 4), (at(8, day=15), 6), (at(9, 20, day=29), 2))
+    acme.use(at(8, 5, day=15), 1)
+    assert run("February") == [8, 1, 0]
+    meter(acme, "COUNT")
+    tell("march", (at(10, 50, day=29), 100), (at(3, day=10, month=4), 100))
+    billed = [8, 1, 2]
+    assert run("March") == billed
+    # Seats stay taken: what was counted by one meter stays when another counts.
+    ends = billed if meter_type == MeterType.INCREMENTAL else accumulate(billed)
+    drawn = dict(zip([JANUARY, FEBRUARY, MARCH], ends, strict=True))
+    assert line(acme) == drawn
+    assert line(acme, start=MARCH) == {MARCH: drawn[MARCH]}
+    assert line(acme, start=at(0, day=1)) == {start: drawn[start] for start in (FEBRUARY, MARCH)}
