@@ -18,12 +18,14 @@ from integrations.zuora.standin.dates import read
 from integrations.zuora.standin.tenant import charges_of
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from integrations.zuora.standin.store import Row
     from integrations.zuora.standin.tenant import Tenant
 
 BILLABLE = ("Active", "Cancelled", "Suspended")
+#: What is on invoices of some lines, by their keys: amount, quantity, and one item of each.
+Invoiced = dict[str, tuple[Decimal, Decimal, "Row"]]
 
 
 @dataclass(frozen=True)
@@ -42,31 +44,36 @@ class Line:
     applied_to: str = ""
 
 
-def lines(tenant: Tenant, subscription: Row, until: date, invoiced: Container[str] = ()) -> list[Line]:
+def lines(tenant: Tenant, subscription: Row, until: date, invoiced: Invoiced) -> list[Line]:
     """All lines of a subscription that are due by `until`, discounts last.
 
-    `invoiced` are the keys of lines billed before: usage that is billed already counts for its own line only.
+    `invoiced` are the lines billed before: usage that is billed already counts for its own line only.
     """
     if subscription["Status"] not in BILLABLE:
         return []
     payer = tenant.require("Account", subscription["InvoiceOwnerId"])
     cycle_day = int(payer.get("BillCycleDay", 0))
     found: list[Line] = []
-    discounts: list[tuple[Row, Row]] = []
+    discounts: list[tuple[Row, Row, date]] = []
     for plan in subscription["RatePlans"]:
         starts = _first_starts(plan["Charges"])
         for charge in plan["Charges"]:
             if "EffectiveStartDate" not in charge or charge.get("Cancelled"):
                 continue
             if charge["ChargeModel"] in DISCOUNTS:
-                discounts.append((plan, charge))
+                discounts.append((plan, charge, starts[charge["ChargeNumber"]]))
                 continue
             first = starts[charge["ChargeNumber"]]
             found += _charge_lines(tenant, subscription, plan, charge, grid=(first, cycle_day), until=until)
     found = [one if not one.usage_ids or one.key in invoiced else _fresh_only(tenant, one) for one in found]
     found = [one for one in found if one.usage_ids or one.charge["ChargeType"] != "Usage"]
-    for plan, charge in discounts:
-        found += _discount_lines(subscription, plan, charge, found)
+    for plan, charge, first in discounts:
+        applied = [one for one in found if not one.applied_to and _applies(plan, charge, one)]
+        if charge["ChargeModel"] == "Discount-Percentage":
+            found += _percentages(subscription, plan, charge, applied)
+            continue
+        spans = list(periods(subscription, charge, first, cycle_day, until))
+        found += _fixed_amounts(subscription, plan, charge, applied, spans=spans, invoiced=invoiced)
     return found
 
 
@@ -150,42 +157,72 @@ def usage_of(tenant: Tenant, subscription: Row, charge: Row, start: date, end: d
     return found
 
 
-def _discount_lines(subscription: Row, plan: Row, discount: Row, others: list[Line]) -> Iterator[Line]:
-    """A discount takes from each line it applies to; a fixed amount is used up period by period.
-
-    A percentage is taken of those days of a recurring line on which the discount runs.
-    """
+def _percentages(subscription: Row, plan: Row, discount: Row, others: Iterable[Line]) -> Iterator[Line]:
+    """A percentage takes from each line: of a recurring one, from those of its days on which the discount runs."""
     start = read(discount["EffectiveStartDate"])
     end = read(discount["EffectiveEndDate"]) if discount.get("EffectiveEndDate") else date.max
-    left: dict[tuple[date, date], Decimal] = {}
     for line in others:
-        if line.applied_to or not _applies(plan, discount, line):
-            continue
-        if discount["ChargeModel"] == "Discount-Percentage" and line.charge["ChargeType"] == "Recurring":
+        share = line.amount if start <= line.start < end else ZERO
+        if line.charge["ChargeType"] == "Recurring":
             days = max((min(line.end, end) - max(line.start, start)).days, 0)
             share = line.amount * days / max((line.end - line.start).days, 1)
-            cut = rounded(share * Decimal(discount["DiscountPercentage"]) / 100, subscription["Currency"])
-        elif not start <= line.start < end:
-            continue
-        elif discount["ChargeModel"] == "Discount-Percentage":
-            cut = rounded(line.amount * Decimal(discount["DiscountPercentage"]) / 100, subscription["Currency"])
-        else:
-            period = (line.start, line.end)
-            available = left.setdefault(period, Decimal(discount["DiscountAmount"]))
-            cut = min(available, line.amount)
-            left[period] = available - cut
+        cut = rounded(share * Decimal(discount["DiscountPercentage"]) / 100, subscription["Currency"])
         if cut > 0:
-            key = f"{discount['ChargeNumber']}|{line.key}"
-            yield replace(
-                line,
-                key=key,
-                plan=plan,
-                charge=discount,
-                amount=-cut,
-                quantity=Decimal(1),
-                usage_ids=(),
-                applied_to=line.key,
-            )
+            yield _taken(line, plan, discount, cut)
+
+
+def _fixed_amounts(
+    subscription: Row, plan: Row, discount: Row, others: Iterable[Line], *, spans: Sequence[Period], invoiced: Invoiced
+) -> list[Line]:
+    """A fixed amount is one balance for each of its own periods, however many lines begin in it; by days in a part.
+
+    What it was taken from before goes on having it. Then come the lines in Zuora's order.
+    Source: https://knowledgecenter.zuora.com/Billing/Billing_and_Payments/IC_Invoice_Item_Adjustments/
+    """
+    number = discount["ChargeNumber"]
+    ours = {f"{number}|{line.key}": line for line in others}
+    left: dict[date, Decimal] = {}
+    for span in spans:
+        share = Decimal(discount["DiscountAmount"]) * span.covered_days / span.days
+        left[span.covered_from] = rounded(share, subscription["Currency"])
+    for key, (amount, _, item) in invoiced.items():
+        # Usage that is billed stays billed, and with it what was taken off, whatever its line would be now.
+        if item["ChargeNumber"] == number and key not in ours and item["AppliedTo"].endswith("|usage"):
+            begin = _begin(spans, read(item["ServiceStartDate"]))
+            if begin is not None:
+                left[begin] += amount
+    begins = {key: begin for key, line in ours.items() if (begin := _begin(spans, line.start)) is not None}
+    cuts: dict[str, Decimal] = {}
+    for key, begin in begins.items():
+        before = -invoiced[key][0] if key in invoiced else ZERO
+        cuts[key] = max(min(before, ours[key].amount), ZERO)
+        left[begin] -= cuts[key]
+    for key in sorted(begins, key=lambda one: _rank(ours[one].charge)):
+        more = max(min(left[begins[key]], ours[key].amount - cuts[key]), ZERO)
+        cuts[key] += more
+        left[begins[key]] -= more
+    return [_taken(ours[key], plan, discount, cut) for key, cut in cuts.items() if cut > 0]
+
+
+def _begin(spans: Iterable[Period], day: date) -> date | None:
+    return next((one.covered_from for one in spans if one.covered_from <= day < one.covered_to), None)
+
+
+def _rank(charge: Row) -> tuple[int, int, str, str]:
+    return charge["Version"], charge["Segment"], charge["EffectiveStartDate"], charge["ChargeNumber"]
+
+
+def _taken(line: Line, plan: Row, discount: Row, cut: Decimal) -> Line:
+    return replace(
+        line,
+        key=f"{discount['ChargeNumber']}|{line.key}",
+        plan=plan,
+        charge=discount,
+        amount=-cut,
+        quantity=Decimal(1),
+        usage_ids=(),
+        applied_to=line.key,
+    )
 
 
 def _applies(plan: Row, discount: Row, line: Line) -> bool:

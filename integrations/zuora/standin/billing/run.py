@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from integrations.zuora.standin.billing.lines import Line, charge_numbers, lines
+from integrations.zuora.standin.billing.lines import Invoiced, Line, charge_numbers, lines
 from integrations.zuora.standin.billing.rating import ZERO
 
 if TYPE_CHECKING:
@@ -79,9 +79,9 @@ def due_lines(tenant: Tenant, subscription: Row, target: date) -> list[tuple[Lin
     return due
 
 
-def _invoiced(tenant: Tenant, subscription: Row) -> dict[str, tuple[Decimal, Decimal, Row]]:
+def _invoiced(tenant: Tenant, subscription: Row) -> Invoiced:
     """Sum of amounts and quantities by line key, with an item of each."""
-    sums: dict[str, tuple[Decimal, Decimal, Row]] = {}
+    sums: Invoiced = {}
     for number in sorted(charge_numbers(subscription)):
         for item in tenant.store.where("InvoiceItem", "ChargeNumber", number):
             amount, quantity, _ = sums.get(item["LineKey"], (ZERO, ZERO, item))
@@ -89,9 +89,7 @@ def _invoiced(tenant: Tenant, subscription: Row) -> dict[str, tuple[Decimal, Dec
     return sums
 
 
-def _no_longer_owed(
-    invoiced: dict[str, tuple[Decimal, Decimal, Row]], target: date
-) -> list[tuple[Row, Decimal, Decimal]]:
+def _no_longer_owed(invoiced: Invoiced, target: date) -> list[tuple[Row, Decimal, Decimal]]:
     """Invoiced lines that a change has taken away; those after an earlier target are simply not asked for yet.
 
     Usage that is billed stays billed, whatever becomes of the subscription.

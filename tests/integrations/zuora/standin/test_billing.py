@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.integrations.zuora.standin.driver import Driver, create_action, flat_catalog, usage_body, usd
+from tests.integrations.zuora.standin.driver import Driver, create_action, flat_catalog, usage_body, usage_catalog, usd
 
 if TYPE_CHECKING:
     from integrations.zuora.standin.app import StandIn
@@ -136,7 +136,7 @@ def test_a_new_quantity_splits_the_period(zuora: Driver, app: StandIn) -> None:
     ("model", "tier", "amount"),
     [
         ("Discount-Percentage", {"Currency": "USD", "DiscountPercentage": 20}, "-20.00"),
-        ("Discount-Fixed Amount", {"Currency": "USD", "DiscountAmount": 15}, "-15"),
+        ("Discount-Fixed Amount", {"Currency": "USD", "DiscountAmount": 15}, "-15.00"),
         ("Discount-Fixed Amount", {"Currency": "USD", "DiscountAmount": 500}, "-100.00"),
     ],
 )
@@ -180,6 +180,54 @@ def test_a_discount_on_usage_only_leaves_the_fee(zuora: Driver, app: StandIn) ->
     zuora.account()
     zuora.order(create_action("sub-1", "basic-month", "coupon-plan"))
     assert [line[0] for line in invoiced(app, "2026-01-01")] == ["fee"]
+
+
+@pytest.fixture
+def used(zuora: Driver) -> Driver:
+    """Usage at 1 USD, three units at 1 USD and four at 10 USD from 11 January on, and 5 USD off each month."""
+    usage_catalog(zuora)
+    price = {"productRatePlanChargeNumber": "calls", "pricing": {"usagePerUnit": {"listPrice": 10}}}
+    coupon = zuora.plan(zuora.product("coupon"), "coupon-plan")
+    tier = {"Currency": "USD", "DiscountAmount": 5}
+    more = {"ApplyDiscountTo": "USAGE", "DiscountLevel": "subscription"}
+    zuora.charge(coupon, "off", [tier], ChargeModel="Discount-Fixed Amount", **more)
+    for kind, member, day in (
+        ("AddProduct", {"productRatePlanNumber": "coupon-plan"}, "2026-01-01"),
+        ("UpdateProduct", {"productRatePlanNumber": "basic-month", "chargeUpdates": [price]}, "2026-01-11"),
+    ):
+        action = {"type": kind, kind[0].lower() + kind[1:]: member}
+        assert zuora.order(action, subscription="sub-1", day=day).status == 200
+    charge = zuora.charge_number("calls")
+    for quantity, day in ((6, "2026-01-05"), (4, "2026-01-15")):
+        zuora.made("/v1/object/usage", usage_body(charge, Quantity=quantity, StartDateTime=f"{day}T10:00:00+00:00"))
+    return zuora
+
+
+def of_usage(app: StandIn, day: str) -> list[tuple[str, str]]:
+    return [(name, amount) for name, _, _, amount in invoiced(app, day) if name != "fee"]
+
+
+def test_a_fixed_amount_is_taken_once_a_period_however_often_the_price_changes(used: Driver) -> None:
+    lines = [("calls", "3.00"), ("calls", "40.00"), ("off", "-3.00"), ("off", "-2.00")]
+    assert of_usage(used.app, "2026-02-01") == lines
+    used.made("/v1/object/usage", usage_body(used.charge_number("calls"), Quantity=20))
+    assert of_usage(used.app, "2026-02-01") == [("calls", "10.00")]
+
+
+def test_a_fixed_amount_that_was_taken_of_what_is_cut_short_is_not_taken_again(used: Driver) -> None:
+    assert len(of_usage(used.app, "2026-02-01")) == 4
+    member = {"cancellationPolicy": "SpecificDate", "cancellationEffectiveDate": "2026-01-21"}
+    action = {"type": "CancelSubscription", "cancelSubscription": member}
+    assert used.order(action, subscription="sub-1").status == 200
+    late = usage_body(used.charge_number("calls"), Quantity=1, StartDateTime="2026-01-15T10:00:00+00:00")
+    used.made("/v1/object/usage", late)
+    assert of_usage(used.app, "2026-02-01") == [("calls", "10.00")]
+
+
+def test_a_fixed_amount_goes_by_the_days_on_which_it_runs(used: Driver) -> None:
+    action = {"type": "RemoveProduct", "removeProduct": {"productRatePlanNumber": "coupon-plan"}}
+    assert used.order(action, subscription="sub-1", day="2026-01-08").status == 200
+    assert of_usage(used.app, "2026-02-01") == [("calls", "3.00"), ("calls", "40.00"), ("off", "-1.13")]
 
 
 def test_each_currency_has_its_own_price_and_invoice(zuora: Driver, app: StandIn) -> None:
