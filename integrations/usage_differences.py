@@ -38,7 +38,8 @@ class Seen:
     `rows` are Zuora's records by external key, `foreign` those on the charge that are not ours. `charges` are the
     segments of the subscription's charges by number, and `day` says on which day of the tenant a moment lies.
     `waiting` are the slices without a record, and `waits_for` says for what. `unclosed` are hours that are in no slice,
-    and why; `has_another_meter` is whether the slices are counted by a meter that has been changed since.
+    and why; `has_another_meter` is whether the slices are counted by a meter that has been changed since, and
+    `meter_made_at` is when the meter was made, if the period had ended by then.
     """
 
     sums: Sums
@@ -49,6 +50,7 @@ class Seen:
     day: Callable[[datetime], date]
     unclosed: Sequence[tuple[datetime, str]]
     has_another_meter: bool
+    meter_made_at: datetime | None
     waiting: Sequence[tuple[datetime, Decimal]]
     waits_for: str
     unabsorbed: Decimal
@@ -64,7 +66,13 @@ def differences(seen: Seen) -> Iterator[str]:
         yield f"Events of {hour:%Y-%m-%d %H:%M} are not in slices yet: {why}"
     if sums.events + sums.carried != sums.slices:
         yield f"Events say {plain(sums.events)}, carried {plain(sums.carried)}, but slices say {plain(sums.slices)}."
-        if seen.has_another_meter:
+        if seen.meter_made_at is not None:
+            yield (
+                f"Its meter was made later, on {seen.meter_made_at:%Y-%m-%d %H:%M}, and counts from the period on that "
+                "ran then; of this one it counts the hours of which something was told since. Bill by hand what is "
+                "missing, if it is to be billed."
+            )
+        elif seen.has_another_meter:
             yield "The meter was changed meanwhile: the next hourly run counts the running billing period by it."
     for starts_at, quantity in seen.waiting:
         of = f"The slice of {starts_at:%Y-%m-%d %H:%M}, {plain(quantity)}"

@@ -21,7 +21,7 @@ from subscriptions.periods import Period
 from subscriptions.tenure import Stretch, stretches
 from usage.adding import Total
 from usage.counting import Source, Span, used
-from usage.metering import InForce, in_force, meter_of
+from usage.metering import InForce, in_force, made_later, meter_of
 from usage.models import DirtyHour, Slice
 from usage.overdue import why_not_counted
 from usage.remetering import to_recount
@@ -159,6 +159,7 @@ class Comparison:
             charges=self._charges_shown,
             day=self._tenant.day,
             unclosed=self._unclosed(price, period),
+            meter_made_at=made_later(self._in_force(price), self._subscription, at=period.start),
             has_another_meter=sums.events + sums.carried != sums.slices and price.feature_id in to_recount(),
             waiting=list(without.order_by("starts_at").values_list("starts_at", "quantity")),
             waits_for=self._waits(),
@@ -189,14 +190,18 @@ class Comparison:
         begin = max(period.start, self._subscription.billing_anchor)
         end = min(period.end, self._upto, ends_at(self._subscription) or self._upto)
         feature_id = price.feature_id or 0
-        if feature_id not in self._meters:
-            self._meters |= in_force([feature_id], now=self._upto)
-        meter = meter_of(self._meters[feature_id], self._subscription, at=period.start)
+        meter = meter_of(self._in_force(price), self._subscription, at=period.start)
         for held in unbroken(stretches(self._subscription), price):
             source = Source(held.terms.customer_id, feature_id, held.terms.resource_id, meter)
             whole = Window(max(begin, held.start), min(end, held.end or end))
             if whole.start < whole.end:
                 yield source, whole
+
+    def _in_force(self, price: Price) -> list[InForce]:
+        feature_id = price.feature_id or 0
+        if feature_id not in self._meters:
+            self._meters |= in_force([feature_id], now=self._upto)
+        return self._meters[feature_id]
 
     def _unclosed(self, price: Price, period: Period) -> list[tuple[datetime, str]]:
         dirty = DirtyHour.objects.filter(

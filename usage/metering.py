@@ -1,7 +1,8 @@
 """How a feature's raw events become its usage, and by which meter they do in which billing period.
 
 A billing period is counted by the meter that the feature had when it ended, late events of it, too: another meter
-counts from the running one on. The first one of all is that of the time before it as well.
+counts from the running one on. The first one of all is that of the time before it as well: of periods that had ended
+when it was made it counts the hours of which something is told from then on, and the others stay without.
 """
 
 from collections import defaultdict
@@ -25,11 +26,15 @@ NEVER = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """A meter, or none, and the billing periods that it counts: those that end after `since`, up to `until`."""
+    """A meter, or none, and the billing periods that it counts: those that end after `since`, up to `until`.
+
+    `made_at` is when it was made.
+    """
 
     meter: Counting | None
     since: datetime = EVER
     until: datetime = NEVER
+    made_at: datetime = EVER
 
 
 def in_force(features: Collection[int], *, now: datetime) -> dict[int, list[InForce]]:
@@ -49,9 +54,9 @@ def in_force(features: Collection[int], *, now: datetime) -> dict[int, list[InFo
             if version.until is None and _is_same(version, meter):
                 break
             until = version.until or (min(meter.changed_at, now) if meter else now)
-            ones.append(InForce(version if version.aggregation else None, since, until))
+            ones.append(InForce(version if version.aggregation else None, since, until, version.changed_at))
             since = until
-        found[feature_id] = [*ones, InForce(meter, since)]
+        found[feature_id] = [*ones, InForce(meter, since, made_at=meter.changed_at if meter else EVER)]
     return found
 
 
@@ -64,6 +69,12 @@ def meter_of(ones: Sequence[InForce], subscription: Subscription, *, at: datetim
     """Return the meter that counts the subscription's billing period in which a moment lies."""
     end = counted_until(subscription, at)
     return next(one.meter for one in ones if one.since < end <= one.until)
+
+
+def made_later(ones: Sequence[InForce], subscription: Subscription, *, at: datetime) -> datetime | None:
+    """Return when the meter of the billing period in which a moment lies was made, if the period had ended by then."""
+    first, end = ones[0], counted_until(subscription, at)
+    return first.made_at if end <= min(first.made_at, first.until) else None
 
 
 @transaction.atomic

@@ -107,3 +107,29 @@ def test_until_the_next_hourly_run_the_comparison_says_that_the_meter_was_change
         "The meter was changed meanwhile: the next hourly run counts the running billing period by it.",
     ]
     assert settle(tenant) == []
+
+
+def test_what_was_told_of_earlier_periods_before_there_was_a_meter_is_named(tenant: UsageWorld) -> None:
+    acme = tenant.sell(start_date=BEGAN)
+    tell(tenant, acme, month(BEFORE, FIRST), key="before", name="seen")
+    tell(tenant, acme, month(NOW, FIRST), key="now", name="seen")
+    assert settle(tenant) == []
+    meter(tenant, "SUM", "seen")
+    made = f"{tenant.now:%Y-%m-%d %H:%M}"
+    why = (
+        f"Its meter was made later, on {made}, and counts from the period on that ran then; of this one it counts the "
+        "hours of which something was told since. Bill by hand what is missing, if it is to be billed."
+    )
+    assert settle(tenant) == ["Events say 26, carried 0, but slices say 0.", why]
+    assert by_period(tenant) == [0, 26]
+    # Counted with its hour, of which 7 and 3 were told before.
+    tell(tenant, acme, month(BEFORE, [12]), key="late", name="seen")
+    assert differences(tenant) == [
+        f"Events of {BEFORE:%Y-%m-%d %H}:00 are not in slices yet: the next hourly run closes them.",
+        "Events say 38, carried 0, but slices say 0.",
+        why,
+    ]
+    assert settle(tenant) == ["Events say 38, carried 0, but slices say 29.", why]
+    assert by_period(tenant) == [29, 26]
+    tenant.bill(date(2026, 5, 10))
+    assert tenant.bill(date(2026, 5, 10)) == {"stigg--s1": Decimal(55)}
