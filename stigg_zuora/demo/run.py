@@ -57,6 +57,7 @@ def run(processes: Processes, surroundings: Surroundings, *, once: bool) -> int:
         f"  user {ADMINISTRATOR}, password {surroundings.password}\n"
         f"  The local Zuora is at {surroundings.zuora_address},\n"
         f"  client ID {tenant.CLIENT_ID}, client secret {tenant.CLIENT_SECRET}\n"
+        "  manage.py for it, in another window: .venv/bin/python -m stigg_zuora.demo COMMAND\n"
         f"  Ctrl-C ends everything; the data stays in {surroundings.directory}\n ",
     )
     if not wait_until_settled(processes):

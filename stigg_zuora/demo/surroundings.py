@@ -19,6 +19,7 @@ ADMINISTRATOR = "admin"
 HOST = "127.0.0.1"
 #: The kernel's limit for a socket's path is 104 bytes on macOS, 108 on Linux.
 LONGEST_SOCKET_PATH = 100
+_SECRETS, _PORTS = "demo-secrets", "demo-ports"
 
 
 class Impossible(Exception):  # noqa: N818 - a sentence for the person who typed the command
@@ -80,17 +81,36 @@ def settle_in(directory: Path) -> Surroundings:
         Impossible: a port is no number.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    kept = directory / "demo-secrets"
+    kept = directory / _SECRETS
     if not kept.exists():
         made = (secrets.token_urlsafe(48), Fernet.generate_key().decode(), secrets.token_urlsafe(9))
         with open(kept, "x", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
             file.write("\n".join(made))
-    secret_key, encryption_key, password = kept.read_text().split("\n")
-    found = Surroundings(
-        directory, _port("PORT", 8000), _port("ZUORA_STANDIN_PORT", 8900), secret_key, encryption_key, password
-    )
+    found = _found(directory, kept, _port("PORT", 8000), _port("ZUORA_STANDIN_PORT", 8900))
     found.redis_socket.parent.mkdir(mode=0o700, exist_ok=True)
     return found
+
+
+def remember_ports(surroundings: Surroundings) -> None:
+    """Keep them for `find_again`: they are known only to who started the demo."""
+    (surroundings.directory / _PORTS).write_text(f"{surroundings.port} {surroundings.zuora_port}")
+
+
+def find_again(directory: Path) -> Surroundings:
+    """Return those of the demo that was started last in the directory, for a command beside it.
+
+    Raises:
+        Impossible: none ever was.
+    """
+    kept, ports = directory / _SECRETS, directory / _PORTS
+    if not kept.exists() or not ports.exists():
+        raise Impossible(f"There is no demo in {directory}: start it with `make demo` first.")
+    return _found(directory, kept, *map(int, ports.read_text().split()))
+
+
+def _found(directory: Path, kept: Path, port: int, zuora_port: int) -> Surroundings:
+    secret_key, encryption_key, password = kept.read_text().split("\n")
+    return Surroundings(directory, port, zuora_port, secret_key, encryption_key, password)
 
 
 def only_one(directory: Path) -> IO[str]:

@@ -19,30 +19,13 @@ pytestmark = pytest.mark.processes
 def test_it_succeeds_only_while_zuora_holds_exactly_what_it_should(
     tmp_path: Path, free_port: Callable[[], int]
 ) -> None:
-    environment = {
-        **os.environ,
-        "VAR_DIR": str(tmp_path),
-        "PORT": str(free_port()),
-        "ZUORA_STANDIN_PORT": str(free_port()),
-    }
-
-    def once() -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [sys.executable, "-m", "stigg_zuora.demo", "--once"],
-            cwd=ROOT,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-
-    first = once()
+    ports = {"PORT": str(free_port()), "ZUORA_STANDIN_PORT": str(free_port())}
+    first = demo(tmp_path, "--once", **ports)
     assert first.returncode == 0, first.stdout + first.stderr
     assert "Zuora holds exactly what it should." in first.stdout
 
     tamper(tmp_path / "zuora.journal")
-    second = once()
+    second = demo(tmp_path, "--once", **ports)
     assert second.returncode == 1, second.stdout + second.stderr
     told = [line.partition(" | ")[2].split(": ", 1) for line in second.stdout.splitlines() if " > " in line]
     plan, monthly = "stigg--plan--layer5-team-designer", "rate plans > Monthly > User"
@@ -54,6 +37,23 @@ def test_it_succeeds_only_while_zuora_holds_exactly_what_it_should(
             "expected '12', Zuora holds '13'",
         ),
     ]
+
+    # A command beside it needs no more than the directory: neither the secrets nor the ports that were chosen.
+    beside = demo(tmp_path, "reconcile_usage", "--subscription", "juniper-games-pro")
+    assert beside.returncode == 2, beside.stdout + beside.stderr
+    assert f"No connection to 127.0.0.1:{ports['ZUORA_STANDIN_PORT']}" in beside.stderr
+
+
+def demo(directory: Path, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-m", "stigg_zuora.demo", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "VAR_DIR": str(directory), **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
 
 
 def tamper(journal: Path) -> None:
@@ -86,18 +86,17 @@ def tamper(journal: Path) -> None:
 
 def test_a_second_demo_in_the_same_directory_is_a_sentence(tmp_path: Path) -> None:
     with only_one(tmp_path):
-        done = subprocess.run(
-            [sys.executable, "-m", "stigg_zuora.demo"],
-            cwd=ROOT,
-            env={**os.environ, "VAR_DIR": str(tmp_path)},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        done = demo(tmp_path)
 
     us = os.getpid()
     assert done.returncode == 1
     assert done.stderr == (
         f"A demo is running here already (process {us}): end it with Ctrl-C where it runs, or `kill {us}`.\n"
     )
+
+
+def test_a_command_for_a_demo_that_never_was_is_a_sentence(tmp_path: Path) -> None:
+    done = demo(tmp_path, "reconcile_usage")
+
+    assert done.returncode == 1
+    assert done.stderr == f"There is no demo in {tmp_path}: start it with `make demo` first.\n"
