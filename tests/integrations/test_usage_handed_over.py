@@ -17,25 +17,40 @@ __all__ = ["tenant"]
 pytestmark = [pytest.mark.engine, pytest.mark.django_db]
 
 
-def test_late_usage_of_what_was_handed_over_and_cancelled_at_once_is_billed_to_who_pays(tenant: UsageWorld) -> None:
+def test_what_was_handed_over_and_cancelled_at_once_is_filed_under_who_had_it_and_billed_to_who_pays(
+    tenant: UsageWorld,
+) -> None:
     acme = tenant.sell()
     tenant.use(acme, 1, at=START - timedelta(days=2))
     tenant.quiet()
+    tenant.advance(minutes=10)
+    tenant.use(acme, 4)
+    tenant.advance(minutes=10)
     first, payer = acme.customer, CustomerFactory.create(ref_id="payer")
     acme.paying_customer = payer
     acme.save()
     delegate(subscription=acme, to=CustomerFactory.create(ref_id="heir"), now=tenant.now)
+    tenant.advance(minutes=10)
+    tenant.use(acme, 8)
+    tenant.advance(minutes=10)
     cancel(subscription=acme, time=CancellationTime.IMMEDIATE, now=tenant.now)
+    tenant.control.clear_log()
     tenant.settle()
+    # The hour that ran goes before the one order that hands over and ends, and so under the account of before.
+    writes = [one.path for one in tenant.control.requests() if one.path in {"/v1/action/create", "/v1/orders"}]
+    assert writes == ["/v1/action/create", "/v1/orders"]
     acme.customer = first
     tenant.use(acme, 2, at=START - timedelta(days=1))
     tenant.next_hour()
     tenant.quiet()
-    assert tenant.states() == ["CONFIRMED", "CONFIRMED"]
-    tenant.bill(date(2026, 5, 10))
+    assert tenant.states() == ["CONFIRMED"] * 4
     accounts = {one["Id"]: one["AccountNumber"] for one in tenant.world.rows("Account")}
+    filed = sorted((one["Quantity"], accounts[one["AccountId"]]) for one in tenant.world.rows("Usage"))
+    before = f"stigg--{first.ref_id}"
+    assert filed == [(1, before), (2, "stigg--heir"), (4, before), (8, before)]
+    tenant.bill(date(2026, 5, 10))
     used = sum(one["Quantity"] for one in tenant.world.rows("InvoiceItem") if one.get("Usage"))
-    assert used == 3
+    assert used == 15
     assert {accounts[one["AccountId"]] for one in tenant.world.rows("Invoice")} == {"stigg--payer"}
 
 
