@@ -3,6 +3,7 @@
 A subscription has another beginning or end, or other terms; or a feature has another meter.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.db import connection
@@ -14,6 +15,7 @@ from subscriptions.tenure import stretches
 from usage.models import DirtyHour, Slice
 from usage.remetering import recount_changed
 from usage.spans import SOURCE, moment_of, read, rows_of
+from usage.unsold import sold_by_now
 from usage.windows import HOUR
 
 #: An end that is set in hindsight is noticed for so long.
@@ -43,7 +45,8 @@ def reopen(*, now: datetime, subscription: Subscription | None) -> None:
     if subscription is not None:
         beyond, cut = beyond.filter(subscription=subscription), cut.filter(subscription=subscription)
     feature, start = "price__feature_id", "starts_at"
-    hours: set[tuple[int, str, int, datetime]] = _reached(subscription)
+    hours: set[tuple[int, str, int, datetime]] = _reached(_sources("NULL", subscription))
+    hours |= sold_by_now(_sources("NOT NULL", subscription))
     hours |= set(beyond.order_by().values_list(*_whose("subscription__"), feature, start))
     for prefix in ("", "subscription__"):
         slices = "subscription__slices__"
@@ -79,14 +82,19 @@ def _ended(prefix: str = "") -> Q:
     )
 
 
-def _reached(subscription: Subscription | None) -> set[tuple[int, str, int, datetime]]:
-    """Return the hours of UnattributedUsage that a subscription reaches into, or of whoever had this one."""
+def _sources(unsold_by: str, subscription: Subscription | None) -> list[tuple[int, int, str]]:
+    """Return whose UnattributedUsage there is, with such an `unsold_by`; of those who had this subscription only."""
     with connection.cursor() as cursor:
-        cursor.execute(_SOURCES[connection.vendor])
+        cursor.execute(_SOURCES[connection.vendor].format(unsold_by=unsold_by))
         sources: list[tuple[int, int, str]] = cursor.fetchall()
     if subscription is not None:
         mine = {(one.terms.customer_id, one.terms.resource_id) for one in stretches(subscription)}
         sources = [one for one in sources if (one[0], one[2]) in mine]
+    return sources
+
+
+def _reached(sources: Sequence[tuple[int, int, str]]) -> set[tuple[int, str, int, datetime]]:
+    """Return the hours of these sources without a subscription that one reaches into."""
     if not sources:
         return set()
     rows, texts = rows_of(SOURCE, sources)
@@ -99,19 +107,19 @@ _SOURCES = {
     "postgresql": """
 SELECT source.* FROM (
   WITH RECURSIVE source AS (
-    (SELECT customer_id, feature_id, resource_id FROM usage_unattributedusage WHERE unsold_by_id IS NULL
+    (SELECT customer_id, feature_id, resource_id FROM usage_unattributedusage WHERE unsold_by_id IS {unsold_by}
      ORDER BY 1, 2, 3 LIMIT 1)
     UNION ALL
     SELECT next.* FROM source CROSS JOIN LATERAL (
       SELECT customer_id, feature_id, resource_id FROM usage_unattributedusage noted
       WHERE (noted.customer_id, noted.feature_id, noted.resource_id)
-        > (source.customer_id, source.feature_id, source.resource_id) AND noted.unsold_by_id IS NULL
+        > (source.customer_id, source.feature_id, source.resource_id) AND noted.unsold_by_id IS {unsold_by}
       ORDER BY 1, 2, 3 LIMIT 1
     ) next
   ) SELECT * FROM source
 ) source""".strip(),
     "sqlite": """
-SELECT DISTINCT customer_id, feature_id, resource_id FROM usage_unattributedusage WHERE unsold_by_id IS NULL""",
+SELECT DISTINCT customer_id, feature_id, resource_id FROM usage_unattributedusage WHERE unsold_by_id IS {unsold_by}""",
 }
 #: As `_ended` and `windows.ends_at` tell it.
 _REACHED = """

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
 
 from tests.factories.customers import CustomerFactory
+from tests.factories.subscriptions import SubscriptionFactory
 from tests.usage.closing_world import DAY, Metered, at, metered
 from usage.counting import Source, used
 from usage.models import UnattributedUsage, UpdateBehavior, UsageEvent
@@ -73,21 +74,26 @@ def test_an_hour_costs_the_same_among_a_thousand_events_and_among_sixty_thousand
 
 
 def test_closing_reads_no_more_for_what_nobody_was_charged_for_long_ago() -> None:
-    acme, nobody = metered(), CustomerFactory.create()
+    acme, nobody, other = metered(), CustomerFactory.create(), CustomerFactory.create()
+    had = SubscriptionFactory.create(customer=other, start_date=DAY - timedelta(days=1_000))
+    # Sold by another one since.
+    SubscriptionFactory.create(customer=other, plan=acme.subscription.plan, start_date=DAY + timedelta(days=1))
     pages = {}
     for count in (200, 20_000):
         UnattributedUsage.objects.all().delete()
         UnattributedUsage.objects.bulk_create(
             UnattributedUsage(
-                customer=nobody,
+                customer=other if unsold_by else nobody,
                 feature=acme.feature,
                 starts_at=DAY - timedelta(hours=number),
                 ends_at=DAY - timedelta(hours=number - 1),
+                unsold_by=unsold_by,
                 change=1,
                 event_count=1,
                 noted_at=DAY,
             )
             for number in range(count)
+            for unsold_by in (None, had)
         )
         with connection.cursor() as cursor:
             # All tables: what earlier tests had in those that are joined would decide how it is read.

@@ -78,8 +78,8 @@ class Slice(models.Model):
 class UnattributedUsage(models.Model):
     """Usage of a feature that is sold by usage, at a time at which the customer had no subscription for the resource.
 
-    It is counted again as soon as a subscription reaches into that time. Or there was one, `unsold_by`, that is not
-    free and does not sell the feature in any way.
+    Or there was one, `unsold_by`, that is not free and does not sell the feature in any way. It is counted again as
+    soon as a subscription reaches into that time, or one that sells it.
     """
 
     customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="unattributed_usage")
@@ -106,6 +106,12 @@ class UnattributedUsage(models.Model):
                 fields=["customer", "feature", "resource_id", "starts_at"],
                 condition=Q(unsold_by=None),
                 name="unattributed_without_one",
+            ),
+            # Whose it is that one did not sell, of however many hours, is looked through, too.
+            models.Index(
+                fields=["customer", "feature", "resource_id", "starts_at"],
+                condition=Q(unsold_by__isnull=False),
+                name="unattributed_unsold",
             ),
         ]
 
