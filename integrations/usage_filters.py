@@ -50,6 +50,7 @@ class UsageFilter(forms.Form):
     customer = _text("Customer", "Stigg id")
     subscription = _text("Subscription", "Stigg id")
     charge = _text("Charge", "Number or feature")
+    key = _text("Record", "External key or Zuora ID")
     since = _day("From (UTC)")
     until = _day("To (UTC)")
 
@@ -72,6 +73,8 @@ class UsageFilter(forms.Form):
         found = self._between() & self._of_subscription("charge__subscription__")
         if charge := self.wanted.get("charge"):
             found &= _of_charge(charge)
+        if key := self.wanted.get("key"):
+            found &= Q(external_key=key) | Q(zuora_id=key)
         if state := STATES.get(self.wanted.get("state", "")):
             found &= state[1]
         return found
@@ -82,6 +85,8 @@ class UsageFilter(forms.Form):
         if charge := self.wanted.get("charge"):
             # Many of them wait for the very number: they are found by the feature.
             found &= Q(price__feature__ref_id=charge)
+        if self.wanted.get("key"):
+            found &= Q(pk__in=())  # what has no record has no key either
         return found
 
     def _of_subscription(self, path: str) -> Q:

@@ -9,7 +9,17 @@ from pytest_django.fixtures import DjangoAssertNumQueries
 
 from integrations.models import AuditEntry, UsageCharge, UsageRecord, UsageState
 from integrations.views import usage as views
-from tests.integrations.usage_pages import CONFIRMED, FAILED, HOUR, REFUSED, WAITING, browser, listed, said, three_hours
+from tests.integrations.usage_pages import (
+    CONFIRMED,
+    FAILED,
+    HOUR,
+    REFUSED,
+    WAITING,
+    browser,
+    listed,
+    said,
+    three_hours,
+)
 from tests.integrations.usage_world import START, UsageWorld, tenant
 
 __all__ = ["browser", "tenant"]
@@ -42,6 +52,19 @@ def test_the_list_is_narrowed_by_its_filter(
 ) -> None:
     three_hours(tenant)
     assert listed(browser, query) == rows
+
+
+def test_a_record_is_found_by_its_key_and_by_its_id_in_zuora(tenant: UsageWorld, browser: Client) -> None:
+    three_hours(tenant)
+    failed, confirmed = UsageRecord.objects.order_by("-starts_at")
+    asked = (
+        failed.external_key,
+        confirmed.external_key,
+        confirmed.zuora_id,
+        "nothing",
+        f"{failed.external_key}&state=waiting",
+    )
+    assert [listed(browser, f"?key={key}") for key in asked] == [[FAILED], [CONFIRMED], [CONFIRMED], [], []]
 
 
 def test_the_list_says_how_many_slices_have_no_record(tenant: UsageWorld, browser: Client) -> None:
@@ -165,6 +188,10 @@ def test_a_record_shows_how_its_quantity_came_to_be(tenant: UsageWorld, browser:
     earlier = UsageRecord.objects.get(slice__starts_at=START - 3 * HOUR)
     in_use = browser.get(f"/usage/{earlier.pk}/").context["in_use"]
     assert (in_use.before, in_use.after) == (0, 10)
+    tenant.use(acme, 11, at=START - HOUR)
+    tenant.quiet()
+    page = browser.get(f"/usage/{record.pk}/").content.decode()
+    assert "<dt>Sent</dt><dd>2 times, each with another content</dd>" in page
 
 
 def test_a_slice_without_a_record_says_what_it_waits_for(tenant: UsageWorld, browser: Client) -> None:
