@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from integrations import operations, timeline, wishing
+from integrations.acting import PROGRAM, doing
 from integrations.bulk import backfill, retrying
 from integrations.entities import ENTITIES
 from integrations.models import (
@@ -24,21 +25,28 @@ from integrations.models import (
 )
 from integrations.tasks import ring, ring_operation
 
+_LONGEST_NAME = 255
+
 
 class Impossible(Exception):  # noqa: N818 - an answer for a person
     """What was asked for cannot be done; the text says why and what can."""
 
 
 def note(*, actor: User | None, action: str, subject: str, now: datetime, **detail: Any) -> None:
-    """Write a line of the audit log; without an actor it was the program itself."""
+    """Write a line of the audit log; without an actor it was an application, by its API key, or the program itself."""
     AuditEntry.objects.create(
         at=now,
         actor=actor,
-        actor_name=actor.get_username() if actor else "system",
+        actor_name=actor.get_username() if actor else _who(),
         action=action,
         subject=subject,
         detail=detail,
     )
+
+
+def _who() -> str:
+    who = doing().who
+    return "system" if who == PROGRAM else who[:_LONGEST_NAME]
 
 
 @transaction.atomic

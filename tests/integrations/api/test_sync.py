@@ -34,7 +34,8 @@ def test_usage_is_in_zuora_when_the_answer_comes_and_once(tenant: UsageWorld, cl
 
     assert (first.data.triggered, again.data.triggered) == (True, True)
     assert tenant.quantities() == [7]
-    assert AuditEntry.objects.filter(action="sync usage").count() == 2
+    who = list(AuditEntry.objects.filter(action="sync usage").values_list("actor_name", flat=True))
+    assert who == ["API key Example application"] * 2
 
 
 def test_what_cannot_be_sent_is_said(tenant: UsageWorld, client: stigg.Stigg) -> None:
