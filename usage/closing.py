@@ -26,7 +26,7 @@ from usage.metering import NEVER, in_force
 from usage.models import DirtyHour, Slice, UnattributedUsage
 from usage.reopening import had, reopen
 from usage.selling import Sold, sold_to
-from usage.spans import SOURCE, WINDOW, among, read, rows_of
+from usage.spans import SOURCE, WINDOW, among, of_each, read, rows_of
 from usage.windows import HOUR
 
 log = structlog.get_logger(__name__)
@@ -178,10 +178,8 @@ def _close_chunk(chunk: Sequence[DirtyHour], *, now: datetime, zone: tzinfo) -> 
     )
 
 
-_UNATTRIBUTED = """
-SELECT noted.id FROM {rows} JOIN usage_unattributedusage noted ON noted.customer_id = span.customer_id
-AND noted.feature_id = span.feature_id AND noted.resource_id = span.resource_id
-AND noted.starts_at >= span.low AND noted.starts_at < span.high"""
+_UNATTRIBUTED = """noted.customer_id = span.customer_id AND noted.feature_id = span.feature_id
+  AND noted.resource_id = span.resource_id AND noted.starts_at >= span.low AND noted.starts_at < span.high"""
 
 
 def _carry(drafts: Collection[tuple[Charge, Source, Draft]], stuck: set[Source], *, sold: Sold) -> list[Draft]:
@@ -231,8 +229,9 @@ def _note_unattributed(cuts: Sequence[Cut], counted: Mapping[Span, Used], *, now
         if cut.source.until == NEVER  # else a former meter's, which counts nothing that is nobody's
     ]
     rows, texts = rows_of(SOURCE | WINDOW, spans)
-    if before := read(_UNATTRIBUTED.format(rows=rows), texts):
-        UnattributedUsage.objects.filter(pk__in=[pk for (pk,) in before]).delete()
+    noted = of_each("noted.id", of="usage_unattributedusage noted", where=_UNATTRIBUTED)
+    if before := read(noted.format(rows=rows), texts):
+        UnattributedUsage.objects.filter(pk__in=[pk for _, pk in before]).delete()
     UnattributedUsage.objects.bulk_create(
         UnattributedUsage(
             customer_id=cut.source.customer_id,

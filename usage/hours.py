@@ -6,8 +6,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, tzinfo
 from itertools import zip_longest
 
-from django.db import connection
-
 from usage import remembering
 from usage.counting import Source, Span, Used, next_sets, used_in
 from usage.cutting import Cut, basis_of, cut_hour
@@ -15,7 +13,7 @@ from usage.models import Slice
 from usage.remembering import Key
 from usage.runs import Standing, count_runs
 from usage.selling import Sold
-from usage.spans import WINDOW, moment_of, read, rows_of
+from usage.spans import WINDOW, moment_of, of_each, read, rows_of
 from usage.windows import HOUR, Run, Window, period_of
 
 _TICK = timedelta(microseconds=1)
@@ -202,7 +200,8 @@ def _hours_in(periods: Periods) -> dict[Source, set[datetime]]:
     if spans:
         rows, texts = rows_of({"subscription_id": "bigint", "feature_id": "bigint", **WINDOW}, spans)
         are_several = len(set(sources)) > 1
-        found = read(_HOURS.format(rows=rows) + (f" LIMIT {_MOST + 1}" if are_several else ""), texts)
+        statement = of_each("slice.starts_at", of=_OF_FEATURE, where=_IN_SPAN).format(rows=rows)
+        found = read(statement + (f" LIMIT {_MOST + 1}" if are_several else ""), texts)
         if are_several and len(found) > _MOST:
             raise TooMuch
         for n, moment in found:
@@ -219,9 +218,9 @@ def _stored(wanted: Wanted, sold: Sold) -> dict[tuple[int, int, datetime], list[
         for hour in some
     }
     rows, texts = rows_of({"subscription_id": "bigint", **WINDOW}, sorted(spans))
-    found = read(_SLICES[connection.vendor].format(rows=rows), texts)
+    found = read(of_each("slice.id", of=_SLICES, where=_IN_SPAN).format(rows=rows), texts)
     stored: dict[tuple[int, int, datetime], list[Slice]] = defaultdict(list)
-    slices = Slice.objects.filter(pk__in=[pk for (pk,) in found]).select_related("price").order_by("starts_at", "pk")
+    slices = Slice.objects.filter(pk__in=[pk for _, pk in found]).select_related("price").order_by("starts_at", "pk")
     for one in slices:
         stored[one.subscription_id, one.price.feature_id or 0, _hour_of(one.starts_at)].append(one)
     return stored
@@ -231,16 +230,7 @@ def _hour_of(moment: datetime) -> datetime:
     return moment.replace(minute=0, second=0, microsecond=0)
 
 
-_IN_SPAN = """usage_slice slice WHERE slice.subscription_id = span.subscription_id
+_SLICES = "usage_slice slice"
+_OF_FEATURE = f"{_SLICES} JOIN catalog_price price ON price.id = slice.price_id AND price.feature_id = span.feature_id"
+_IN_SPAN = """slice.subscription_id = span.subscription_id
   AND slice.starts_at >= span.low AND slice.starts_at < span.high"""
-#: OFFSET 0 for the reason that `raw` names.
-_SLICES = {
-    "postgresql": f"""
-SELECT found.id FROM {{rows}} CROSS JOIN LATERAL (SELECT slice.id FROM {_IN_SPAN} OFFSET 0) found""",  # noqa: S608 - ours
-    "sqlite": f"SELECT slice.id FROM {{rows}} CROSS JOIN {_IN_SPAN}",  # noqa: S608 - our own words
-}
-_HOURS = """
-SELECT span.n, slice.starts_at FROM {rows}
-JOIN usage_slice slice ON slice.subscription_id = span.subscription_id
-  AND slice.starts_at >= span.low AND slice.starts_at < span.high
-JOIN catalog_price price ON price.id = slice.price_id AND price.feature_id = span.feature_id"""

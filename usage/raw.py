@@ -8,20 +8,13 @@ from typing import Any
 
 from django.db import connection
 
-from usage.spans import moment_of, rows_of
+from usage.spans import moment_of, of_each, rows_of
 
 _CHUNK = 2000
 _COLUMNS = {"customer_id": "bigint", "resource_id": "text", "low": "timestamptz", "high": "timestamptz"}
 _FOUND = """event.customer_id = span.customer_id AND event.resource_id = span.resource_id AND event.feature_id IS NULL
   AND event.occurred_at >= span.low AND event.occurred_at < span.high"""
 _TOLD = "event.event_name, event.dimensions, event.occurred_at"
-#: OFFSET 0 keeps each span's events apart: joined with all spans at once, PostgreSQL would read every event there is.
-_RAW = {
-    "postgresql": f"""
-SELECT span.n, found.* FROM {{rows}}
-CROSS JOIN LATERAL (SELECT {_TOLD} FROM usage_usageevent event WHERE {_FOUND} OFFSET 0) found""",  # noqa: S608 - our own words
-    "sqlite": f"SELECT span.n, {_TOLD} FROM {{rows}} CROSS JOIN usage_usageevent event WHERE {_FOUND}",  # noqa: S608
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +36,7 @@ def read_raw(spans: Sequence[tuple[int, str, datetime, datetime]]) -> Iterator[t
     rows, texts = rows_of(_COLUMNS, spans)
     is_whole = connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS")
     with connection.cursor() if is_whole else connection.chunked_cursor() as cursor:
-        cursor.execute(_RAW[connection.vendor].format(rows=rows).strip(), texts)
+        cursor.execute(of_each(_TOLD, of="usage_usageevent event", where=_FOUND).format(rows=rows), texts)
         while found := cursor.fetchmany(_CHUNK):
             for n, name, dimensions, moment in found:
                 yield n - 1, Raw(name, json.loads(dimensions), moment_of(moment))

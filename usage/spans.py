@@ -34,6 +34,18 @@ def rows_of(columns: Mapping[str, str], given: Iterable[tuple[Any, ...]]) -> tup
     return f"(SELECT key + 1 AS n, {members} FROM json_each(%s)) AS span", [f"[{lists}]"]  # noqa: S608 - our own words
 
 
+def of_each(what: str, *, of: str, where: str) -> str:
+    """Return the statement that tells `n` and `what` of each row given, its `rows` left open: what is found for it.
+
+    OFFSET 0 has PostgreSQL look for each row's by itself, by the index: it could join all of them at once, and read the
+    whole table for that. SQLite has no LATERAL, and joins in order.
+    """
+    if connection.vendor == "postgresql":
+        found = f"SELECT {what} FROM {of} WHERE {where} OFFSET 0"  # noqa: S608 - our own words
+        return f"SELECT span.n, found.* FROM {{rows}} CROSS JOIN LATERAL ({found}) found"  # noqa: S608 - the same
+    return f"SELECT span.n, {what} FROM {{rows}} CROSS JOIN {of} WHERE {where}"  # noqa: S608 - the same
+
+
 def read(statement: str, given: Sequence[Any]) -> list[tuple[Any, ...]]:
     """Return all that a statement finds among the rows given."""
     with connection.cursor() as cursor:
