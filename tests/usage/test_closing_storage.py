@@ -75,6 +75,10 @@ def test_an_hour_costs_the_same_among_a_thousand_events_and_among_sixty_thousand
 
 def test_closing_reads_no_more_for_what_nobody_was_charged_for_long_ago() -> None:
     acme, nobody, other = metered(), CustomerFactory.create(), CustomerFactory.create()
+    ended = DAY - timedelta(days=999)
+    SubscriptionFactory.create(
+        customer=nobody, start_date=ended - timedelta(days=1), status="CANCELED", cancellation_date=ended
+    )
     had = SubscriptionFactory.create(customer=other, start_date=DAY - timedelta(days=1_000))
     # Sold by another one since.
     SubscriptionFactory.create(customer=other, plan=acme.subscription.plan, start_date=DAY + timedelta(days=1))
