@@ -98,14 +98,14 @@ def in_use_at(moments: Iterable[tuple[Source, datetime]]) -> dict[tuple[Source, 
     if not given:
         return {}
     rows, texts = rows_of(SOURCE | WINDOW, [(*_whose(source), EVER, before) for source, before in given])
-    found = read(_IN_USE.format(rows=rows, sum=SUM[connection.vendor]), texts)
+    found = read(_IN_USE[connection.vendor].format(rows=rows, sum=SUM[connection.vendor]), texts)
     return {given[n - 1]: exact(last) + exact(added) for n, last, added in found}
 
 
 def reached(source: Source, *, since: datetime | None, before: datetime) -> Decimal | None:
     """Return how far a count had come that began at zero, or long ago; None when nothing was reported by then."""
     rows, texts = rows_of(SOURCE | WINDOW, [(*_whose(source), since or EVER, before)])
-    [(_, last, added)] = read(_IN_USE.format(rows=rows, sum=SUM[connection.vendor]), texts)
+    [(_, last, added)] = read(_IN_USE[connection.vendor].format(rows=rows, sum=SUM[connection.vendor]), texts)
     return None if last is None and added is None else exact(last) + exact(added)
 
 
@@ -133,17 +133,19 @@ CROSS JOIN LATERAL (SELECT {_COUNTED} FROM usage_usageevent event WHERE {_WITHIN
 SELECT span.n, {_COUNTED} FROM {{rows}} CROSS JOIN usage_usageevent event WHERE {_WITHIN} GROUP BY span.n""",  # noqa: S608 - our own words
 }
 #: Of two events of the same instant the one stored later counts.
-_IN_USE = f"""
+_LAST_SET = f"""FROM usage_usageevent event WHERE {_WITHIN} AND event.update_behavior = 'SET'
+  ORDER BY event.occurred_at DESC, event.id DESC LIMIT 1"""
+_USED_SINCE = f"""
 SELECT span.n, set_.value, (
   SELECT {{sum}}(event.value) FROM usage_usageevent event
   WHERE {_MATCHING} AND event.occurred_at < span.high AND event.occurred_at >= coalesce(set_.occurred_at, span.low)
   AND (set_.id IS NULL OR event.occurred_at > set_.occurred_at OR event.id > set_.id)
 )
-FROM {{rows}} LEFT JOIN usage_usageevent set_ ON set_.id = (
-  SELECT event.id FROM usage_usageevent event
-  WHERE {_WITHIN} AND event.update_behavior = 'SET'
-  ORDER BY event.occurred_at DESC, event.id DESC LIMIT 1
-)"""  # noqa: S608 - our own words
+FROM {{rows}}"""  # noqa: S608 - our own words
+_IN_USE = {
+    "postgresql": f"{_USED_SINCE} LEFT JOIN LATERAL (SELECT event.* {_LAST_SET}) set_ ON true",
+    "sqlite": f"{_USED_SINCE} LEFT JOIN usage_usageevent set_ ON set_.id = (SELECT event.id {_LAST_SET})",
+}
 _NEXT_SET = f"""
 SELECT span.n, (
   SELECT event.occurred_at FROM usage_usageevent event

@@ -112,11 +112,11 @@ def _hours(
     return hours
 
 
-#: LATERAL for the reason that `counting` names.
+#: DISTINCT stands inside, and keeps each span's events apart, for the reason that `spans.of_each` names.
 _HOURS = {
     "postgresql": """
-SELECT DISTINCT span.n, found.hour FROM {rows} CROSS JOIN LATERAL (
-  SELECT date_trunc('hour', event.occurred_at, 'UTC') AS hour FROM usage_usageevent event
+SELECT span.n, found.hour FROM {rows} CROSS JOIN LATERAL (
+  SELECT DISTINCT date_trunc('hour', event.occurred_at, 'UTC') AS hour FROM usage_usageevent event
   WHERE event.customer_id = span.customer_id AND event.resource_id = span.resource_id AND event.feature_id IS NULL
   AND event.occurred_at >= span.low AND event.occurred_at < span.high
 ) found""",
