@@ -3,11 +3,9 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from django.db import connection
-
 from usage.metering import NEVER
 from usage.selling import sold_to
-from usage.spans import SOURCE, WINDOW, moment_of, read, rows_of
+from usage.spans import SOURCE, WINDOW, moment_of, of_each, read, rows_of
 from usage.windows import HOUR, ends_at
 
 _TOGETHER = 500
@@ -22,7 +20,8 @@ def sold_by_now(sources: Sequence[tuple[int, int, str]]) -> set[tuple[int, str, 
     for place in range(0, len(sources), _TOGETHER):
         spans = list(_settled(sources[place : place + _TOGETHER]))
         rows, texts = rows_of(SOURCE | {"near": "timestamptz"} | WINDOW, spans)
-        for n, moment in read(_UNSOLD[connection.vendor].format(rows=rows), texts) if spans else ():
+        statement = of_each("noted.starts_at", of="usage_unattributedusage noted", where=_FOUND)
+        for n, moment in read(statement.format(rows=rows), texts) if spans else ():
             customer_id, feature_id, resource_id, *_ = spans[n - 1]
             hours.add((customer_id, resource_id, feature_id, moment_of(moment)))
     return hours
@@ -41,13 +40,7 @@ def _settled(
                 yield customer_id, feature_id, resource_id, one.start - HOUR, one.start, end
 
 
-_FOUND = """usage_unattributedusage noted WHERE noted.customer_id = span.customer_id
-  AND noted.feature_id = span.feature_id AND noted.resource_id = span.resource_id AND noted.unsold_by_id IS NOT NULL
-  AND noted.starts_at > span.near AND noted.starts_at < span.high AND noted.ends_at > span.low"""
-#: OFFSET 0 for the reason that `raw` names. None is longer than an hour: so the index knows where to begin.
-_UNSOLD = {
-    "postgresql": f"""
-SELECT span.n, found.starts_at FROM {{rows}}
-CROSS JOIN LATERAL (SELECT noted.starts_at FROM {_FOUND} OFFSET 0) found""",  # noqa: S608 - our own words
-    "sqlite": f"SELECT span.n, noted.starts_at FROM {{rows}} CROSS JOIN {_FOUND}",  # noqa: S608 - our own words
-}
+#: None is longer than an hour: so the index knows where to begin.
+_FOUND = """noted.customer_id = span.customer_id AND noted.feature_id = span.feature_id
+  AND noted.resource_id = span.resource_id AND noted.unsold_by_id IS NOT NULL AND noted.starts_at > span.near
+  AND noted.starts_at < span.high AND noted.ends_at > span.low"""
