@@ -8,11 +8,15 @@ from decimal import Decimal
 from integrations.models import UsageRecord, UsageState
 from integrations.usage_reading import Row, is_open, quantity_of
 from integrations.usage_repriced import Repriced
-from integrations.zuora.mapping.usage import same_moment
+from integrations.zuora.mapping.usage import BILLED, same_moment
 from integrations.zuora.push.usage.segments import Segment
 
 ZERO = Decimal(0)
 _DAY = timedelta(days=1)
+_GONE = (
+    "It was on an invoice that is deleted: the nightly comparison, or reconcile_usage --mend, has it read again and "
+    "set right."
+)
 _MEND = "“Set right in Zuora” at Usage > Comparisons, or reconcile_usage --mend, sets it right."
 
 
@@ -127,6 +131,18 @@ def changed_there(seen: Seen) -> list[int]:
     ]
 
 
+def no_longer_billed(seen: Seen) -> list[int]:
+    """Return the ids of the records that were on an invoice, and are on none: a draft was deleted."""
+    return [
+        one.pk
+        for one in seen.records
+        if one.state == UsageState.CONFIRMED
+        and one.is_billed
+        and one.wanted
+        and all(row.get("RbeStatus") not in {None, BILLED} for row in seen.rows.get(one.external_key, ()))
+    ]
+
+
 def _of_record(record: UsageRecord, rows: Sequence[Row]) -> Iterator[str]:
     key, wanted = record.external_key, plain(record.wanted)
     if not rows and record.wanted:
@@ -137,7 +153,7 @@ def _of_record(record: UsageRecord, rows: Sequence[Row]) -> Iterator[str]:
         others = ", ".join(one for one in ids if one != kept)
         yield f"Zuora holds {key} {len(rows)} times: delete {others} there, and keep {kept}."
     elif rows and quantity_of(rows[0]) != record.wanted:
-        yield f"Zuora holds {_quantity(rows[0])} of {key}, {wanted} is right{_why_other(record)}"
+        yield f"Zuora holds {_quantity(rows[0])} of {key}, {wanted} is right{_why_other(record, rows[0])}"
     for row in rows:
         if row.get("ChargeNumber") != record.charge_number:
             yield (
@@ -146,7 +162,7 @@ def _of_record(record: UsageRecord, rows: Sequence[Row]) -> Iterator[str]:
             )
         if not same_moment(row.get("StartDateTime"), record.starts_at):
             at = row.get("StartDateTime")
-            yield f"Zuora has {key} at {at}, not {record.starts_at.isoformat()}{_why_other(record)}"
+            yield f"Zuora has {key} at {at}, not {record.starts_at.isoformat()}{_why_other(record, row)}"
 
 
 def _never_billed(record: UsageRecord, seen: Seen) -> Iterator[str]:
@@ -175,6 +191,8 @@ def _days(segments: Sequence[Segment]) -> str:
 def _why_never(record: UsageRecord) -> str:
     if record.state == UsageState.FAILED:
         return f". {record.reason} {record.cure}".rstrip()
+    if record.is_billed:
+        return f". {_GONE}"
     if record.state == UsageState.CONFIRMED:
         return f". If the charge ended rightly, file it under a day that is billed: {_MEND}"
     return ": look again when it is read back."
@@ -183,14 +201,18 @@ def _why_never(record: UsageRecord) -> str:
 def _why_missing(record: UsageRecord) -> str:
     if record.state == UsageState.FAILED:
         return f", {record.reason}). {record.cure}".rstrip()
+    if record.is_billed:
+        return f"). {_GONE}"
     if record.state == UsageState.CONFIRMED:
         return f"). Somebody deleted it there: {_MEND}"
     return f", {record.reason})." if record.reason else "): it is on its way."
 
 
-def _why_other(record: UsageRecord) -> str:
+def _why_other(record: UsageRecord, row: Row) -> str:
     if record.state == UsageState.FAILED:
         return f". {record.reason} {record.cure}".rstrip()
+    if record.is_billed and row.get("RbeStatus") != BILLED:
+        return f". {_GONE}"
     if record.is_billed:
         return ". It is billed: credit or charge the difference in Zuora."
     return f". Somebody changed it there: {_MEND}" if record.state == UsageState.CONFIRMED else ": it is on its way."

@@ -10,7 +10,7 @@ from django.db.models import Q, QuerySet
 
 from catalog.models import BillingModel, Price
 from integrations.models import Connection, SyncRecord, UsageCharge, UsageRecord
-from integrations.usage_differences import Seen, Sums, changed_there, differences, plain
+from integrations.usage_differences import Seen, Sums, changed_there, differences, no_longer_billed, plain
 from integrations.usage_reading import Held, Row, quantity_of
 from integrations.usage_repriced import added_at_another_price, billed_at_another_price, taken_at_another_price
 from integrations.zuora.mapping import keys
@@ -43,6 +43,7 @@ class Line:
     sums: Sums
     differences: tuple[str, ...]
     changed_there: tuple[int, ...] = ()
+    no_longer_billed: tuple[int, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return the line as the report has it: numbers and times as text."""
@@ -173,7 +174,7 @@ class Comparison:
             else [],
         )
         number = charge.number if charge else ""
-        found = (tuple(differences(seen)), tuple(changed_there(seen)))
+        found = (tuple(differences(seen)), tuple(changed_there(seen)), tuple(no_longer_billed(seen)))
         return Line(self._subscription.ref_id, key, number, period.start, period.end, sums, *found)
 
     def _records_of(self, charge: UsageCharge | None, mine: QuerySet[Slice], period: Period) -> list[UsageRecord]:

@@ -132,14 +132,17 @@ def reconcile_and_keep(*, clock: Clock, open_client: Callable[[Connection], Clie
 
 
 def carry_out(kept: UsageReconciliation, *, clock: Clock, open_client: Callable[[Connection], Client]) -> None:
-    """Compare as `reconcile_and_keep` does, into a row that is there; what is done, or under way, is left alone."""
+    """Compare as `reconcile_and_keep` does, into a row that is there; what is done, or under way, is left alone.
+
+    What is no longer billed is read back once more after that: mostly nothing of it differs, and nobody need look.
+    """
     if kept.finished_at is not None or (kept.compared and kept.is_running(now=clock())):
         return
     kept.differences.all().delete()
     kept.of_nobody.all().delete()
     now = clock()
     kept.mark_begun(upto=compared_upto(now))
-    compared, differing, changed, error, found = 0, 0, 0, "", list[UsageDifference]()
+    compared, differing, changed, error, found, gone = 0, 0, 0, "", list[UsageDifference](), list[int]()
     connection = Connection.objects.active().first()
     try:
         if connection is None:
@@ -147,6 +150,7 @@ def carry_out(kept: UsageReconciliation, *, clock: Clock, open_client: Callable[
         else:
             for line in reconcile_usage(connection=connection, client=open_client(connection), now=now):
                 compared += 1
+                gone += line.no_longer_billed
                 if line.differences:
                     differing += 1
                     changed += len(line.changed_there)
@@ -159,6 +163,7 @@ def carry_out(kept: UsageReconciliation, *, clock: Clock, open_client: Callable[
     except ZuoraError as problem:
         error = problem.message
     UsageDifference.objects.bulk_create(found)
+    UsageRecord.objects.filter(pk__in=gone).look_again(now=now)
     lines = billed_to_nobody(upto=compared_upto(now))
     of_nobody = UsageOfNobody.objects.bulk_create(
         (UsageOfNobody(reconciliation=kept, line=line_of(one)) for one in lines), batch_size=_STEP

@@ -150,6 +150,11 @@ class UsageRecordQuerySet(models.QuerySet["UsageRecord"]):
         confirmed = self.filter(state=UsageState.CONFIRMED, is_billed=False)
         return confirmed.update(state=UsageState.ACCEPTED, attempts=0, not_before=now)
 
+    def look_again(self, *, now: datetime) -> int:
+        """Have billed ones whose invoice seems to be gone read back once more; return how many."""
+        billed = self.filter(state=UsageState.CONFIRMED, is_billed=True)
+        return billed.update(state=UsageState.ACCEPTED, attempts=0, not_before=now)
+
     def to_confirm(self, *, now: datetime) -> Self:
         """Return the records that were accepted and not read back yet."""
         return self.filter(state=UsageState.ACCEPTED, not_before__lte=now)
@@ -159,7 +164,7 @@ class UsageRecord(models.Model):
     """The one usage record in Zuora of a slice; without a slice it is a correction of slices that were billed already.
 
     `wanted` is what Zuora should hold: the slice's quantity less `taken`, which makes up for something billed too much.
-    `held` is what Zuora holds as far as we know. Once billed it stays, and `owed` is what is right less what was
+    `held` is what Zuora holds as far as we know. While billed it stays, and `owed` is what is right less what was
     billed: of all billed records of a charge together, it is what the open ones have to make up for.
     """
 

@@ -174,6 +174,7 @@ def test_what_was_changed_in_zuora_is_set_right_when_somebody_says_so(tenant: Us
 
 def test_what_sending_cannot_mend_is_left_to_a_person(tenant: UsageWorld) -> None:
     TAMPERED["extra"][0](tenant)
+    tenant.bill(date(2026, 4, 10))
     UsageRecord.objects.update(is_billed=True)
     change(tenant, Quantity=Decimal(5))
     tenant.next_hour()

@@ -12,7 +12,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from integrations.models import Connection, EntityKind, SyncRecord, SyncStatus
+from integrations.models import Connection, EntityKind, SyncRecord, SyncStatus, UsageRecord
 from integrations.usage_differences import plain
 from integrations.usage_lines import Line
 from integrations.usage_nobodys import HEADER, WHAT_TO_DO, cells_of, line_of, sentence
@@ -76,8 +76,11 @@ class Command(BaseCommand):
         if not lines:
             raise _no_proof(f"Nothing was compared: {_why_nothing(connection, subscription, options['period'])}")
         differing = sum(bool(line.differences) for line in lines)
-        if options["mend"] and differing:
-            self._mend([pk for line in lines for pk in line.changed_there])
+        if options["mend"]:
+            gone = [pk for line in lines for pk in line.no_longer_billed]
+            again = UsageRecord.objects.filter(pk__in=gone).look_again(now=now)
+            if differing or again:
+                self._mend([pk for line in lines for pk in line.changed_there], again=again)
         if differing:
             raise CommandError(f"{differing} of {len(lines)} differ.", returncode=_DIFFERS)
         self.stdout.write(self.style.SUCCESS(f"{len(lines)} compared, all equal."))
@@ -88,8 +91,8 @@ class Command(BaseCommand):
         if of_nobody:
             self.stdout.write(f"  {WHAT_TO_DO} It is on no side, so it is no difference.")
 
-    def _mend(self, records: list[int]) -> None:
-        count = read_again(records=records, actor=None, now=timezone.now())
+    def _mend(self, records: list[int], *, again: int) -> None:
+        count = again + read_again(records=records, actor=None, now=timezone.now())
         self.stdout.write(
             f"{count} records are read again within minutes and set right where Zuora holds something else; "
             "what Zuora no longer shows fails then, and is made anew when you retry it."

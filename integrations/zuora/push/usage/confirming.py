@@ -16,7 +16,7 @@ from integrations.zuora.errors import ZuoraError
 from integrations.zuora.mapping.usage import moment_that_is_billed
 from integrations.zuora.push.far import Far
 from integrations.zuora.push.usage.charges import as_noted, linked_records
-from integrations.zuora.push.usage.outcomes import OUTCOME, learn, stop
+from integrations.zuora.push.usage.outcomes import OUTCOME, learn, stop, thaw
 from integrations.zuora.push.usage.segments import Segment, charges_of, nearest
 from integrations.zuora.push.usage.settling import MOST_CONDITIONS, Row, show
 
@@ -126,6 +126,8 @@ def _compare(far: Far, record: UsageRecord, rows: list[Row], segments: Sequence[
     record.attempts += 1
     record.not_before = now + _PAUSE
     if record.attempts >= settings.SYNC_MAX_ATTEMPTS:
+        if record.is_billed:
+            thaw(record)  # billed usage cannot be deleted: first its invoice was
         stop(record, missing, cure)
         if not rows:
             record.zuora_id, record.held, record.held_starts_at = "", None, None

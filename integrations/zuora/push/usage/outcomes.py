@@ -93,17 +93,31 @@ def settle_found(
 
 
 def learn(record: UsageRecord, row: Mapping[str, Any], *, now: datetime) -> None:
-    """Take over what Zuora shows of a record; once it is billed it stays, and what is wrong in it is owed."""
+    """Take over what Zuora shows of a record: while it is billed it stays, and what is wrong in it is owed."""
     record.zuora_id, record.held = str(row["Id"]), Decimal(str(row["Quantity"]))
     known = (record.starts_at, record.sent_starts_at, record.held_starts_at)
     moments = [one for one in known if one is not None]
     record.held_starts_at = next((one for one in moments if same_moment(row.get("StartDateTime"), one)), None)
     record.accepted_at = record.accepted_at or now
-    if row.get("RbeStatus") == BILLED and not record.is_billed:
+    status = row.get("RbeStatus")
+    if record.is_billed and status and status != BILLED:
+        thaw(record)
+    elif status == BILLED and not record.is_billed:
         _freeze(record, record.held)
         record.starts_at = record.held_starts_at or record.starts_at  # a move that was meant comes too late
         record.confirmed_at = now
     record.settle()
+
+
+def thaw(record: UsageRecord) -> None:
+    """Let a billed record be open again, its invoice being gone: Zuora deletes drafts, and frees what was on them.
+
+    A correction stays what it is until it is shared out again what is owed.
+    """
+    if record.slice is not None:
+        record.wanted = record.slice.quantity
+    record.is_billed, record.owed, record.taken = False, _ZERO, _ZERO
+    record.charge.must_plan = True
 
 
 def _freeze(record: UsageRecord, billed: Decimal) -> None:

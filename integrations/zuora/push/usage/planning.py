@@ -272,21 +272,21 @@ class _Desk:
 
     def _correct(self, charge: UsageCharge, subscription: Subscription, number: str, shares: Shares) -> None:
         """Bring the number's open correction to what has to be added, or make one."""
-        record = _held(charge.records_under(number).filter(slice=None, is_billed=False)).first()
-        if record is not None:
-            if record.wanted != shares.addition:
-                record.wanted = shares.addition
-                self._settle(record)
-                record.save(update_fields=_PLANNED_FIELDS)
-        elif shares.addition:
+        open_ones = list(_held(charge.records_under(number).filter(slice=None, is_billed=False)))
+        for one in open_ones:  # several, where one that was billed is open again
+            wanted = shares.addition if one is open_ones[0] else ZERO
+            if one.wanted != wanted:
+                one.wanted = wanted
+                self._settle(one)
+                one.save(update_fields=_PLANNED_FIELDS)
+        if shares.addition and not open_ones:
             corrections = UsageRecord.objects.filter(connection=self.connection, slice=None)
+            prefix = self.connection.key_prefix
             made = corrections.filter(charge__subscription=charge.subscription_id).count()
             record = UsageRecord(
                 connection=self.connection,
                 charge=charge,
-                external_key=correction_key(
-                    subscription.ref_id, charge.key, made + 1, prefix=self.connection.key_prefix
-                ),
+                external_key=correction_key(subscription.ref_id, charge.key, made + 1, prefix=prefix),
                 charge_number=number,
                 wanted=shares.addition,
             )
