@@ -12,12 +12,10 @@ from typing import TYPE_CHECKING
 from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
-from django.db.models import F
 from django.test import override_settings
 
 from catalog.models import CancellationTime
 from integrations import sweeping, usage_sync
-from integrations.models import UsageRecord, UsageState
 from integrations.operating import Impossible
 from integrations.zuora.client.actions import MOST_OBJECTS
 from integrations.zuora.push.usage import batches
@@ -28,7 +26,7 @@ from subscriptions.wanted import Content
 from tests.factories.customers import CustomerFactory
 from tests.integrations.deaths import dying
 from tests.integrations.price_changes import agree, sell_dearer
-from tests.integrations.usage_billed import Charged, billed_so_far, check
+from tests.integrations.usage_billed import Charged, bill, billed_so_far, check
 from tests.integrations.usage_mishaps import FAULTS, FILE_PLACES, PLACES, ZONES
 from tests.integrations.usage_replay import Told
 from tests.integrations.usage_world import HOUR, START, UsageWorld
@@ -56,8 +54,8 @@ class Chaos:
     all: list[Told] = field(default_factory=list)
     billed: dict[Charged, Decimal] = field(default_factory=dict)
     was_billed: bool = False
-    #: A bill run came while a call that moves usage to before a new price was on its way: it bills the new price.
-    was_moving: bool = False
+    #: What a bill run billed while a call that moves it to before a new price was on its way, by subscription number.
+    caught: dict[str, Decimal] = field(default_factory=dict)
 
     def run(self) -> None:
         dates = "MM/DD/YYYY" if self.by_file else ""
@@ -271,9 +269,7 @@ class Chaos:
         """Bill what is due today, or, as a finance department may, what is due in a month: the running period too."""
         today = self.tenant.now.astimezone(ZoneInfo(self.zone)).date()
         self.was_billed = True
-        on_its_way = UsageRecord.objects.filter(state__in=[UsageState.SENDING, UsageState.UNKNOWN], held__isnull=False)
-        self.was_moving |= on_its_way.exclude(held_starts_at=F("starts_at")).exists()
-        self.tenant.bill(today + timedelta(days=self.chance.choice([0, 35])))
+        bill(self, today + timedelta(days=self.chance.choice([0, 35])))
         self.billed = billed_so_far(self.tenant)
 
     def _cancel(self) -> None:
