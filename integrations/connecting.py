@@ -166,11 +166,12 @@ def remove(
     actor: User | None,
     now: datetime,
     open_client: Callable[[Connection], Client] = client_for,
-) -> None:
+) -> int:
     """Let go of the tenant: what waits is cancelled, the secret forgotten; the links stay for a reconnect.
 
-    Usage up to now is sent before, as far as Zuora takes it; the audit log says how much was not. What is being sent
-    at this moment ends by itself. To be called outside a transaction: it waits for Zuora.
+    Usage up to now is sent before, as far as Zuora takes it; return how many records it was not seen to take, which
+    the audit log says as well. What is being sent at this moment ends by itself. To be called outside a transaction:
+    it waits for Zuora.
     """
     unsent = usage_delivery.push_last(
         connection=connection, worker=worker_name(), clock=lambda: now, open_client=open_client
@@ -189,6 +190,7 @@ def remove(
             cancelled=gone.get(SyncJob._meta.label, 0),  # noqa: SLF001 - Django's own way to a model's name
             usage_not_sent=unsent,
         )
+    return unsent
 
 
 def _rest_url(tenant_url: str) -> str:

@@ -152,8 +152,15 @@ def remove(request: HttpRequest) -> HttpResponse:
     asked = _removal(connection)
     form = RemoveForm(request.POST or None, expected=asked["host"])
     if request.method == "POST" and form.is_valid():
-        connecting.remove(connection=connection, actor=actor(request), now=timezone.now())
+        unsent = connecting.remove(connection=connection, actor=actor(request), now=timezone.now())
         messages.success(request, f"{asked['host']} is no longer connected. Nothing was changed there.")
+        if unsent:
+            what = "1 usage record" if unsent == 1 else f"{unsent:,} usage records"
+            messages.warning(
+                request,
+                f"{what} did not get there, as far as was seen: connect the same tenant again to have it found out and "
+                "sent.",
+            )
         return redirect("zuora")
     context = {"page": "settings", "tab": "apps", "connection": connection, **asked, "form": form}
     return render(request, "integrations/remove.html", context, status=_REFUSED if form.errors else 200)

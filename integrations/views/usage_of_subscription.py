@@ -219,6 +219,7 @@ def _say(request: HttpRequest, sent: Sent) -> None:
     if sent.problem:
         messages.warning(request, f"Not everything was sent. {sent.problem}")
     if sent.left:
-        messages.info(request, f"{sent.left:,} still on the way: what becomes of them is found out by itself.")
+        them = "it" if sent.left == 1 else "them"
+        messages.info(request, f"{sent.left:,} still on the way: what becomes of {them} is found out by itself.")
     elif not count and not sent.problem:
         messages.info(request, "There was nothing to send: Zuora has taken all usage up to now.")

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from html import unescape
 from typing import Any
 
@@ -98,7 +99,7 @@ def test_a_zuora_that_does_not_answer_in_time_is_told_and_followed(tenant: Usage
     assert problem.startswith("Not everything was sent.")
     assert "Read timed out. (read timeout=15.0)" in problem
     assert "could not be asked" not in text_of(response)
-    assert left == "1 still on the way: what becomes of them is found out by itself."
+    assert left == "1 still on the way: what becomes of it is found out by itself."
     tenant.quiet()
     assert tenant.quantities() == [4]  # it was done over there: nothing goes twice
 
@@ -177,6 +178,22 @@ def test_what_went_to_another_tenant_does_not_wait_to_go_to_this_one(tenant: Usa
     assert "1 usage record went to a tenant that is no longer connected." in text_of(
         browser.get("/subscriptions/s1/usage/")
     )
+    # Nobody took over what waits: only why nothing can be sent is said.
+    assert "There is nothing to send" not in text_of(browser.get("/subscriptions/s1/usage/?preview=1"))
+
+
+def test_a_removal_says_what_was_not_seen_to_arrive(
+    tenant: UsageWorld, browser: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acme = tenant.sell()
+    tenant.use(acme, 3, at=START - HOUR)
+    tenant.control.add_fault("drop", method="POST", path="/v1/action/create$")
+    to_standin = partial(connecting.remove, open_client=lambda _: tenant.world.client)
+    monkeypatch.setattr(connecting, "remove", to_standin)
+    browser.force_login(User.objects.get(username="administrator"))
+    response = browser.post("/settings/integrations/apps/zuora/remove/", {"host": "test.zuora.com"}, follow=True)
+    [_, told] = said(response)
+    assert told.startswith("1 usage record did not get there, as far as was seen: connect the same tenant again")
 
 
 def test_a_subscription_that_has_ended_shows_its_last_period(tenant: UsageWorld, browser: Client) -> None:
