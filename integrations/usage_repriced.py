@@ -21,6 +21,8 @@ from subscriptions.tenure import Stretch, own_price, stretches
 from usage.selling import own_price_at, stretches_of
 
 ZERO = Decimal(0)
+#: Whether Zuora rates anew what is on an invoice is not known.
+_OR_EARLIER = ", or at an earlier price of that day if they were billed before it came (see their invoices)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +39,9 @@ def billed_at_another_price(
 ) -> list[Repriced]:
     """Return what these records bill at another price than it was used at, by both prices.
 
-    A day has one price in Zuora, its last one: of others that were paid on that day, nothing can be billed. `price` is
-    the charge's in any version, `held` what the subscription held when.
+    A day has one price in Zuora, its last one: of others that were paid on that day, nothing can be billed. What was
+    billed on a charge's first day, perhaps before its last price came, may be billed at an earlier one: that is said,
+    too. `price` is the charge's in any version, `held` what the subscription held when.
     """
     if len(held) == 1:
         return []
@@ -50,11 +53,16 @@ def billed_at_another_price(
     found: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
     for record, of in rows:
         day, used_on = tenant.day(record.starts_at), tenant.day(of.starts_at)
-        if record.is_billed and day == used_on and day != charge.time_of(record.charge_number)[0]:
-            continue  # it was billed before another price came, or it would have been moved
         used_at, billed_at = (of.price_id, of.starts_at), of_day.last(day)
-        if billed_at is not None and paid.of(*used_at) != paid.of(*billed_at):
-            found[paid.in_words(*used_at), paid.in_words(*billed_at)] += record.wanted
+        if billed_at is None or paid.of(*used_at) == paid.of(*billed_at):
+            continue
+        words = paid.in_words(*billed_at)
+        if record.is_billed and day == used_on:
+            if day != charge.time_of(record.charge_number)[0]:
+                continue  # it was billed before another price came, or it would have been moved
+            if record.accepted_at is None or record.accepted_at < billed_at[1]:
+                words += _OR_EARLIER
+        found[paid.in_words(*used_at), words] += record.wanted
     return [Repriced(quantity, *prices) for prices, quantity in found.items()]
 
 

@@ -9,6 +9,7 @@ from django.test import Client
 
 from catalog.models import BillingModel
 from catalog.tiers import Tier
+from integrations.models import UsageRecord
 from subscriptions.models import PriceOverride, Subscription
 from subscriptions.past import keep_past, present
 from tests.factories.catalog import PlanFactory, price
@@ -86,7 +87,11 @@ def test_on_its_first_day_the_price_that_stays_is_billed_and_the_other_one_is_na
     tenant.use(acme, 5, at=START - timedelta(hours=3))
     pay(tenant, acme, "2.5")
     tenant.use(acme, 8)
-    assert billed(tenant, differ=[repriced(5, "1 EUR", "2.5 EUR")]) == [(Decimal(13), Decimal("32.5"))]
+    named = [repriced(5, "1 EUR", "2.5 EUR")]
+    assert billed(tenant, differ=named) == [(Decimal(13), Decimal("32.5"))]
+    UsageRecord.objects.read_again(now=tenant.now)
+    tenant.quiet()
+    assert differences(tenant) == named  # and stays so when it is billed: it was sent when that price was there
 
 
 def test_a_price_that_comes_back_on_the_same_day_differs_in_nothing(tenant: UsageWorld) -> None:
@@ -170,3 +175,20 @@ def test_tiers_are_named_step_by_step(tenant: UsageWorld) -> None:
     listed = "graduated tiers (up to 100: 2, above: 500 flat) EUR"
     agreed = "graduated tiers (up to 100: 3, above: 1) EUR"
     assert differences(tenant) == [repriced(5, listed, agreed)]
+
+
+def test_what_may_have_been_billed_on_its_first_day_before_its_last_price_came_is_named_with_both(
+    tenant: UsageWorld,
+) -> None:
+    acme = tenant.sell(start_date=START - timedelta(hours=4))
+    tenant.use(acme, 5, at=START - timedelta(hours=3))
+    tenant.quiet()
+    assert amounts(tenant, DAY) == [(Decimal(5), Decimal(5))]  # by a target date beyond the billing period
+    tenant.advance(minutes=10)
+    pay(tenant, acme, "2.5")
+    tenant.use(acme, 8)
+    UsageRecord.objects.read_again(now=tenant.now)
+    earlier = "2.5 EUR, or at an earlier price of that day if they were billed before it came (see their invoices)"
+    # The stand-in rates the period anew with what came late, all of it at 2.5.
+    anew = (Decimal(8), Decimal("27.5"))
+    assert billed(tenant, differ=[repriced(5, "1 EUR", earlier)]) == [(Decimal(5), Decimal(5)), anew]
