@@ -1,5 +1,6 @@
 """Usage in, and its history out (https://docs.stigg.io/api-reference/usage)."""
 
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
@@ -23,6 +24,8 @@ from usage.history import read_history
 from usage.reporting import report_events, report_usage
 
 _TAG = "Usage"
+#: Further ahead than that a history would hold resets alone, month by month up to where no calendar goes on.
+_AHEAD = timedelta(days=366)
 
 
 @operation(
@@ -89,7 +92,7 @@ def report_event_batch(call: Call, *, body: bytes) -> dict[str, Any]:
 )
 def read_usage_history(call: Call, *, query: HistoryQuery, customer_id: str, feature_id: str) -> dict[str, Any]:
     """Read how much of a feature a customer used over time."""
-    end = query.end_date or call.now
+    end = min(query.end_date or call.now, call.now + _AHEAD)
     if end <= query.start_date:
         raise bad_input("endDate does not lie after startDate.")
     customer = find(Customer.objects.all(), customer_id)

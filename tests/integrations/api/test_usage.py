@@ -254,6 +254,11 @@ class TestHistory:
     def test_without_usage_there_is_no_series(self, client: stigg.Stigg) -> None:
         assert self.history(client) == {"markers": [], "series": []}
 
+    def test_a_year_ahead_is_as_far_as_it_looks(self, client: stigg.Stigg) -> None:
+        SubscriptionFactory.create(customer=Customer.objects.get(ref_id="acme"), start_date=START)
+        far = self.history(client, end_date=datetime(9999, 12, 31, 23, tzinfo=UTC))
+        assert [len(far["markers"]), far["markers"][-1]["timestamp"]] == [12, "2027-03-01T00:00:00Z"]
+
     @pytest.mark.parametrize(
         ("query", "error", "code"),
         [
