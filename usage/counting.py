@@ -135,12 +135,15 @@ SELECT span.n, {_COUNTED} FROM {{rows}} CROSS JOIN usage_usageevent event WHERE 
 #: Of two events of the same instant the one stored later counts.
 _LAST_SET = f"""FROM usage_usageevent event WHERE {_WITHIN} AND event.update_behavior = 'SET'
   ORDER BY event.occurred_at DESC, event.id DESC LIMIT 1"""
+#: Apart where there was none: so much may lie before that only the index is to be read, which knows no ids.
 _USED_SINCE = f"""
-SELECT span.n, set_.value, (
+SELECT span.n, set_.value, CASE WHEN set_.id IS NULL THEN (
+  SELECT {{sum}}(event.value) FROM usage_usageevent event WHERE {_WITHIN}
+) ELSE (
   SELECT {{sum}}(event.value) FROM usage_usageevent event
-  WHERE {_MATCHING} AND event.occurred_at < span.high AND event.occurred_at >= coalesce(set_.occurred_at, span.low)
-  AND (set_.id IS NULL OR event.occurred_at > set_.occurred_at OR event.id > set_.id)
-)
+  WHERE {_MATCHING} AND event.occurred_at < span.high AND event.occurred_at >= set_.occurred_at
+  AND (event.occurred_at > set_.occurred_at OR event.id > set_.id)
+) END
 FROM {{rows}}"""  # noqa: S608 - our own words
 _IN_USE = {
     "postgresql": f"{_USED_SINCE} LEFT JOIN LATERAL (SELECT event.* {_LAST_SET}) set_ ON true",

@@ -64,7 +64,7 @@ def test_an_hour_costs_the_same_among_a_thousand_events_and_among_sixty_thousand
         fill(acme, count)
         assert used(source, window).events == 30
         indexes, of_events = read_by(of_hour)
-        assert indexes == {"usage_event_of_feature"}
+        assert indexes == {"usage_event_counted"}
         indexes, of_sets = read_by(last_set)
         assert indexes == {"usage_event_set"}
         pages[count] = (of_events, of_sets)
