@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
+from typing import NamedTuple
 
 import structlog
 from django.db import transaction
@@ -85,6 +86,16 @@ def close(
     return closed
 
 
+class _Row(NamedTuple):
+    """What is told of a dirty hour: a model's object costs more than the rest of its reading."""
+
+    pk: int
+    customer_id: int
+    feature_id: int
+    resource_id: str
+    hour: datetime
+
+
 @dataclass
 class _Some:
     """What became of some hours: `last` is the last row, `stuck` are those that could not be counted.
@@ -107,11 +118,12 @@ class _Some:
 
 def _close_some(dirty: QuerySet[DirtyHour], size: int, *, now: datetime, zone: tzinfo) -> _Some:
     """Close so many of these hours: by one transaction, or by several where they rest on very many others."""
-    chunk: list[DirtyHour] = []
+    chunk: list[_Row] = []
     try:
         with transaction.atomic():
             # A row that somebody is writing events to, or is closing, is left to them.
-            chunk = list(dirty.select_for_update(skip_locked=True, of=("self",)).order_by("pk")[:size])
+            rows = dirty.select_for_update(skip_locked=True, of=("self",)).order_by("pk")
+            chunk = [_Row(*row) for row in rows.values_list(*_Row._fields)[:size]]
             return _close_chunk(chunk, now=now, zone=zone)
     except TooMuch:
         # By halves, until it is little, or one source's: so it needs little memory, and who tells of usage waits less.
@@ -121,7 +133,7 @@ def _close_some(dirty: QuerySet[DirtyHour], size: int, *, now: datetime, zone: t
         return some
 
 
-def _halves(chunk: Iterable[DirtyHour]) -> Iterator[list[int]]:
+def _halves(chunk: Iterable[_Row]) -> Iterator[list[int]]:
     """Yield the rows of the first half of the sources, and those of the others."""
     by_source: dict[tuple[int, int, str], list[int]] = defaultdict(list)
     for row in chunk:
@@ -131,7 +143,7 @@ def _halves(chunk: Iterable[DirtyHour]) -> Iterator[list[int]]:
         yield sorted(pk for rows in some for pk in rows)
 
 
-def _close_chunk(chunk: Sequence[DirtyHour], *, now: datetime, zone: tzinfo) -> _Some:
+def _close_chunk(chunk: Sequence[_Row], *, now: datetime, zone: tzinfo) -> _Some:
     """Close these hours.
 
     Raises:
@@ -145,7 +157,7 @@ def _close_chunk(chunk: Sequence[DirtyHour], *, now: datetime, zone: tzinfo) -> 
     features = {row.feature_id for row in chunk}
     sold = sold_to(customers=customers, features=features)
     metered = in_force(features, now=now)
-    by_source: dict[Source, list[DirtyHour]] = defaultdict(list)
+    by_source: dict[Source, list[_Row]] = defaultdict(list)
     for row in chunk:
         for one in metered[row.feature_id]:
             if row.hour < one.until:

@@ -91,11 +91,14 @@ def drafts_of(cut: Cut, counted: Mapping[Span, Used]) -> Iterator[tuple[Charge, 
         found = counted[cut.source, part.window]
         if part.stored is not None or found.events:
             one = part.stored or Slice(
-                subscription=part.subscription, price=part.price, starts_at=part.window.start, quantity=Decimal(0)
+                subscription_id=part.subscription.pk,
+                price_id=part.price.pk,  # objects in their places cost more than the rest of the row
+                starts_at=part.window.start,
+                quantity=Decimal(0),
             )
-            yield _charge(one, cut), _draft(one, part.window, found)
+            yield _charge(one, part.price, cut), _draft(one, part.window, found)
     for one in cut.beyond:  # its subscription no longer reaches here
-        yield _charge(one, cut), _draft(one, Window(one.starts_at, one.ends_at), Used())
+        yield _charge(one, one.price, cut), _draft(one, Window(one.starts_at, one.ends_at), Used())
 
 
 def _charged(
@@ -141,8 +144,8 @@ def _is_another_holders(one: Slice, source: Source, held: Iterable[Stretch]) -> 
     return bool(holders) and (source.customer_id, source.resource_id) not in holders
 
 
-def _charge(one: Slice, cut: Cut) -> Charge:
-    return Charge(one.subscription_id, owner_of(one.price), cut.source.feature_id)
+def _charge(one: Slice, price: Price, cut: Cut) -> Charge:
+    return Charge(one.subscription_id, owner_of(price), cut.source.feature_id)
 
 
 def _draft(one: Slice, window: Window, counted: Used) -> Draft:
