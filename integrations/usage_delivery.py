@@ -37,7 +37,7 @@ Clock = Callable[[], datetime]
 Open = Callable[[Connection], Client]
 #: So many subscriptions to a task, planned together: some calls where each has one new record, because their
 #: statements cost more than the call. Tasks run beside each other, as far as the tenant grants calls.
-CHUNK = 5 * MOST_OBJECTS
+CHUNK = 10 * MOST_OBJECTS
 #: What is found to be billed is made up for in another round; more wait for the next sweep.
 _ROUNDS = 6
 #: A process plans for one task at a time: it is work, not waiting, and would only keep the others' answers waiting.
