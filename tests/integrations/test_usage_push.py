@@ -18,7 +18,7 @@ from integrations.models import UsageRecord, UsageState
 from integrations.zuora.push.usage import batches, planning
 from tests.integrations.usage_world import START, UsageWorld, tenant
 from usage import closing
-from usage.models import DirtyHour, Slice
+from usage.models import Slice
 from usage.reporting import UsageReport, report_usage
 
 __all__ = ["tenant"]
@@ -176,6 +176,18 @@ def test_a_record_that_planning_changes_cannot_be_put_into_a_call_meanwhile(tena
     assert [sql for sql in planned if not sql.endswith('FOR NO KEY UPDATE OF "integrations_usagerecord"')] == []
 
 
+def test_records_are_looked_for_only_of_slices_that_were_planned_before(tenant: UsageWorld) -> None:
+    acme, looks = tenant.sell(), []
+    for _ in range(2):
+        tenant.use(acme, 3, at=START - timedelta(hours=2))
+        tenant.close()
+        with CaptureQueriesContext(connection) as captured:
+            tenant.push()
+        read = [one["sql"].partition(" WHERE ") for one in captured.captured_queries]
+        looks.append([head for head, _, where in read if '"slice_id" IN' in where and "usagerecord" in head])
+    assert [len(one) for one in looks] == [0, 1]
+
+
 def test_however_many_slices_wait_as_many_rows_are_held_at_once(
     tenant: UsageWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -196,12 +208,12 @@ def test_however_many_slices_wait_as_many_rows_are_held_at_once(
             for ago in range(1, hours + 1)
         }
         report_usage(reports=reports, now=tenant.now)
-        with held_at_once(DirtyHour, Slice, UsageRecord) as held:
+        with held_at_once(Slice, UsageRecord) as held:
             tenant.push()
         most.append(dict(held))
     assert UsageRecord.objects.count() == 150
     assert most[0] == most[1]
-    assert set(most[0]) == {DirtyHour, Slice, UsageRecord}
+    assert set(most[0]) == {Slice, UsageRecord}
 
 
 @contextmanager

@@ -98,8 +98,9 @@ class _Desk:
         """Give each slice its record, or its record what the slice is now; return the batches of full calls."""
         prices = prices_by_key(one.price_id for one in slices)
         by_key = {(one.subscription_id, one.key): one for one in charges.values()}
-        records = UsageRecord.objects.filter(connection=self.connection, slice__in=among(one.pk for one in slices))
-        own = {one.slice_id: one for one in _held(records)}
+        taken_before = [one.pk for one in slices if one.taken_revision]  # of the others there is no record
+        records = UsageRecord.objects.filter(connection=self.connection, slice__in=among(taken_before))
+        own = {one.slice_id: one for one in _held(records)} if taken_before else {}
         fresh, known, taken = [], [], []
         for one in slices:
             record = own.get(one.pk)
@@ -193,8 +194,7 @@ class _Desk:
         at the old price is filed under the day before.
         """
         begin = self.tenant.day(subscription.billing_anchor)
-        moments = [moment for moment in (ends_at(subscription), changed) if moment]
-        days = [max(self.tenant.day(moment), begin) for moment in moments]
+        days = [max(self.tenant.day(moment), begin) for moment in (ends_at(subscription), changed) if moment]
         return min([*days, ends_on] if ends_on else days, default=None)
 
     def _settle(self, record: UsageRecord) -> None:
