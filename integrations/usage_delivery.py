@@ -42,6 +42,8 @@ CHUNK = 10 * MOST_OBJECTS
 _ROUNDS = 6
 #: A process plans for one task at a time: it is work, not waiting, and would only keep the others' answers waiting.
 _planning = threading.Lock()
+#: Seconds for which nothing is planned while calls wait: what is planned would wait, too.
+_WAY_SECONDS = 1.0
 #: What comes of rows that contradict each other; whose they are waits, and the others need not.
 _WRONG_ROWS = (IntegrityError, DataError, ArithmeticError, LookupError, ValueError)
 #: A large push plans for some minutes before it forms its files, and longer than this it never does.
@@ -222,6 +224,7 @@ def _plan(far: Far, subscription_ids: Collection[int], linked: Mapping[int, Sync
     """Plan for these together, or, where the usage of one cannot be planned, for each by itself."""
     try:
         with _planning:
+            far.client.make_way(seconds=_WAY_SECONDS)
             return push.plan(
                 connection=far.connection,
                 tenant=far.tenant,

@@ -11,6 +11,7 @@ import math
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ _PAUSE_MOST = 300.0  # a limit of a whole day is asked again every five minutes
 _PAUSE_WHEN_FULL = 0.25  # others use the tenant's concurrency, too
 #: Who waits for a slot hears when one is given back; those of a worker that was killed run out unheard.
 _LOOK_SECONDS = 0.1
+#: So many may wait, and nobody makes way for them: whoever is next leaves no slot unused.
+_NEXT = 1
 
 
 _SHARES = {Priority.CLICK: 100, Priority.USAGE: 90, Priority.CHANGES: 80, Priority.BACKFILL: 60}  # per cent
@@ -85,6 +88,7 @@ class Budget:
         self._sleep = sleep
         # Of a process's threads that wait for the same slots, one asks for them: all of them would do little else.
         self._turns = {pair: threading.Lock() for pair in product(CallClass, Priority)}
+        self._waiting, self._fewer_wait = Counter[Priority](), threading.Condition()
 
     @contextmanager
     def seat(self) -> Iterator[Seat]:
@@ -128,6 +132,14 @@ class Budget:
             ) from error
         seat.call_class = call_class
 
+    def make_way(self, priority: Priority, *, seconds: float) -> bool:
+        """Wait, for so long at the most, while several calls of this process wait for a slot; return whether they left.
+
+        For who would only bring more of them, and take the processor meanwhile from those that are under way.
+        """
+        with self._fewer_wait:
+            return self._fewer_wait.wait_for(lambda: self._waiting[priority] <= _NEXT, seconds)
+
     def heed(self, status: int, headers: Mapping[str, str]) -> None:
         """Take the advice of an answer's status and headers, for all workers."""
         self._on_headers(headers)
@@ -140,12 +152,24 @@ class Budget:
     def _wait(self, call_class: CallClass, priority: Priority, lease: str) -> None:
         patience_ends = self._clock() + self._patience
         turn = self._turns[call_class, priority]
-        if not turn.acquire(timeout=self._patience):
-            raise LimitExceeded(self._full(call_class, priority), outcome=Outcome.NOT_SENT, retry_after=1.0)
+        with self._in_line(priority):
+            if not turn.acquire(timeout=self._patience):
+                raise LimitExceeded(self._full(call_class, priority), outcome=Outcome.NOT_SENT, retry_after=1.0)
+            try:
+                self._ask(call_class, priority, lease, patience_ends)
+            finally:
+                turn.release()
+
+    @contextmanager
+    def _in_line(self, priority: Priority) -> Iterator[None]:
+        with self._fewer_wait:
+            self._waiting[priority] += 1
         try:
-            self._ask(call_class, priority, lease, patience_ends)
+            yield
         finally:
-            turn.release()
+            with self._fewer_wait:
+                self._waiting[priority] -= 1
+                self._fewer_wait.notify_all()
 
     def _ask(self, call_class: CallClass, priority: Priority, lease: str, patience_ends: float) -> None:
         ceiling = self._limits.ceiling(call_class, priority)

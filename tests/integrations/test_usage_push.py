@@ -15,6 +15,8 @@ from django.db.models.signals import post_init
 from django.test.utils import CaptureQueriesContext
 
 from integrations.models import UsageRecord, UsageState
+from integrations.zuora.budget import Budget
+from integrations.zuora.leases import Priority
 from integrations.zuora.push.usage import batches, planning
 from tests.integrations.usage_world import START, UsageWorld, tenant
 from usage import closing
@@ -186,6 +188,19 @@ def test_records_are_looked_for_only_of_slices_that_were_planned_before(tenant: 
         read = [one["sql"].partition(" WHERE ") for one in captured.captured_queries]
         looks.append([head for head, _, where in read if '"slice_id" IN' in where and "usagerecord" in head])
     assert [len(one) for one in looks] == [0, 1]
+
+
+def test_planning_makes_way_for_calls_that_wait(tenant: UsageWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    acme, made = tenant.sell(), []
+
+    def make_way(_: Budget, priority: Priority, *, seconds: float) -> bool:
+        made.append((priority, seconds > 0, Slice.objects.untaken().count()))
+        return True
+
+    monkeypatch.setattr(Budget, "make_way", make_way)
+    tenant.use(acme, 3, at=START - timedelta(hours=2))
+    tenant.push()
+    assert made == [(Priority.USAGE, True, 1)]
 
 
 def test_however_many_slices_wait_as_many_rows_are_held_at_once(

@@ -96,6 +96,10 @@ class Transport:
         with self._budget.seat() as seat:
             yield self._twin(seat=seat)
 
+    def make_way(self, *, seconds: float) -> bool:
+        """Wait while calls of the same priority wait, as `Budget.make_way` says."""
+        return self._budget.make_way(self._priority, seconds=seconds)
+
     def in_a_hurry(self, *, seconds: float, call_seconds: float) -> Self:
         """Return a client for somebody who waits: a call gives up after its seconds, and none begins after all of them.
 

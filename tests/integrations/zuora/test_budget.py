@@ -197,6 +197,29 @@ def test_a_slot_that_is_given_back_ends_the_waiting_at_once_also_in_other_proces
     waiter.join(20)
 
 
+def test_way_is_made_for_calls_of_the_same_priority_as_long_as_several_wait(leases: Leases) -> None:
+    mine = Budget(leases, limits=Limits(1, 1, 1), patience=5000.0)
+
+    def call() -> None:
+        with mine.slot(DEFAULT, CHANGES):
+            pass
+
+    first, second = (threading.Thread(target=call, daemon=True) for _ in range(2))
+    with mine.slot(DEFAULT, CLICK):
+        first.start()
+        assert mine.make_way(CHANGES, seconds=0)
+        second.start()
+        for _ in range(20_000):  # until both have come so far
+            if not mine.make_way(CHANGES, seconds=0):
+                break
+            second.join(0.001)
+        assert not mine.make_way(CHANGES, seconds=0)
+        assert mine.make_way(CLICK, seconds=0)
+    assert mine.make_way(CHANGES, seconds=20)
+    for waiter in (first, second):
+        waiter.join(20)
+
+
 def test_the_slots_of_a_killed_worker_come_back(leases: Leases, clock: Clock) -> None:
     it = budget(leases, clock, limits=Limits(1, 1, 1), lease_seconds=180.0)
     killed = it.slot(DEFAULT, CLICK)
