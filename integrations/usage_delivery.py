@@ -17,7 +17,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from integrations import request_log
 from integrations.breaker import give_back, may_send, note_error, note_success
-from integrations.models import Connection, EntityKind, SyncRecord, SyncStatus, UsageCharge, UsageRecord
+from integrations.models import Connection, EntityKind, SyncRecord, SyncStatus, UsageBatch, UsageCharge, UsageRecord
 from integrations.words import in_words
 from integrations.zuora import leases
 from integrations.zuora.client import Client, Exchange
@@ -133,7 +133,7 @@ def push_usage(
         batches = list(_planned(far, files, subscription_ids, is_first=True))
         for _ in range(_ROUNDS):
             # What fills no call is looked for when the full ones are gone: of many that were used there is none.
-            batches = batches or _formed(far, files, subscription_ids)
+            batches = batches or [*_formed(far, files, subscription_ids)]
             if not batches:
                 break
             _send_all(far, batches, worker)
@@ -213,14 +213,14 @@ def push_last(*, connection: Connection, worker: str, clock: Clock, open_client:
 
 def _planned(
     far: Far, files: push.FileRoad | None, subscription_ids: Collection[int], *, is_first: bool = False
-) -> Iterator[int]:
+) -> Iterator[UsageBatch | int]:
     """Plan, having read the first time what numbers are missing; yield the batches of calls that are full already."""
     for chunk in push.in_parts(subscription_ids, CHUNK):
         linked = push.read_missing_numbers(far, chunk) if is_first else {}
         yield from _plan(far, chunk, {} if files else linked)
 
 
-def _plan(far: Far, subscription_ids: Collection[int], linked: Mapping[int, SyncRecord]) -> list[int]:
+def _plan(far: Far, subscription_ids: Collection[int], linked: Mapping[int, SyncRecord]) -> list[UsageBatch | int]:
     """Plan for these together, or, where the usage of one cannot be planned, for each by itself."""
     try:
         with _planning:
@@ -250,12 +250,12 @@ def _formed(far: Far, files: push.FileRoad | None, subscription_ids: Collection[
     return batches + push.form(connection=connection, now=now, subscription_ids=subscription_ids)
 
 
-def _send_all(far: Far, batches: Collection[int], worker: str) -> None:
+def _send_all(far: Far, batches: Collection[UsageBatch | int], worker: str) -> None:
     """Send batch after batch; one that fails does not hold up the next, unless the whole tenant fails."""
-    for batch_id in batches:
+    for batch in batches:
         if not may_send(far.connection, now=far.clock()):
             return
-        claimed = push.claim(batch_id=batch_id, worker=worker, now=far.clock())
+        claimed = push.claim(batch=batch, worker=worker, now=far.clock())
         if claimed is None:
             give_back(far.connection, probe_until=far.connection.paused_until, now=far.clock())
             continue
@@ -265,7 +265,7 @@ def _send_all(far: Far, batches: Collection[int], worker: str) -> None:
             if error.scope is Scope.CONNECTION:
                 raise
             note_error(far.connection, error, now=far.clock())
-            log.warning("usage was not sent", batch=batch_id, why=error.message)
+            log.warning("usage was not sent", batch=batch if isinstance(batch, int) else batch.pk, why=error.message)
         else:
             note_success(far.connection)
 

@@ -14,7 +14,7 @@ from django.db.models import Model
 from django.db.models.signals import post_init
 from django.test.utils import CaptureQueriesContext
 
-from integrations.models import UsageRecord, UsageState
+from integrations.models import UsageBatch, UsageRecord, UsageState
 from integrations.zuora.budget import Budget
 from integrations.zuora.leases import Priority
 from integrations.zuora.push.usage import batches, planning
@@ -209,6 +209,7 @@ def test_however_many_slices_wait_as_many_rows_are_held_at_once(
     for room in (closing, planning, batches):
         monkeypatch.setattr(room, "_CHUNK", 10)
     monkeypatch.setattr(closing, "_FIRST_CHUNK", 10)
+    monkeypatch.setattr(batches, "MOST_OBJECTS", 5)
     acme, most = tenant.sell(), []
     for hours in (30, 120):
         tenant.advance(hours=hours)
@@ -223,12 +224,12 @@ def test_however_many_slices_wait_as_many_rows_are_held_at_once(
             for ago in range(1, hours + 1)
         }
         report_usage(reports=reports, now=tenant.now)
-        with held_at_once(Slice, UsageRecord) as held:
+        with held_at_once(Slice, UsageRecord, UsageBatch) as held:
             tenant.push()
         most.append(dict(held))
     assert UsageRecord.objects.count() == 150
     assert most[0] == most[1]
-    assert set(most[0]) == {Slice, UsageRecord}
+    assert set(most[0]) == {Slice, UsageRecord, UsageBatch}
 
 
 @contextmanager

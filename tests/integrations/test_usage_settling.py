@@ -10,6 +10,7 @@ import pytest
 from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
+from pytest_django import DjangoAssertNumQueries
 
 from integrations.models import BatchState, UsageBatch, UsageRecord, UsageState
 from integrations.zuora.push.far import Far
@@ -42,7 +43,7 @@ def on_its_way(tenant: UsageWorld, hours: int) -> UsageBatch:
     made, now = tenant.world.connection, tenant.now
     plan(connection=made, tenant=tenant_of(made), subscription_ids=[acme.pk], now=now)
     [batch_id] = form(connection=made, now=now)
-    claimed = claim(batch_id=batch_id, worker="worker", now=now)
+    claimed = claim(batch=batch_id, worker="worker", now=now)
     assert claimed is not None
     return claimed[0]
 
@@ -62,6 +63,18 @@ def settled(tenant: UsageWorld, batch: UsageBatch, taken: Mapping[int, str], *, 
     return rows
 
 
+def test_a_call_that_was_just_formed_is_claimed_without_reading_it(
+    tenant: UsageWorld, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    batch, now = on_its_way(tenant, 1), tenant.now
+    UsageBatch.objects.update(state=BatchState.READY, claimed_by="", claimed_at=None)
+    formed, again = UsageBatch.objects.get(pk=batch.pk), UsageBatch.objects.get(pk=batch.pk)
+    with django_assert_num_queries(1):
+        claimed = claim(batch=formed, worker="worker", now=now)
+    assert claimed == (batch, BatchState.READY)
+    assert claim(batch=again, worker="the other", now=now) is None
+
+
 def test_of_two_who_read_the_same_call_one_claims_it(tenant: UsageWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     batch, now = on_its_way(tenant, 1), tenant.now
     UsageBatch.objects.update(state=BatchState.UNKNOWN, claimed_by="", claimed_at=None)
@@ -69,11 +82,11 @@ def test_of_two_who_read_the_same_call_one_claims_it(tenant: UsageWorld, monkeyp
 
     def update_after_the_other(rows: QuerySet[UsageBatch], **values: Any) -> int:
         monkeypatch.setattr(QuerySet, "update", update)
-        others.append(claim(batch_id=batch.pk, worker="the other", now=now))
+        others.append(claim(batch=batch.pk, worker="the other", now=now))
         return update(rows, **values)
 
     monkeypatch.setattr(QuerySet, "update", update_after_the_other)
-    assert claim(batch_id=batch.pk, worker="worker", now=now) is None
+    assert claim(batch=batch.pk, worker="worker", now=now) is None
     assert [(one.claimed_by, one.attempts, before) for one, before in filter(None, others)] == [
         ("the other", 2, BatchState.UNKNOWN)
     ]
@@ -134,7 +147,8 @@ def test_full_calls_leave_planning_and_what_fills_none_waits_for_others(
     tenant.close()
     made, now = tenant.world.connection, tenant.now
     linked = linked_records(made, [acme.pk])
-    full = plan(connection=made, tenant=tenant_of(made), subscription_ids=[acme.pk], now=now, linked=linked)
+    planned = plan(connection=made, tenant=tenant_of(made), subscription_ids=[acme.pk], now=now, linked=linked)
+    full = [one.pk for one in planned if isinstance(one, UsageBatch)]
     left = form(connection=made, now=now)
     formed = UsageBatch.objects.in_bulk([*full, *left])
     keys = dict(UsageRecord.objects.values_list("pk", "external_key"))

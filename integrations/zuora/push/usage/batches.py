@@ -62,8 +62,10 @@ def form(
     return batches
 
 
-def form_full(connection: Connection, records: Sequence[UsageRecord], linked: Linked, *, now: datetime) -> list[int]:
-    """Insert new records in full calls of their own, and return the batches' ids; what fills none is only inserted.
+def form_full(
+    connection: Connection, records: Sequence[UsageRecord], linked: Linked, *, now: datetime
+) -> list[UsageBatch]:
+    """Insert new records in full calls of their own, and return the batches; what fills none is only inserted.
 
     Nobody else has seen the records yet. `linked` are the records of the subscriptions that may send usage.
     """
@@ -80,7 +82,7 @@ def form_full(connection: Connection, records: Sequence[UsageRecord], linked: Li
     for batch, part in zip(batches, full, strict=True):
         batch.record_ids = [one.pk for one in part]
     UsageBatch.objects.bulk_update(batches, ["record_ids"])
-    return [batch.pk for batch in batches]
+    return batches
 
 
 def must_plan(*, connection: Connection, subscription_ids: Collection[int]) -> bool:
@@ -102,17 +104,21 @@ def due(*, connection: Connection, now: datetime) -> list[int]:
     return list(ready.order_by("pk").values_list("pk", flat=True))
 
 
-def claim(*, batch_id: int, worker: str, now: datetime) -> tuple[UsageBatch, BatchState] | None:
+def claim(*, batch: UsageBatch | int, worker: str, now: datetime) -> tuple[UsageBatch, BatchState] | None:
     """Take a batch for sending; return it with the state it was in, or None when somebody else has it or it is done.
 
-    From now on its outcome is unknown. It is one statement with the claim, because every call makes it.
+    It is given as it was formed, or by its id. From now on its outcome is unknown, which is one statement with the
+    claim, because every call makes it.
     """
-    batch = UsageBatch.objects.exclude(state__in=[BatchState.SENDING, BatchState.DONE]).filter(pk=batch_id).first()
-    if batch is None:
-        return None
+    if isinstance(batch, int):
+        open_ones = UsageBatch.objects.exclude(state__in=[BatchState.SENDING, BatchState.DONE])
+        found = open_ones.filter(pk=batch).first()
+        if found is None:
+            return None
+        batch = found
     before = BatchState(batch.state)
     # Each claim counts, so of two who have read the same the second finds nothing.
-    mine = UsageBatch.objects.filter(pk=batch_id, state=before, attempts=batch.attempts)
+    mine = UsageBatch.objects.filter(pk=batch.pk, state=before, attempts=batch.attempts)
     batch.state, batch.claimed_at, batch.claimed_by = BatchState.SENDING, now, worker
     batch.attempts, batch.sent_at = batch.attempts + 1, batch.sent_at or now
     claimed = mine.update(**{name: getattr(batch, name) for name in _CLAIMED})

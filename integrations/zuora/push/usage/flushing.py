@@ -76,6 +76,6 @@ def flush(far: Far, subscription: Subscription) -> None:
         if not batches:
             return
         for batch_id in batches:
-            claimed = claim(batch_id=batch_id, worker=worker_name(), now=far.clock())
+            claimed = claim(batch=batch_id, worker=worker_name(), now=far.clock())
             if claimed is not None:
                 send(far, *claimed)

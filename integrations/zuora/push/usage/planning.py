@@ -14,7 +14,7 @@ from types import MappingProxyType
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
-from integrations.models import Connection, UsageCharge, UsageRecord, UsageState
+from integrations.models import Connection, UsageBatch, UsageCharge, UsageRecord, UsageState
 from integrations.zuora.mapping.tenant import Tenant
 from integrations.zuora.mapping.usage import Open, Shares, correction_key, moment_that_is_billed, share_out, slice_key
 from integrations.zuora.push.usage.batches import form_full
@@ -43,15 +43,14 @@ def plan(
     subscription_ids: Collection[int],
     now: datetime,
     linked: Linked = MappingProxyType({}),
-) -> list[int]:
+) -> list[UsageBatch | int]:
     """Take over what closing has changed for these subscriptions, as far as their charges' numbers are known.
 
-    New records of the `linked` ones that fill a call are put into it at once; returns the batches' ids. What fills none
-    is left to `batches.form`.
-
-    Short transactions; a slice that is being closed at the moment is left for the next time.
+    New records of the `linked` ones that fill a call are put into it at once; returns the batches, by their ids but for
+    those of the first thousand slices, so that memory is flat. What fills none is left to `batches.form`. Short
+    transactions; a slice that is being closed at the moment is left for the next time.
     """
-    done, batches = 0, list[int]()
+    done, batches = 0, list[UsageBatch | int]()
     while True:
         with transaction.atomic():
             rows = UsageCharge.objects.filter(connection=connection, subscription__in=among(subscription_ids))
@@ -68,7 +67,8 @@ def plan(
                 .select_for_update(skip_locked=True, of=("self",), no_key=True)
                 .order_by("pk")[:_CHUNK]
             )
-            batches += desk.take_over(slices, charges, subscriptions, linked)
+            formed = desk.take_over(slices, charges, subscriptions, linked)
+            batches += [one.pk for one in formed] if done else formed
             for charge in charges.values():
                 subscription = subscriptions[charge.subscription_id]
                 desk.move_before_the_end(charge, subscription)
@@ -94,12 +94,12 @@ class _Desk:
         charges: Mapping[int, UsageCharge],
         subscriptions: Mapping[int, Subscription],
         linked: Linked,
-    ) -> list[int]:
+    ) -> list[UsageBatch]:
         """Give each slice its record, or its record what the slice is now; return the batches of full calls."""
         prices = prices_by_key(one.price_id for one in slices)
         by_key = {(one.subscription_id, one.key): one for one in charges.values()}
         taken_before = [one.pk for one in slices if one.taken_revision]  # of the others there is no record
-        records = UsageRecord.objects.filter(connection=self.connection, slice__in=among(taken_before))
+        records = self.connection.usage_records.filter(slice__in=among(taken_before))
         own = {one.slice_id: one for one in _held(records)} if taken_before else {}
         fresh, known, taken = [], [], []
         for one in slices:
