@@ -210,14 +210,13 @@ def test_way_is_made_for_calls_of_the_same_priority_as_long_as_several_wait(leas
         assert mine.make_way(CHANGES, seconds=0)
         second.start()
         for _ in range(20_000):  # until both have come so far
-            if not mine.make_way(CHANGES, seconds=0):
-                break
             second.join(0.001)
-        assert not mine.make_way(CHANGES, seconds=0)
-        assert mine.make_way(CLICK, seconds=0)
-    assert mine.make_way(CHANGES, seconds=20)
-    for waiter in (first, second):
-        waiter.join(20)
+            if not (was_free := mine.make_way(CHANGES, seconds=0)):
+                break
+        assert (was_free, mine.make_way(CLICK, seconds=0)) == (False, True)
+    first.join(20)
+    second.join(20)
+    assert mine.make_way(CHANGES, seconds=0)
 
 
 def test_the_slots_of_a_killed_worker_come_back(leases: Leases, clock: Clock) -> None:
