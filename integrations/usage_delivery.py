@@ -186,8 +186,7 @@ def push_one(*, connection: Connection, subscription: Subscription, clock: Clock
             push.confirm(far, subscription_ids=[subscription.pk])
         except ZuoraError as error:
             note_error(connection, error, now=clock())
-            words = in_words(error)
-            return f"{words.what} {words.cure}".strip()
+            return in_words(error).text
     note_success(connection)
     return ""
 
