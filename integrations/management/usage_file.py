@@ -113,7 +113,10 @@ def _check_columns(names: Sequence[str]) -> None:
     """
     known = sorted(USAGE | EVENT)
     if "customerId" not in names or "idempotencyKey" not in names:
-        raise UnusableFile(f"The first line does not name the columns: {', '.join(known)}, {_DIMENSION}NAME.")
+        raise UnusableFile(
+            "The first line does not name the columns, with commas between them and in UTF-8: "
+            f"{', '.join(known)}, {_DIMENSION}NAME."
+        )
     names = [name for name in names if name]  # one without a name holds nothing, or its lines are refused
     if unknown := [name for name in names if name not in known and not name.startswith(_DIMENSION)]:
         raise UnusableFile(

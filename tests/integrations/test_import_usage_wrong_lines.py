@@ -114,7 +114,11 @@ def test_a_dry_run_checks_and_stores_nothing(tmp_path: Path, capsys: pytest.Capt
     [
         ("usage.txt", b"", "ends neither in .csv nor in .jsonl"),
         ("usage.csv.gz", b"\x1f\x8b", "usage.csv.gz is packed: unpack it first"),
-        ("usage.csv", b"a,b\n1,2\n", "The first line does not name the columns"),
+        (
+            "usage.csv",
+            b"customerId;idempotencyKey\na;b\n",
+            "The first line does not name the columns, with commas between them and in UTF-8: createdAt,",
+        ),
         ("usage.csv", b"", "The first line does not name the columns"),
         ("usage.csv", b'customerId,idempotencyKey\n"a" b,c\n', "Line 2 is not CSV"),
         (
