@@ -124,14 +124,20 @@ SELECT DISTINCT customer_id, feature_id, resource_id FROM usage_unattributedusag
 #: As `_ended` and `windows.ends_at` tell it; where there is no end, far away.
 _END = """coalesce(sold.cancellation_date,
   CASE WHEN sold.status IN ('CANCELED', 'EXPIRED') THEN sold.effective_end_date END, '9999-12-31')"""
-#: What came after an end is not read: it grows for as long as somebody goes on to use what he had.
+#: What came after an end is not read: it grows for as long as somebody goes on to use what he had. What was used before
+#: a subscription was taken over is left out: counted again, each hour anew, it would still be nobody's.
 _REACHED = f"""
 SELECT DISTINCT noted.customer_id, noted.resource_id, noted.feature_id, noted.starts_at
 FROM {{rows}} JOIN subscriptions_subscription sold ON sold.customer_id = span.customer_id
   AND sold.resource_id = span.resource_id
 JOIN usage_unattributedusage noted ON noted.customer_id = span.customer_id AND noted.feature_id = span.feature_id
   AND noted.resource_id = span.resource_id AND noted.unsold_by_id IS NULL AND noted.ends_at > sold.start_date {{nearby}}
-  AND noted.starts_at < {_END}"""  # noqa: S608 - our own words
+  AND noted.starts_at < {_END}
+WHERE NOT EXISTS (
+  SELECT 1 FROM subscriptions_pastterms past WHERE past.subscription_id = sold.id
+  AND past.starts_at < noted.ends_at AND noted.ends_at <= past.ends_at
+  AND (past.customer_id <> noted.customer_id OR past.resource_id <> noted.resource_id)
+)"""  # noqa: S608 - our own words
 #: None is longer than an hour: so the index knows where to begin.
 _NEARBY = {"postgresql": "AND noted.starts_at > sold.start_date - interval '1 hour'", "sqlite": ""}
 

@@ -14,6 +14,7 @@ from subscriptions.past import keep_past, present
 from tests.factories.catalog import PlanFactory, addon_with_prices, price
 from tests.factories.customers import CustomerFactory
 from tests.usage.closing_world import Metered, at, metered
+from usage.closing import Closed
 from usage.models import Slice, UnattributedUsage
 
 pytestmark = [pytest.mark.django_db, pytest.mark.engine]
@@ -125,3 +126,4 @@ def test_usage_is_that_of_whoever_had_the_subscription(acme: Metered) -> None:
     assert charged() == [("10:00", "payg", 1, 17), ("10:30", "payg", 1, 40)]
     rows = UnattributedUsage.objects.values_list("customer__ref_id", "change").order_by("customer__ref_id")
     assert [(customer, int(change)) for customer, change in rows] == [("acme", 2), ("other", 4)]
+    assert acme.close() == Closed()
