@@ -33,7 +33,7 @@ def test_plan_saved_two_hundred_times_is_pushed_once_per_settle_window(
     # The next job can be made only when the one before was taken, which is a window after it was made.
     most = 1 + int(seconds / settings.SYNC_SETTLE_SECONDS)
     pushes = deployment.writes()["PUT /v1/object/product"]
-    assert pushes == SyncJob.objects.count() - jobs
-    assert 1 <= pushes <= most
+    # One that is taken between two saves may send both: the job of the second has nothing left to send then.
+    assert 1 <= pushes <= SyncJob.objects.count() - jobs <= most
     (product,) = deployment.rows("Product")
     assert product["Name"] == "Pro 200"
