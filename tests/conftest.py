@@ -2,7 +2,8 @@
 
 The settings are read from the environment when Django is set up. Were the settings module named in pyproject.toml,
 pytest-django would do that before it imports this file; so this file names it, once the environment is there, and a
-conftest further down may import models. A worker of pytest-xdist inherits the environment and starts nothing.
+conftest further down may import models. A worker of pytest-xdist inherits the environment: it has a database of its own
+in the PostgreSQL that is there, and starts a Redis of its own, whose keys and queues no other test changes.
 
 `DATABASE_URL=sqlite:///:memory: pytest -m engine` runs on what it is given.
 """
@@ -28,6 +29,7 @@ from pytest_django import Settings
 from tests.servers import postgres, redis_server
 
 _servers = ExitStack()
+_REDIS_IS_OURS = "TESTS_START_REDIS"
 
 
 def _start_servers() -> None:
@@ -35,14 +37,14 @@ def _start_servers() -> None:
     directory.chmod(0o755)  # PostgreSQL may run as another user
     if "DATABASE_URL" not in os.environ:
         os.environ["DATABASE_URL"] = _servers.enter_context(postgres(directory / "postgres"))
-    if "REDIS_URL" not in os.environ:
+    if "REDIS_URL" not in os.environ or _REDIS_IS_OURS in os.environ:
         os.environ["REDIS_URL"] = _servers.enter_context(redis_server(directory / "redis"))
+        os.environ[_REDIS_IS_OURS] = "1"
 
 
 def _set_up() -> None:
     gc.disable()  # until everything is imported and collected: of that, nothing is garbage
-    if "PYTEST_XDIST_WORKER" not in os.environ:
-        _start_servers()
+    _start_servers()
     # A hundred processes are started, and each would compile all of our modules anew.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
