@@ -13,8 +13,9 @@ from django.db.models import F, OuterRef, Q, Subquery
 
 from catalog.models import BillingPeriod, Price
 from integrations import operating, usage_delivery
-from integrations.models import Connection, EntityKind, SyncRecord, UsageCharge, UsageRecord, UsageState
+from integrations.models import Connection, UsageCharge, UsageRecord, UsageState
 from integrations.models.usage import UsageRecordQuerySet
+from integrations.usage_waiting import waiting_reason
 from integrations.zuora.client import Client
 from integrations.zuora.mapping import keys
 from integrations.zuora.push import usage as push
@@ -29,7 +30,6 @@ from usage.reopening import had
 ZERO = Decimal(0)
 #: Hours that a push up to now has not counted: there are few.
 _LOOKED_AT = 50
-NOT_CONNECTED = "Zuora is not connected: connect it at Settings > Integrations > Apps > Zuora."
 
 
 class Sight(StrEnum):
@@ -242,25 +242,6 @@ def _sight(quantity: Decimal, state: str | None, *, is_changed: bool) -> Sight:
 def sight_of(state: str) -> Sight:
     """Return how far a record in this state has come."""
     return _SEEN.get(UsageState(state), Sight.PENDING)
-
-
-def waiting_reason(*, subscription: Subscription, connection: Connection | None) -> str:
-    """Return why no usage of the subscription can be sent, or nothing."""
-    if connection is None or connection.removed_at is not None:
-        return NOT_CONNECTED
-    return reason_to_wait(
-        SyncRecord.objects.filter(connection=connection, kind=EntityKind.SUBSCRIPTION, root_id=subscription.pk).first()
-    )
-
-
-def reason_to_wait(record: SyncRecord | None) -> str:
-    """Return why usage of the subscription with this record waits, or nothing."""
-    if record is not None and record.is_stopped:
-        return "Its sync has stopped: decide on its page what becomes of it in Zuora."
-    if record is None or not record.is_linked:
-        why = record.error if record is not None else ""
-        return f"Usage waits for the subscription, which is not in Zuora yet. {why}".rstrip()
-    return ""
 
 
 def _amounts(subscription: Subscription, connection: Connection | None) -> tuple[Amount, ...]:

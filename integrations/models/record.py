@@ -120,6 +120,11 @@ class SyncRecord(models.Model):
         return self.is_linked and self.status == SyncStatus.NO_SYNC_REQUIRED
 
     @property
+    def no_sync_reason(self) -> str:
+        """The sentences of the rules that failed when it was judged last, as its page shows them."""
+        return " ".join(rule["text"] for rule in self.trace if not rule["passed"])
+
+    @property
     def is_pending(self) -> bool:
         """Whether a create left of which the outcome is unknown."""
         return bool(self.pending_key)

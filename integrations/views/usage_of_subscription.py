@@ -23,6 +23,7 @@ from integrations.operating import Impossible
 from integrations.sections import SECTIONS
 from integrations.usage_repriced import Repriced, repriced_in
 from integrations.usage_sync import ChargeUsage, Sent
+from integrations.usage_waiting import waiting_reason
 from integrations.views.access import actor, operators, viewers
 from integrations.views.overview import active_connection
 from integrations.zuora.client import Client
@@ -83,7 +84,7 @@ def usage_card(
         ],
         "is_ended": _is_ended(subscription, now),
         "former": connection if connection is not None and connection.removed_at is not None else None,
-        "waits": usage_sync.waiting_reason(subscription=subscription, connection=connection),
+        "waits": waiting_reason(subscription=subscription, connection=connection),
         **_runs(subscription, connection, now),
     }
 

@@ -13,10 +13,9 @@ from django.utils import timezone
 
 from integrations.models import Connection, EntityKind, Request, SyncRecord, UsageBatch
 from integrations.usage_filing import why_filed
-from integrations.usage_sync import NOT_CONNECTED
 from integrations.views.access import viewers
 from integrations.views.paging import edges_of, page_of
-from integrations.views.usage_rows import records_shown, row_of_record, row_of_slice, rows_of_slices
+from integrations.views.usage_rows import records_shown, row_of_record, rows_of_slices
 from integrations.zuora.tenant import tenant_of
 from subscriptions.models import Subscription
 from usage import meters
@@ -71,10 +70,7 @@ def usage_slice(request: HttpRequest, slice_id: int) -> HttpResponse:
     record = one.usage_records.filter(connection=connection).first()
     if record is not None:
         return redirect("usage_record", record.pk)
-    if connection is None:
-        row = row_of_slice(one, None, waits_for=NOT_CONNECTED)
-    else:
-        [row] = rows_of_slices([one], connection)
+    [row] = rows_of_slices([one], connection)
     return _page(request, {"row": row}, connection, one.subscription, one)
 
 

@@ -9,8 +9,8 @@ from typing import Any
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.urls import reverse
 
-from integrations.models import Connection, EntityKind, SyncRecord, UsageRecord
-from integrations.usage_sync import NOT_CONNECTED, reason_to_wait
+from integrations.models import Connection, UsageRecord
+from integrations.usage_waiting import waiting_reasons
 from integrations.views.paging import page_of
 from integrations.zuora.mapping import keys
 from subscriptions.models import Subscription
@@ -112,18 +112,13 @@ def row_of_record(record: UsageRecord) -> UsageRow:
     )
 
 
-def rows_of_slices(slices: Sequence[Slice], connection: Connection) -> list[UsageRow]:
-    """Return rows that say what each slice waits for; one query for all of them."""
-    if connection.removed_at is not None:
-        return [row_of_slice(one, None, waits_for=NOT_CONNECTED) for one in slices]
-    found = SyncRecord.objects.filter(
-        connection=connection, kind=EntityKind.SUBSCRIPTION, root_id__in={one.subscription_id for one in slices}
-    )
-    records = {record.root_id: record for record in found}
-    return [row_of_slice(one, records.get(one.subscription_id)) for one in slices]
+def rows_of_slices(slices: Sequence[Slice], connection: Connection | None) -> list[UsageRow]:
+    """Return rows that say what each slice waits for; two queries at the most, for all of them."""
+    reasons = waiting_reasons(subscription_ids={one.subscription_id for one in slices}, connection=connection)
+    return [_row_of_slice(one, reasons[one.subscription_id] or NEXT_RUN) for one in slices]
 
 
-def row_of_slice(one: Slice, record: SyncRecord | None, *, waits_for: str = "") -> UsageRow:
+def _row_of_slice(one: Slice, reason: str) -> UsageRow:
     feature = one.price.feature
     return UsageRow(
         record=None,
@@ -133,7 +128,7 @@ def row_of_slice(one: Slice, record: SyncRecord | None, *, waits_for: str = "") 
         starts_at=one.starts_at,
         quantity=one.quantity,
         unit=(feature.units_plural or feature.units_singular) if feature else "",
-        reason=waits_for or reason_to_wait(record) or NEXT_RUN,
+        reason=reason,
     )
 
 

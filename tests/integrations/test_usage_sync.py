@@ -101,12 +101,39 @@ def test_a_click_names_what_an_earlier_one_had_put_into_a_call(tenant: UsageWorl
 def test_usage_of_a_subscription_that_is_not_there_waits_and_says_for_what(tenant: UsageWorld) -> None:
     acme = tenant.sell(customer__payment_method_id="")
     tenant.use(acme, 4, at=START - timedelta(hours=1))
-    reason = "Usage waits for the subscription, which is not in Zuora yet."
+    reason = (
+        "Usage waits for the subscription, which is not in Zuora yet. Waits for customer customer-0, which will not be "
+        "synced: There is no payment method: attach one that Zuora holds."
+    )
     assert usage_sync.preview(subscription=acme, now=tenant.now) == Preview(
         amounts=(Amount(KEY, "API calls", "", Decimal(4), 1),), waits_for=reason
     )
     with pytest.raises(operating.Impossible, match=reason):
         sync_now(tenant, acme)
+
+
+OFF = "Subscription sync is off: switch it on at Settings > Integrations > Apps > Zuora."
+
+
+@pytest.mark.parametrize(
+    ("linked", "reason"),
+    [
+        (False, f"The subscription will not be synced, so its usage is not sent. {OFF}"),
+        (True, f"Its sync has stopped. {OFF} Decide on its page what becomes of it in Zuora."),
+    ],
+)
+def test_a_subscription_that_a_rule_keeps_out_names_the_rule(tenant: UsageWorld, linked: bool, reason: str) -> None:
+    acme = tenant.sell(sync=linked)
+    tenant.use(acme, 4, at=START - timedelta(hours=1))
+    tenant.world.connection.sync_subscriptions = False
+    tenant.world.connection.save()
+    acme.save()
+    tenant.settle()
+    assert [rule["text"] for rule in tenant.world.record("subscription:s1").trace if not rule["passed"]] == [OFF]
+    assert usage_sync.preview(subscription=acme, now=tenant.now).waits_for == reason
+    with pytest.raises(operating.Impossible) as answer:
+        sync_now(tenant, acme)
+    assert str(answer.value) == reason
 
 
 def test_a_page_sees_how_far_each_slice_has_come(tenant: UsageWorld) -> None:

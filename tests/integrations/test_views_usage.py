@@ -200,7 +200,10 @@ def test_a_slice_without_a_record_says_what_it_waits_for(tenant: UsageWorld, bro
     tenant.close()
     one = acme.slices.get()
     row = browser.get(f"/usage/slices/{one.pk}/").context["row"]
-    assert row.reason == "Usage waits for the subscription, which is not in Zuora yet."
+    assert row.reason == (
+        "Usage waits for the subscription, which is not in Zuora yet. Waits for customer customer-0, which will not be "
+        "synced: There is no payment method: attach one that Zuora holds."
+    )
     tenant.advance(minutes=1)
     tenant.use(acme, 1, at=START - HOUR)
     [item] = [item for item in browser.get(f"/usage/slices/{one.pk}/").context["events"] if item.is_late]

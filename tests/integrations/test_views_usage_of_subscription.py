@@ -13,9 +13,10 @@ from django.utils.html import strip_tags
 from pytest_django.fixtures import DjangoAssertNumQueries
 
 from catalog.models import CancellationTime
-from integrations import connecting, usage_sync
+from integrations import connecting
 from integrations.models import AuditEntry, Connection, UsageCharge, UsageRecord, UsageState
 from integrations.usage_sync import Sight
+from integrations.usage_waiting import NOT_CONNECTED
 from integrations.views import usage_of_subscription
 from subscriptions.cancelling import cancel
 from subscriptions.models import Subscription
@@ -120,7 +121,10 @@ def test_after_half_a_minute_nothing_more_leaves(tenant: UsageWorld, browser: Cl
 def test_what_cannot_be_sent_says_why_and_has_no_button(tenant: UsageWorld, browser: Client) -> None:
     acme = tenant.sell(customer__payment_method_id="")
     tenant.use(acme, 4, at=START - HOUR)
-    reason = "Usage waits for the subscription, which is not in Zuora yet."
+    reason = (
+        "Usage waits for the subscription, which is not in Zuora yet. Waits for customer customer-0, which will not be "
+        "synced: There is no payment method: attach one that Zuora holds."
+    )
     page = browser.get("/subscriptions/s1/usage/?preview=1").content.decode()
     assert reason in page
     assert 'action="/subscriptions/s1/usage/sync/"' not in page
@@ -153,16 +157,16 @@ def test_what_was_sent_before_the_connection_was_removed_stays_synced(tenant: Us
     assert shown_of(browser) == (former, ["C-00000001"], sent, 3, 4)
     page = text_of(browser.get("/subscriptions/s1/usage/"))
     assert f"{former}, which was connected until" in page
-    assert usage_sync.NOT_CONNECTED in page
+    assert NOT_CONNECTED in page
     assert "this usage record went to Zuora" in page
     assert listed(browser) == [CONFIRMED]
     assert listed(browser, "?state=waiting") == [
-        (START - 2 * HOUR, Decimal(4), "API calls", "Waiting", usage_sync.NOT_CONNECTED, "")
+        (START - 2 * HOUR, Decimal(4), "API calls", "Waiting", NOT_CONNECTED, "")
     ]
     record = UsageRecord.objects.get()
     assert browser.get(f"/usage/{record.pk}/").status_code == 200
     waiting = Slice.objects.untaken().get()
-    assert usage_sync.NOT_CONNECTED in text_of(browser.get(f"/usage/slices/{waiting.pk}/"))
+    assert NOT_CONNECTED in text_of(browser.get(f"/usage/slices/{waiting.pk}/"))
     assert record.external_key in browser.get("/usage/export/").getvalue().decode()
 
 

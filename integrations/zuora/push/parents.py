@@ -64,8 +64,7 @@ def why_it_waits(key: str, parent: SyncRecord | None) -> str:
 
 def _state(root: SyncRecord | None) -> str:
     if root is not None and root.status == SyncStatus.NO_SYNC_REQUIRED:
-        failed = " ".join(rule["text"] for rule in root.trace if not rule["passed"])
-        return f"which will not be synced: {failed}".rstrip(".")
+        return f"which will not be synced: {root.no_sync_reason}".rstrip(".")
     if root is not None and root.status == SyncStatus.ERROR:
         return f"which failed: {root.error}".rstrip(".")
     if root is not None and root.is_linked and root.status == SyncStatus.SUCCESS:
