@@ -54,6 +54,7 @@ def _set_up() -> None:
     # Static files are looked for when they are asked for: every client would list all of them before its first request.
     configured.WHITENOISE_AUTOREFRESH = True
     django.setup()
+    del os.environ["DJANGO_SETTINGS_MODULE"]  # else pytest-django reads them in a worker of xdist before this file does
 
 
 # A busy machine is no failure: no example has a deadline, and none is found too slow to be made.
