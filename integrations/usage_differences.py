@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from integrations.models import UsageRecord, UsageState
+from integrations.usage_made_up import MadeUp
 from integrations.usage_reading import Row, is_open, quantity_of
 from integrations.usage_repriced import Repriced
 from integrations.zuora.mapping.usage import BILLED, same_moment
@@ -58,8 +59,7 @@ class Seen:
     waiting: Sequence[tuple[datetime, Decimal]]
     waits_for: str
     unabsorbed: Decimal
-    taken_at_another_price: Decimal
-    added_at_another_price: Decimal
+    made_up: Sequence[MadeUp]
     repriced: Sequence[Repriced]
 
 
@@ -93,7 +93,7 @@ def differences(seen: Seen) -> Iterator[str]:
         )
     if sums.slices + sums.moved != sums.zuora:
         yield f"Slices say {plain(sums.slices)}, moved {plain(sums.moved)}, but Zuora says {plain(sums.zuora)}."
-    yield from _at_another_price(seen)
+    yield from _in_other_terms(seen)
     if seen.unabsorbed:
         # While it runs, a credit would give it back twice.
         yield (
@@ -102,21 +102,16 @@ def differences(seen: Seen) -> Iterator[str]:
         )
 
 
-def _at_another_price(seen: Seen) -> Iterator[str]:
-    if seen.taken_at_another_price:
+def _in_other_terms(seen: Seen) -> Iterator[str]:
+    for one in seen.made_up:
         yield (
-            f"{plain(seen.taken_at_another_price)} that were billed too much at another price are taken from usage at "
-            "the price of this period: credit or charge what the two prices differ by in Zuora."
+            f"{plain(one.quantity)} were used {one.used}, and are billed {one.billed}: what was billed wrong is made "
+            "up for by quantity alone. Credit or charge what the two differ by in Zuora."
         )
-    if seen.added_at_another_price:
+    for other in seen.repriced:
         yield (
-            f"{plain(seen.added_at_another_price)} that were used at another price, and were told when that was "
-            "billed, are billed at the price of this period: credit or charge what the two prices differ by in Zuora."
-        )
-    for one in seen.repriced:
-        yield (
-            f"{plain(one.quantity)} were used at {one.used_at}, and are billed at {one.billed_at}: Zuora has one price "
-            "for a day, its last one. Credit or charge what the two prices differ by in Zuora."
+            f"{plain(other.quantity)} were used at {other.used_at}, and are billed at {other.billed_at}: Zuora has one "
+            "price for a day, its last one. Credit or charge what the two prices differ by in Zuora."
         )
 
 

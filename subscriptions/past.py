@@ -6,7 +6,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -55,6 +55,19 @@ class Past:
     until: datetime
 
 
+@dataclass(frozen=True)
+class HeldCoupon:
+    """A coupon that a subscription held, or None, under one billing period, from `since` to `until`; None: to this day.
+
+    It is its own, or its customer's.
+    """
+
+    coupon: Coupon | None
+    billing_period: str
+    since: datetime
+    until: datetime | None
+
+
 def present(subscription: Subscription) -> Present:
     """Return what it is now; reads add-ons, quantities, overrides and coupons, which a list prefetches."""
     content = _content(subscription)
@@ -68,6 +81,29 @@ def coupon_of(subscription: Subscription) -> Coupon | None:
         return subscription.coupon
     held = getattr(subscription.customer, "customer_coupon", None)
     return held.coupon if held else None
+
+
+def coupons_held(subscription: Subscription) -> list[HeldCoupon]:
+    """Return which coupons it has held since its start, in order; two queries at the most, and its customer's coupon.
+
+    One that is there no more counts as none.
+    """
+    rows = list(PastContent.objects.filter(subscription=subscription).order_by("starts_at"))
+    now = coupon_of(subscription)
+    coupons = Coupon.objects.in_bulk({pk for row in rows if (pk := row.content["coupon"])}) if rows else {}
+    held = [
+        HeldCoupon(coupons.get(row.content["coupon"]), row.content["billing_period"], row.starts_at, row.ends_at)
+        for row in rows
+    ]
+    since = rows[-1].ends_at if rows else subscription.start_date
+    joined: list[HeldCoupon] = []
+    for one in [*held, HeldCoupon(now, subscription.billing_period, since, None)]:
+        last = joined[-1] if joined else None
+        if last is not None and (last.coupon, last.billing_period) == (one.coupon, one.billing_period):
+            joined[-1] = replace(last, until=one.until)
+        else:
+            joined.append(one)
+    return joined
 
 
 def keep_past(subscription: Subscription, *, before: Present, at: datetime) -> None:

@@ -14,7 +14,8 @@ from subscriptions.models import PriceOverride, Subscription
 from subscriptions.past import keep_past, present
 from tests.factories.catalog import PlanFactory, price
 from tests.integrations.price_changes import agree, sell_dearer
-from tests.integrations.test_usage_sales import ADDED, TAKEN, amounts, differences
+from tests.integrations.test_usage_made_up import made_up
+from tests.integrations.test_usage_sales import amounts, differences
 from tests.integrations.usage_pages import browser
 from tests.integrations.usage_world import START, UsageWorld, tenant
 
@@ -122,7 +123,10 @@ def test_of_two_versions_sold_on_a_day_the_first_is_named(tenant: UsageWorld, *,
 
 
 @pytest.mark.parametrize(("amount", "named"), [("2.5", True), ("1", False)])
-@pytest.mark.parametrize(("late", "said"), [(-5, TAKEN), (5, ADDED)])
+@pytest.mark.parametrize(
+    ("late", "said"),
+    [(-5, made_up(5, "at 2.5 EUR", "at 1 EUR")), (5, made_up(5, "at 1 EUR", "at 2.5 EUR"))],
+)
 def test_what_is_made_up_for_at_another_own_price_is_named(
     tenant: UsageWorld, late: int, said: str, amount: str, *, named: bool
 ) -> None:
@@ -150,7 +154,11 @@ def test_what_is_made_up_for_before_the_price_of_its_day_changes_is_named(tenant
     assert differences(tenant) == []
     tenant.advance(minutes=10)
     pay(tenant, acme, "2.5")
-    assert billed(tenant, differ=[ADDED]) == [(Decimal(5), Decimal("12.5")), (Decimal(20), Decimal(20))]
+    named = [made_up(5, "at 1 EUR", "at 2.5 EUR")]
+    assert billed(tenant, differ=named) == [
+        (Decimal(5), Decimal("12.5")),
+        (Decimal(20), Decimal(20)),
+    ]
 
 
 def test_tiers_are_named_step_by_step(tenant: UsageWorld) -> None:

@@ -21,13 +21,6 @@ from tests.integrations.usage_world import START, UsageWorld, tenant
 __all__ = ["tenant"]
 pytestmark = [pytest.mark.engine, pytest.mark.django_db]
 
-_BY_HAND = "credit or charge what the two prices differ by in Zuora."
-TAKEN = f"5 that were billed too much at another price are taken from usage at the price of this period: {_BY_HAND}"
-ADDED = (
-    "5 that were used at another price, and were told when that was billed, are billed at the price of this period: "
-    f"{_BY_HAND}"
-)
-
 
 def amounts(tenant: UsageWorld, day: date) -> list[tuple[Decimal, Decimal]]:
     """Bill all that is due by a day; return quantity and unit price of what was used, dearest last."""
@@ -99,30 +92,6 @@ def test_a_new_version_bills_what_was_used_before_it_at_the_old_price(tenant: Us
     tenant.quiet()
     assert differences(tenant) == []
     assert amounts(tenant, date(2026, 5, 10)) == [(Decimal(7), Decimal(7)), (Decimal(8), Decimal(80))]
-
-
-@pytest.mark.parametrize(("dear", "named"), [(10, True), (1, False)])
-@pytest.mark.parametrize(("late", "said"), [(-5, TAKEN), (5, ADDED)])
-def test_what_is_made_up_for_at_another_price_is_named(
-    tenant: UsageWorld, late: int, said: str, dear: int, named: bool
-) -> None:
-    acme = tenant.sell()
-    tenant.use(acme, 20, at=START - timedelta(days=1))
-    tenant.quiet()
-    tenant.plan.version_number = 2
-    tenant.plan.save()
-    price(tenant.plan, billing_model=BillingModel.USAGE_BASED, feature=tenant.feature, amounts={"EUR": dear})
-    tenant.settle()
-    with changed(tenant, acme) as one:
-        one.plan_version_number = 2
-    tenant.settle()
-    tenant.quiet()
-    assert tenant.bill(date(2026, 4, 10)) == {"stigg--s1": Decimal(20)}
-    tenant.use(acme, late, at=START - timedelta(days=1))
-    tenant.use(acme, 8)
-    tenant.next_hour()
-    tenant.quiet()
-    assert differences(tenant) == ([said] if named else [])
 
 
 def test_what_was_filed_on_the_day_of_the_change_is_moved_though_nothing_is_used_any_more(tenant: UsageWorld) -> None:

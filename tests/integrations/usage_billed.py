@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 Charged = tuple[str, int]
 #: What it takes to push what is sold before anything happens.
 _FIRST_PUSH = timedelta(seconds=1)
-_MADE_UP = re.compile(r"(\S+) that were (?:billed too much|used) at another price\b.* what the two prices differ by")
-_BY_DAYS = re.compile(r"(\S+) were used at (\S+) EUR, and are billed at (\S+) EUR: Zuora has one price for a day")
+_REPRICED = re.compile(
+    r"(\S+) were used at (\S+) EUR, and are billed at (\S+) EUR: (?:Zuora has one price|what was billed wrong)"
+)
 
 
 def billed_so_far(tenant: UsageWorld) -> dict[Charged, Decimal]:
@@ -92,7 +93,7 @@ def check(chaos: Chaos) -> None:
     }
     right = {(number, 0): sum(some.values(), Decimal(0)) for number, some in of_plan.items()}
     right |= {(number, time): total for number, some in of_addon.items() for time, total in some.items()}
-    repriced, named = _reconcile(chaos, right, before)
+    named = _reconcile(chaos, right, before)
     chaos.tenant.bill((chaos.tenant.now + timedelta(days=110)).date())
     after = billed_so_far(chaos.tenant)
     expected = {charged: max(total, before.get(charged, Decimal(0))) for charged, total in right.items()}
@@ -108,23 +109,20 @@ def check(chaos: Chaos) -> None:
         + named.get(number, Decimal(0))
         for number, some in of_plan.items()
     }
-    _check_paid(chaos, owed, over={number: over[number, 0] for number in owed}, repriced=repriced)
+    _check_paid(chaos, owed, over={number: over[number, 0] for number in owed})
 
 
-def _check_paid(
-    chaos: Chaos, owed: dict[str, Decimal], *, over: dict[str, Decimal], repriced: dict[str, Decimal]
-) -> None:
+def _check_paid(chaos: Chaos, owed: dict[str, Decimal], *, over: dict[str, Decimal]) -> None:
     """Hold what was paid against what is owed: to the cent, but for as many units as were billed at another price.
 
-    `over` were billed too much, at some price of the plan's; `repriced` are made up for at another price, as the
-    comparison says. So were those that a bill run came upon while they were on their way to the day before.
+    `over` were billed too much, at some price of the plan's; so were those that a bill run came upon while they were on
+    their way to the day before.
     """
     paid = _paid(chaos)
     for told in chaos.all:
         number = f"stigg--{told.subscription.ref_id}"
         prices = [1, *(unit for _, unit in told.moves)]
-        astray = repriced.get(number, Decimal(0)) + chaos.caught.get(number, Decimal(0))
-        span = astray * (max(prices) - min(prices))
+        span = chaos.caught.get(number, Decimal(0)) * (max(prices) - min(prices))
         low, high = owed[number] + over[number] * min(prices) - span, owed[number] + over[number] * max(prices) + span
         assert low <= paid[number] <= high, (number, low, paid[number], high)
 
@@ -137,13 +135,11 @@ def _paid(chaos: Chaos) -> dict[str, Decimal]:
     return paid
 
 
-def _reconcile(
-    chaos: Chaos, right: dict[Charged, Decimal], before: dict[Charged, Decimal]
-) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
+def _reconcile(chaos: Chaos, right: dict[Charged, Decimal], before: dict[Charged, Decimal]) -> dict[str, Decimal]:
     """Compare, and hold it against what must be told.
 
-    Returns by subscription number how many units are made up for at another price, and how much more is paid, as the
-    comparison names it, because a day has one price.
+    Returns by subscription number how much more is paid, as the comparison names it, because a day has one price, and
+    because what was billed is made up for at another one.
     """
     lines = list(
         usage_reconcile.reconcile_usage(
@@ -154,16 +150,13 @@ def _reconcile(
         )
     )
     named: dict[str, Decimal] = {}
-    repriced: dict[str, Decimal] = {}
     found = []
     for line in lines:
         number = f"stigg--{line.subscription}"
         for difference in line.differences:
-            if priced := _BY_DAYS.match(difference):
+            if priced := _REPRICED.match(difference):
                 quantity, used_at, billed_at = map(Decimal, priced.groups())
                 named[number] = named.get(number, Decimal(0)) + quantity * (billed_at - used_at)
-            elif made_up := _MADE_UP.match(difference):
-                repriced[number] = repriced.get(number, Decimal(0)) + Decimal(made_up[1])
             else:
                 found.append(difference)
     over = [charged for charged, total in right.items() if before.get(charged, Decimal(0)) > total]
@@ -171,5 +164,4 @@ def _reconcile(
     wrong = [one for one in found if "billed too much" not in one]
     assert wrong == [], wrong
     assert len(found) == told
-    assert not repriced or chaos.was_billed
-    return repriced, named
+    return named

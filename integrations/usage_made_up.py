@@ -1,0 +1,166 @@
+"""What is made up for in other terms than it was used in: at another price, or under another coupon.
+
+What is on an invoice stays there. What was billed too much of it, or too little, other records of its charge's number
+make up for, and by quantity alone: the money is right only where both were sold alike. It makes no difference to that
+whether the record that makes up is billed itself by now.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+
+from django.db.models import Q
+
+from catalog.models import BillingPeriod, Price
+from integrations.models import UsageCharge, UsageRecord
+from integrations.usage_coupons import CouponsOfDays, Discount, discount_of, in_words
+from integrations.usage_prices import Paid, PricesOfDays
+from integrations.zuora.mapping.tenant import Tenant
+from subscriptions.periods import current_period
+from subscriptions.tenure import Stretch
+
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class MadeUp:
+    """So much was used in some terms, in words ("at 1 EUR under coupon launch"), and is billed in others."""
+
+    quantity: Decimal
+    used: str
+    billed: str
+
+
+def made_up_in_other_terms(
+    charge: UsageCharge, records: Collection[UsageRecord], *, price: Price, held: Sequence[Stretch], tenant: Tenant
+) -> list[MadeUp]:
+    """Return what these records bill in other terms than it was used in, in that they make up for earlier ones.
+
+    `price` is the charge's in any version, `held` what the subscription held when. Nothing is read where none of the
+    records makes up for anything.
+    """
+    if not any(_over(one) or _under(one) for one in records):
+        return []
+    makes_up = Q(taken__gt=0) | ~Q(owed=0) | Q(slice=None)
+    rows = list(charge.records.filter(makes_up).select_related("slice").order_by("starts_at", "pk"))
+    terms = _TermsOfRecords(charge, rows, price=price, held=held, tenant=tenant)
+    told, found = {one.pk for one in records}, dict[tuple[str, str], Decimal]()
+    for number in sorted({charge.pool_of(one.charge_number) for one in rows}):
+        pool = [one for one in rows if charge.pool_of(one.charge_number) == number]
+        over = [_Side(one, _over(one), terms.of(one)) for one in pool if _over(one)]
+        under = [_Side(one, _under(one), terms.of(one)) for one in pool if _under(one)]
+        for billed, used, quantity in _unlike(over, under):
+            later = max(billed.record, used.record, key=lambda one: (one.starts_at, one.pk))
+            if later.pk in told:
+                words = used.terms.unlike(billed.terms), billed.terms.unlike(used.terms)
+                found[words] = found.get(words, ZERO) + quantity
+    return [MadeUp(quantity, *words) for words, quantity in found.items()]
+
+
+def _over(one: UsageRecord) -> Decimal:
+    """Return how much more a record bills than was used in its slice; of a correction that is all."""
+    open_more: Decimal = one.wanted if one.is_correction else ZERO
+    return max(-one.owed, ZERO) if one.is_billed else open_more
+
+
+def _under(one: UsageRecord) -> Decimal:
+    """Return how much less a record bills than was used in its slice."""
+    open_less: Decimal = one.taken
+    return max(one.owed, ZERO) if one.is_billed else open_less
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """What is paid, and what a coupon takes off: equal where both come to the same."""
+
+    paid: tuple[str, str] | None
+    discount: Discount | None
+    price: str = field(compare=False)
+    coupon: str = field(compare=False)
+
+    def unlike(self, other: "_Terms") -> str:
+        """Return in words what of it is otherwise in the other terms."""
+        parts = [self.price] if self.paid != other.paid else []
+        return " ".join([*parts, self.coupon] if self.discount != other.discount else parts)
+
+
+@dataclass(slots=True)
+class _Side:
+    record: UsageRecord
+    quantity: Decimal
+    terms: _Terms
+
+
+def _unlike(over: list[_Side], under: list[_Side]) -> Iterator[tuple[_Side, _Side, Decimal]]:
+    """Yield what was billed in other terms than it was used in, the earliest first.
+
+    Whatever the pairs are, they come to the same money; so what is alike goes together first, and fewest are told of.
+    """
+    for terms in {one.terms for one in over}:
+        for _ in _pairs([one for one in over if one.terms == terms], [one for one in under if one.terms == terms]):
+            pass
+    yield from _pairs([one for one in over if one.quantity], [one for one in under if one.quantity])
+
+
+def _pairs(over: list[_Side], under: list[_Side]) -> Iterator[tuple[_Side, _Side, Decimal]]:
+    """Yield who goes together with whom, and how much of it, and leave to each what is left."""
+    while over and under:
+        first, second = over[0], under[0]
+        quantity = min(first.quantity, second.quantity)
+        first.quantity -= quantity
+        second.quantity -= quantity
+        yield first, second, quantity
+        for sides in (over, under):
+            if not sides[0].quantity:
+                sides.pop(0)
+
+
+class _TermsOfRecords:
+    """The terms in which a slice was used, or in which a correction, having none, is billed: those of its day."""
+
+    def __init__(
+        self,
+        charge: UsageCharge,
+        records: Sequence[UsageRecord],
+        *,
+        price: Price,
+        held: Sequence[Stretch],
+        tenant: Tenant,
+    ) -> None:
+        self._charge, self._tenant, self._subscription = charge, tenant, held[0].subscription
+        self._period = BillingPeriod(price.billing_period)
+        self._of_day = PricesOfDays(price, held, tenant)
+        own = {one.slice.price_id for one in records if one.slice is not None}
+        self._paid = Paid({*self._of_day.versions.values(), *own}, held)
+        self._coupons = CouponsOfDays(self._subscription, tenant)
+
+    def of(self, one: UsageRecord) -> _Terms:
+        day = self._tenant.day(one.starts_at)
+        sold = (one.slice.price_id, one.slice.starts_at) if one.slice is not None else self._of_day.last(day)
+        coupon = self._coupons.on(self._first_day_of_line(one))
+        return _Terms(
+            paid=self._paid.of(*sold) if sold else None,
+            discount=discount_of(coupon),
+            price=f"at {self._paid.in_words(*sold)}" if sold else "at another price",
+            coupon=in_words(coupon),
+        )
+
+    def _first_day_of_line(self, one: UsageRecord) -> date:
+        """Return the day on which the line begins that bills it: its period's first, or that of charge or price."""
+        day = self._tenant.day(one.starts_at)
+        period = current_period(start=self._subscription.billing_anchor, billing_period=self._period, now=one.starts_at)
+        begun, _ = self._charge.time_of(one.charge_number)
+        days = [self._tenant.day(period.start), begun or date.min, self._price_since(day)]
+        return max(days)
+
+    def _price_since(self, day: date) -> date:
+        """Return since which day the price of a day was paid without a change."""
+        since = date.min
+        before: tuple[str, str] | None = None
+        for version, start in self._of_day.sold_by(day):
+            paid = self._paid.of(version, start) if version is not None else None
+            if paid != before:
+                since = self._tenant.day(start)
+            before = paid
+        return since
