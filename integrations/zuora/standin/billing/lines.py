@@ -47,7 +47,7 @@ class Line:
 def lines(tenant: Tenant, subscription: Row, until: date, invoiced: Invoiced) -> list[Line]:
     """All lines of a subscription that are due by `until`, discounts last.
 
-    `invoiced` are the lines billed before: usage that is billed already counts for its own line only.
+    `invoiced` are the lines billed before. Usage that is billed already counts for its own line only.
     """
     if subscription["Status"] not in BILLABLE:
         return []
@@ -65,7 +65,7 @@ def lines(tenant: Tenant, subscription: Row, until: date, invoiced: Invoiced) ->
                 continue
             first = starts[charge["ChargeNumber"]]
             found += _charge_lines(tenant, subscription, plan, charge, grid=(first, cycle_day), until=until)
-    found = [one if not one.usage_ids or one.key in invoiced else _fresh_only(tenant, one) for one in found]
+    found = [_without_billed_elsewhere(tenant, one) if one.usage_ids else one for one in found]
     found = [one for one in found if one.usage_ids or one.charge["ChargeType"] != "Usage"]
     for plan, charge, first in discounts:
         applied = [one for one in found if not one.applied_to and _applies(plan, charge, one)]
@@ -131,9 +131,13 @@ def _rated(tenant: Tenant, line: Line, records: list[Row]) -> Line:
     return replace(line, quantity=total, amount=amount, usage_ids=tuple(one["Id"] for one in records))
 
 
-def _fresh_only(tenant: Tenant, line: Line) -> Line:
+def _without_billed_elsewhere(tenant: Tenant, line: Line) -> Line:
+    """Leave out what an invoice holds on another line: that of the period before it was cut short, say."""
+    items = tenant.store.where("InvoiceItem", "ChargeNumber", line.charge["ChargeNumber"])
+    own = {item["InvoiceId"] for item in items if item["LineKey"] == line.key}
     records = [tenant.require("Usage", usage_id) for usage_id in line.usage_ids]
-    return _rated(tenant, line, [one for one in records if one["RbeStatus"] != "Processed"])
+    kept = [one for one in records if one["RbeStatus"] != "Processed" or one.get("InvoiceId") in own]
+    return line if len(kept) == len(records) else _rated(tenant, line, kept)
 
 
 def usage_of(tenant: Tenant, subscription: Row, charge: Row, start: date, end: date) -> list[Row]:

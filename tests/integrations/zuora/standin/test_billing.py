@@ -214,7 +214,7 @@ def test_a_fixed_amount_is_taken_once_a_period_however_often_the_price_changes(u
     assert of_usage(used.app, "2026-02-01") == [("calls", "10.00")]
 
 
-def test_a_fixed_amount_that_was_taken_of_what_is_cut_short_is_not_taken_again(used: Driver) -> None:
+def test_what_is_cut_short_is_not_billed_again_nor_is_a_fixed_amount_taken_of_it(used: Driver) -> None:
     assert len(of_usage(used.app, "2026-02-01")) == 4
     member = {"cancellationPolicy": "SpecificDate", "cancellationEffectiveDate": "2026-01-21"}
     action = {"type": "CancelSubscription", "cancelSubscription": member}
@@ -222,6 +222,7 @@ def test_a_fixed_amount_that_was_taken_of_what_is_cut_short_is_not_taken_again(u
     late = usage_body(used.charge_number("calls"), Quantity=1, StartDateTime="2026-01-15T10:00:00+00:00")
     used.made("/v1/object/usage", late)
     assert of_usage(used.app, "2026-02-01") == [("calls", "10.00")]
+    assert of_usage(used.app, "2026-02-01") == []
 
 
 def test_a_fixed_amount_goes_by_the_days_on_which_it_runs(used: Driver) -> None:
