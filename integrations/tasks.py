@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -211,9 +212,24 @@ def usage_sweep() -> None:
 
 
 @shared_task(name="integrations.usage_reconcile")
-def usage_reconcile_nightly() -> None:
-    """Compare events, slices and Zuora, and keep what was found for the overview."""
+def usage_reconcile_nightly(asked_at: str | None = None) -> None:
+    """Compare events, slices and Zuora, and keep what was found: once what was told before has come on its way."""
+    now = timezone.now()
+    asked = datetime.fromisoformat(asked_at) if asked_at else now
+    if usage_reconcile.should_wait(asked=asked, now=now) and _ring_reconcile(asked):
+        return
     usage_reconcile.reconcile_and_keep(clock=timezone.now, open_client=client_for)
+
+
+def _ring_reconcile(asked: datetime) -> bool:
+    """Have it asked for again in some minutes; return whether the broker took the message."""
+    seconds = usage_reconcile.LOOK_AGAIN.total_seconds()
+    try:
+        usage_reconcile_nightly.apply_async((asked.isoformat(),), countdown=seconds, queue=Priority.USAGE.queue)
+    except (OperationalError, KombuError, OSError):
+        log.warning("The broker is away: usage is compared though some of it is on its way.")
+        return False
+    return True
 
 
 @shared_task(name="integrations.usage_compare")

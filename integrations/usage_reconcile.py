@@ -24,6 +24,7 @@ from integrations.models import (
     UsageReconciliation,
     UsageRecord,
 )
+from integrations.usage_delivery import to_push
 from integrations.usage_lines import Compared, Comparison, Line
 from integrations.usage_nobodys import line_of
 from integrations.usage_reading import MOST_TOGETHER, Held, in_parts, read_held
@@ -36,6 +37,8 @@ from usage.unattributed import billed_to_nobody
 from usage.windows import ends_at
 
 Clock = Callable[[], datetime]
+#: What the hourly run closes is in Zuora minutes later; one that was missed is caught up with in less than two.
+LOOK_AGAIN, PATIENCE = timedelta(minutes=10), timedelta(hours=2)
 _STEP = 200  # lines after which a comparison says how far it has come
 
 
@@ -120,6 +123,22 @@ def _sizes(connection: Connection, compared: Sequence[Compared]) -> list[int]:
     counts = records.filter(starts_at__gte=min(since.values())).order_by().values_list("charge__subscription")
     found: dict[int, int] = dict(counts.annotate(count=Count("pk")))
     return [found.get(one.subscription.pk, 0) for one in compared]
+
+
+def should_wait(*, asked: datetime, now: datetime) -> bool:
+    """Whether the comparison of the night, asked for at that time, is to be asked for again when `LOOK_AGAIN` is over.
+
+    It is while usage that was told before is on its way: where hours are caught up with, each of them would be named as
+    a difference that is gone minutes later. After `PATIENCE` it is compared as it is, so that what is stuck is named.
+    """
+    connection = Connection.objects.active().first()
+    if connection is None or now >= asked + PATIENCE:
+        return False
+    return (
+        DirtyHour.objects.filter(hour__lt=compared_upto(now), since__lte=asked).exists()
+        or any(True for _ in to_push(connection=connection))
+        or UsageRecord.objects.filter(connection=connection).pending().exists()
+    )
 
 
 def reconcile_and_keep(*, clock: Clock, open_client: Callable[[Connection], Client]) -> UsageReconciliation | None:

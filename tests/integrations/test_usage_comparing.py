@@ -176,3 +176,55 @@ def test_a_comparison_that_found_nothing_to_send_mends_nothing(tenant: UsageWorl
     kept = UsageReconciliation.objects.create(at=tenant.now, seen_at=tenant.now, differing=1)
     with pytest.raises(operating.Impossible, match="nothing that sending sets right"):
         usage_comparing.mend(report=kept, actor=people()["Operator"], now=tenant.now)
+
+
+@pytest.fixture
+def night(tenant: UsageWorld, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str]]:
+    """Return the arguments with which the night's comparison is asked for again; the tasks ask the tenant."""
+    calls: list[tuple[str]] = []
+    monkeypatch.setattr(tasks, "client_for", lambda _: tenant.world.client)
+    monkeypatch.setattr(tasks.usage_reconcile_nightly, "apply_async", lambda args, **_: calls.append(args))
+    return calls
+
+
+def test_the_night_waits_for_hours_that_are_being_caught_up_with(tenant: UsageWorld, night: list[tuple[str]]) -> None:
+    acme = tenant.sell()
+    tenant.use(acme, 4, at=START - timedelta(hours=7))
+    tenant.advance(minutes=29)
+    asked = (tenant.now.isoformat(),)
+    tasks.usage_reconcile_nightly()  # told, and in no slice
+    tenant.close()
+    tasks.usage_reconcile_nightly(*asked)  # closed, and not planned
+    tenant.control.add_fault("lock", path="/v1/action/create", times=1)
+    tenant.push()
+    tasks.usage_reconcile_nightly(*asked)  # planned, and not in Zuora
+    assert (night, UsageReconciliation.objects.count()) == ([asked] * 3, 0)
+    tenant.quiet()
+    tenant.use(acme, 1, at=START - timedelta(hours=5))  # told since: not waited for
+    tasks.usage_reconcile_nightly(*asked)
+    assert (len(night), UsageReconciliation.objects.get().differing) == (3, 1)
+
+
+def test_after_two_hours_the_night_names_what_is_on_its_way(tenant: UsageWorld, night: list[tuple[str]]) -> None:
+    acme = tenant.sell()
+    tenant.use(acme, 4, at=START - timedelta(hours=7))
+    tasks.usage_reconcile_nightly()
+    tenant.advance(hours=2)
+    tasks.usage_reconcile_nightly(*night[0])
+    kept = UsageReconciliation.objects.get()
+    assert (len(night), kept.differing) == (1, 1)
+    assert kept.differences.get().line["differences"][0] == (
+        "Events of 2026-03-10 05:00 are not in slices yet: the next hourly run closes them."
+    )
+
+
+def test_without_a_broker_the_night_compares_at_once(
+    tenant: UsageWorld, night: list[tuple[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_args: Any, **_options: Any) -> None:
+        raise OperationalError
+
+    monkeypatch.setattr(tasks.usage_reconcile_nightly, "apply_async", away)
+    tenant.use(tenant.sell(), 4, at=START - timedelta(hours=7))
+    tasks.usage_reconcile_nightly()
+    assert (night, UsageReconciliation.objects.get().differing) == ([], 1)
