@@ -209,12 +209,12 @@ def _periods(subscription: Subscription, *, upto: datetime, day: date | None, wh
             now=moment,
         )
 
-    last = min(upto, ends_at(subscription) or upto) - timedelta(microseconds=1)
+    end = min(upto, ends_at(subscription) or upto)
     if day is not None:
         noon = datetime.combine(day, time(12), tzinfo=UTC)
         chosen = around(noon)
-        return [chosen] if chosen.start <= noon < chosen.end and chosen.start < upto else []
-    periods = [around(last)]
+        return [chosen] if chosen.start <= noon < chosen.end and chosen.start < end else []
+    periods = [around(end - timedelta(microseconds=1))]
     while periods[0].start > subscription.billing_anchor and (whole or len(periods) < 2):  # noqa: PLR2004
         periods.insert(0, around(periods[0].start - timedelta(microseconds=1)))
     return periods

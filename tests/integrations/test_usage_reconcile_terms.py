@@ -19,10 +19,11 @@ __all__ = ["tenant"]
 pytestmark = pytest.mark.django_db
 
 
-def compared(tenant: UsageWorld) -> list[Line]:
+def compared(tenant: UsageWorld, *, day: date | None = None) -> list[Line]:
+    """Compare the period of a day, or all of them."""
     return list(
         usage_reconcile.reconcile_usage(
-            connection=tenant.world.connection, client=tenant.world.client, now=tenant.now, whole=True
+            connection=tenant.world.connection, client=tenant.world.client, now=tenant.now, day=day, whole=day is None
         )
     )
 
@@ -85,3 +86,4 @@ def test_what_was_billed_too_much_is_told_long_after_the_end_and_once(tenant: Us
     tenant.advance(days=70)
     found = [[one.partition(":")[0] for one in line.differences] for line in compared(tenant)]
     assert found == [[], ["5 were billed too much"]]
+    assert compared(tenant, day=tenant.now.date()) == []  # it has no billing period after its end

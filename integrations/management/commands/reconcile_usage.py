@@ -42,7 +42,13 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--subscription", help="Reference id; everybody's if it is left out.")
-        parser.add_argument("--period", help="A day in it, such as 2026-03-10, or all.")
+        parser.add_argument(
+            "--period",
+            help=(
+                "A day in it, such as 2026-03-10: the billing periods of that day alone, whatever is named of others; "
+                "or all."
+            ),
+        )
         parser.add_argument(
             "--mend", action="store_true", help="Have what somebody changed or deleted in Zuora set right there."
         )
