@@ -2,15 +2,19 @@
 
 from datetime import datetime, timedelta
 
-from integrations.models import Connection, Delivery, DeliveryOutcome
+from django.db.models import Exists, OuterRef
+
+from integrations.models import Connection, Delivery, DeliveryOutcome, Request
 from integrations.words import in_words
-from integrations.zuora.errors import LimitExceeded, NoAnswer, Outcome, Scope, Unauthorized, ZuoraError
+from integrations.zuora.errors import LimitExceeded, NoAnswer, Outcome, RedisAway, Scope, Unauthorized, ZuoraError
 
 #: A probe that has not come back after this makes room for the next.
 PROBE = timedelta(seconds=30)
 _SHORTEST, _LONGEST = timedelta(seconds=2), timedelta(seconds=60)
 #: So many silent attempts in a row, of whatever entities, are an illness of the tenant.
 _SILENT = 5
+#: Among so many: what never asked Zuora says nothing of it.
+_LOOKED_AT = 50
 
 
 def may_send(connection: Connection, *, now: datetime) -> bool:
@@ -56,16 +60,18 @@ def note_success(connection: Connection) -> bool:
 
 
 def _is_whole_tenant(error: ZuoraError) -> bool:
-    if isinstance(error, LimitExceeded):
-        return False  # the budget makes everybody wait already
+    if isinstance(error, LimitExceeded | RedisAway):
+        return False  # the budget makes everybody wait already, and Zuora was not asked
     never_left = isinstance(error, NoAnswer) and error.outcome is Outcome.NOT_SENT
     return error.scope is Scope.CONNECTION or never_left or isinstance(error, Unauthorized)
 
 
 def _is_silent() -> bool:
-    outcomes = Delivery.objects.exclude(outcome=DeliveryOutcome.SENDING).order_by("-finished_at")
-    latest = list(outcomes.values_list("outcome", flat=True)[: _SILENT - 1])
-    return len(latest) == _SILENT - 1 and set(latest) == {DeliveryOutcome.RETRY}
+    has_asked = Exists(Request.objects.filter(delivery=OuterRef("pk")))
+    ended = Delivery.objects.exclude(outcome=DeliveryOutcome.SENDING).order_by("-finished_at")
+    latest = ended.annotate(has_asked=has_asked).values_list("outcome", "has_asked")[:_LOOKED_AT]
+    asked = [outcome for outcome, has_asked in latest if has_asked][: _SILENT - 1]
+    return len(asked) == _SILENT - 1 and set(asked) == {DeliveryOutcome.RETRY}
 
 
 def next_probe(*, now: datetime) -> int | None:

@@ -13,11 +13,12 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 from django.db import DataError, IntegrityError
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef
 
 from integrations import request_log
 from integrations.breaker import give_back, may_send, note_error, note_success
-from integrations.models import Connection, EntityKind, SyncRecord, SyncStatus, UsageBatch, UsageCharge, UsageRecord
+from integrations.models import Connection, SyncRecord, UsageBatch, UsageCharge, UsageRecord
+from integrations.usage_waiting import in_zuora, not_arrived
 from integrations.words import in_words
 from integrations.zuora import leases
 from integrations.zuora.client import Client, Exchange
@@ -63,7 +64,7 @@ def run_hour(*, now: datetime, ring: Callable[[list[int]], None]) -> None:
     rung, waiting = set[int](), list[int]()
 
     def ring_for(changed: set[int]) -> None:
-        linked = _linked(connection).filter(root_id__in=among(changed.difference(waiting)))
+        linked = in_zuora(connection).filter(root_id__in=among(changed.difference(waiting)))
         waiting.extend(linked.order_by("root_id").values_list("root_id", flat=True))
         rung.difference_update(waiting)
         # The first go in rings of one call each, so that all workers begin at once, and none waits for many others.
@@ -96,7 +97,7 @@ def to_push(*, connection: Connection, but: Collection[int] = ()) -> Iterator[li
 
     What goes in a file goes in one task.
     """
-    slices = Slice.objects.untaken().filter(Exists(_linked(connection).filter(root_id=OuterRef("subscription_id"))))
+    slices = Slice.objects.untaken().filter(Exists(in_zuora(connection).filter(root_id=OuterRef("subscription_id"))))
     ids = set(slices.order_by().values_list("subscription_id", flat=True).distinct())
     charges = UsageCharge.objects.filter(connection=connection, must_plan=True).order_by()
     ids |= set(charges.values_list("subscription_id", flat=True))
@@ -104,12 +105,6 @@ def to_push(*, connection: Connection, but: Collection[int] = ()) -> Iterator[li
     files = file_road_of(connection)
     in_files = files is not None and push.road_of(slices.count(), files) is push.Road.FILE
     yield from push.in_parts(sorted(ids), push.MOST_ROWS if in_files else CHUNK)
-
-
-def _linked(connection: Connection | None) -> QuerySet[SyncRecord]:
-    """The subscriptions that Zuora has, and whose sync no rule has stopped."""
-    rows = SyncRecord.objects.filter(connection=connection, kind=EntityKind.SUBSCRIPTION)
-    return rows.exclude(Q(zuora_id="") | Q(status=SyncStatus.NO_SYNC_REQUIRED))
 
 
 def push_usage(
@@ -120,15 +115,17 @@ def push_usage(
     clock: Clock,
     open_client: Open,
     may_wait: bool = True,
-) -> None:
-    """Plan and send the usage of some subscriptions; what fails is swept up later.
+) -> bool:
+    """Plan and send the usage of some subscriptions; return whether that of others may go now, or would fail as well.
+
+    What fails is swept up later.
 
     `may_wait`: that Zuora has it only some minutes later is no harm, so a file may carry it.
     """
     files = file_road_of(connection) if may_wait else None
     if not may_send(connection, now=clock()):
-        return
-    probe_until = connection.paused_until
+        return False
+    probe_until, may_go_on = connection.paused_until, False
     with _far(connection, clock, open_client) as far, _noting(connection, clock):
         batches = list(_planned(far, files, subscription_ids, is_first=True))
         for _ in range(_ROUNDS):
@@ -143,8 +140,10 @@ def push_usage(
                 batches = []
             else:
                 break
+        may_go_on = True
     # While the tenant is down, who asked it nothing makes room for another probe.
     give_back(connection, probe_until=probe_until, now=clock())
+    return may_go_on
 
 
 def sweep_usage(*, connection: Connection, worker: str, clock: Clock, open_client: Open, may_wait: bool = True) -> None:
@@ -192,22 +191,22 @@ def push_one(*, connection: Connection, subscription: Subscription, clock: Clock
 
 
 def push_last(*, connection: Connection, worker: str, clock: Clock, open_client: Open) -> int:
-    """Send all usage up to now, the running hour included; return how many records are not in Zuora after that."""
+    """Send all usage up to now, the running hour included; return how much is not in Zuora after that, in records."""
     now = clock()
     close(upto=now, now=now, zone=tenant_of(connection).time_zone)
     for subscription_ids in to_push(connection=connection):
-        push_usage(
+        if not push_usage(
             connection=connection,
             subscription_ids=subscription_ids,
             worker=worker,
             clock=clock,
             open_client=open_client,
             may_wait=False,
-        )
-    left = UsageRecord.objects.filter(connection=connection).pending()
-    if left.exists():
+        ):
+            break
+    if UsageRecord.objects.filter(connection=connection).pending().exists():
         sweep_usage(connection=connection, worker=worker, clock=clock, open_client=open_client, may_wait=False)
-    return left.count()
+    return not_arrived(connection)
 
 
 def _planned(

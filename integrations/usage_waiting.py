@@ -1,11 +1,31 @@
-"""Why the usage of a subscription does not go to Zuora, in sentences for a person."""
+"""What of usage does not get to Zuora: how much, and why, in sentences for a person."""
 
 from collections.abc import Collection
 
-from integrations.models import Connection, EntityKind, SyncJob, SyncRecord, SyncStatus
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from integrations.models import Connection, EntityKind, SyncJob, SyncRecord, SyncStatus, UsageRecord
 from subscriptions.models import Subscription
+from usage.models import Slice
 
 NOT_CONNECTED = "Zuora is not connected: connect it at Settings > Integrations > Apps > Zuora."
+
+
+def in_zuora(connection: Connection | None) -> QuerySet[SyncRecord]:
+    """Return the records of the subscriptions that Zuora has, and whose sync no rule has stopped."""
+    rows = SyncRecord.objects.filter(connection=connection, kind=EntityKind.SUBSCRIPTION)
+    return rows.exclude(Q(zuora_id="") | Q(status=SyncStatus.NO_SYNC_REQUIRED))
+
+
+def not_arrived(connection: Connection) -> int:
+    """Return how many records Zuora was not seen to take as they should be, those not planned yet included."""
+    pending = UsageRecord.objects.filter(connection=connection).pending()
+    to_plan = Slice.objects.untaken().filter(
+        Q(quantity__gt=0) | Q(taken_revision__gt=0),
+        Exists(in_zuora(connection).filter(root_id=OuterRef("subscription_id"))),
+        ~Exists(pending.filter(slice=OuterRef("pk"))),
+    )
+    return pending.count() + to_plan.count()
 
 
 def waiting_reason(*, subscription: Subscription, connection: Connection | None) -> str:

@@ -12,6 +12,7 @@ from integrations.zuora.errors import (
     NotFound,
     Outcome,
     Redirected,
+    RedisAway,
     Rejected,
     Unauthorized,
     Unavailable,
@@ -33,6 +34,9 @@ class Words:
         return f"{self.what.rstrip('.')}. {self.cure}" if self.cure else self.what
 
 
+#: What helps when our own Redis does not work.
+REDIS = "Whoever runs this installation starts it again or corrects REDIS_URL: /readyz says what is wrong with it."
+
 _CURES: dict[type[ZuoraError], str] = {
     Unauthorized: (
         "Check the client ID and secret at Settings > Integrations > Apps > Zuora, and that the API user is active."
@@ -43,6 +47,7 @@ _CURES: dict[type[ZuoraError], str] = {
     LimitExceeded: "It is sent again by itself.",
     Locked: "It is sent again by itself.",
     Conflict: "It is sent again by itself.",
+    RedisAway: f"{REDIS} What waits is sent by itself then.",
     Unavailable: "It is sent again by itself.",
     UnexpectedAnswer: "It is looked up before it is sent again.",
     NoAnswer: "Whether Zuora did what was asked is found out before it is sent again.",
@@ -84,4 +89,6 @@ def in_words(error: ZuoraError) -> Words:
 def in_words_of_a_read(error: ZuoraError) -> str:
     """Return what a person needs to know of an error that met somebody who only looked: nothing is sent again."""
     words = in_words(error)
+    if isinstance(error, RedisAway):
+        return Words(words.what, REDIS).text
     return Words(words.what, "Look again in a while.").text if error.kind is Kind.TRANSIENT else words.text

@@ -21,7 +21,7 @@ from uuid import uuid4
 import redis.exceptions
 
 from integrations.zuora.answers import retry_after
-from integrations.zuora.errors import LimitExceeded, Outcome, Scope, Unavailable
+from integrations.zuora.errors import LimitExceeded, Outcome, RedisAway
 from integrations.zuora.leases import CallClass, Leases, Priority
 
 _PAUSE_WITHOUT_ADVICE = 5.0
@@ -112,7 +112,7 @@ class Budget:
 
         Raises:
             LimitExceeded: there was none within the patience, or the tenant wants a longer pause; nothing was sent.
-            Unavailable: Redis, which holds the budget, is out of reach; nothing was sent.
+            RedisAway: Redis, which holds the budget, is out of reach; nothing was sent.
         """
         with self.seat() if seat is None else nullcontext(seat) as sits:
             self._take(call_class, priority, sits)
@@ -124,12 +124,7 @@ class Budget:
         try:
             self._wait(call_class, priority, seat.lease)
         except redis.exceptions.RedisError as error:
-            raise Unavailable(
-                f"The budget of calls cannot be read, because Redis does not answer: {error}",
-                outcome=Outcome.NOT_SENT,
-                scope=Scope.CONNECTION,
-                retry_after=_PAUSE_WITHOUT_ADVICE,
-            ) from error
+            raise RedisAway(str(error), retry_after=_PAUSE_WITHOUT_ADVICE) from error
         seat.call_class = call_class
 
     def make_way(self, priority: Priority, *, seconds: float) -> bool:

@@ -8,10 +8,11 @@ from typing import Any, TypeVar
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
+from integrations.words import REDIS
 from integrations.zuora.auth import Identity
 from integrations.zuora.client import Client
 from integrations.zuora.client.queries import field
-from integrations.zuora.errors import Forbidden, Kind, NotFound, Rejected, Unauthorized, ZuoraError
+from integrations.zuora.errors import Forbidden, Kind, NotFound, RedisAway, Rejected, Unauthorized, ZuoraError
 
 #: What we write into the tenant's objects where it has the fields, each a text of 255 characters.
 CUSTOM_FIELDS = {
@@ -108,8 +109,10 @@ def _try(name: str, call: Callable[[], T], saw: str, cure: str) -> tuple[Step, T
     return Step(name, Outcome.PASSED, saw), value
 
 
-def _cure_of(error: ZuoraError, cure: str) -> str:
-    """Return what to do: nothing in Zuora cures what passes by itself."""
+def _cure_of(error: ZuoraError, cure: str = _LATER) -> str:
+    """Return what to do: nothing in Zuora cures what passes by itself, or what is ours."""
+    if isinstance(error, RedisAway):
+        return REDIS
     return _LATER if error.kind is Kind.TRANSIENT else cure
 
 
@@ -212,7 +215,9 @@ def _refused_in_any_case(name: str, call: Callable[[], object], saw: str, cure: 
     except Forbidden as error:
         return Step(name, Outcome.FAILED, error.message, cure)
     except ZuoraError as error:
-        return Step(name, Outcome.WARNING, f"Not known: {error.message}", f"{_LATER} Otherwise watch the first push.")
+        return Step(
+            name, Outcome.WARNING, f"Not known: {error.message}", f"{_cure_of(error)} Otherwise watch the first push."
+        )
     return Step(name, Outcome.PASSED, saw)
 
 

@@ -10,6 +10,7 @@
     ├── Conflict          the same idempotency key is still being worked on
     ├── Locked            another request, the UI or a batch holds the object
     ├── LimitExceeded     too many requests: the tenant's limit, or our own budget before it
+    ├── RedisAway         our own Redis, which counts the calls, does not work: Zuora was not asked
     ├── Unavailable       Zuora cannot do it at the moment
     └── Rejected          Zuora refuses what we sent
 
@@ -132,6 +133,17 @@ class Locked(ZuoraError):
 
 class LimitExceeded(ZuoraError):
     default_scope = Scope.CONNECTION
+
+
+class RedisAway(ZuoraError):
+    default_scope = Scope.CONNECTION
+
+    def __init__(self, said: str, *, retry_after: float) -> None:
+        super().__init__(
+            f"The Redis of this installation does not work for us, so Zuora was not asked ({said.rstrip('.')}).",
+            outcome=Outcome.NOT_SENT,
+            retry_after=retry_after,
+        )
 
 
 class Unavailable(ZuoraError):

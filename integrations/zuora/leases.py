@@ -29,6 +29,8 @@ class Priority(StrEnum):
 
 #: That a slot was given back is news for so long.
 _HEARD_SECONDS = 1.0
+#: No answer of Redis is waited for longer: its client takes a silence of five seconds for a Redis that is away.
+_REST_MOST = 1.0
 
 
 class Leases(Protocol):
@@ -44,7 +46,7 @@ class Leases(Protocol):
     def give(self, call_class: CallClass, lease: str) -> None: ...
 
     def rest(self, call_class: CallClass, priority: Priority, seconds: float) -> None:
-        """Wait so long, or until a slot of the class is given back, be it since it was asked for."""
+        """Wait so long or less, or until a slot of the class is given back, be it since it was asked for."""
         ...
 
     def pause(self, *, now: float, until: float) -> None:
@@ -135,7 +137,7 @@ class RedisLeases:
         self._give(keys=[self._prefix + call_class, *freed], args=[lease, _milliseconds(_HEARD_SECONDS)])
 
     def rest(self, call_class: CallClass, priority: Priority, seconds: float) -> None:
-        self._redis.blpop([self._freed(call_class, priority)], timeout=max(seconds, 0.001))
+        self._redis.blpop([self._freed(call_class, priority)], timeout=min(max(seconds, 0.001), _REST_MOST))
 
     def _freed(self, call_class: CallClass, priority: Priority) -> str:
         return f"{self._prefix}freed {call_class} {priority}"

@@ -7,7 +7,7 @@ import redis
 
 from integrations.zuora import budget as budget_module
 from integrations.zuora.budget import Budget, Limits
-from integrations.zuora.errors import Kind, LimitExceeded, Outcome, Scope, Unavailable
+from integrations.zuora.errors import Kind, LimitExceeded, Outcome, RedisAway, Scope
 from integrations.zuora.leases import CallClass, Leases, MemoryLeases, Priority, RedisLeases
 
 DEFAULT, CLICK, CHANGES = CallClass.DEFAULT, Priority.CLICK, Priority.CHANGES
@@ -279,7 +279,7 @@ def test_a_shorter_pause_does_not_end_a_longer_one(leases: Leases, clock: Clock)
 
 def test_without_redis_nothing_is_sent(dead_redis: redis.Redis, clock: Clock) -> None:
     with (
-        pytest.raises(Unavailable) as caught,
+        pytest.raises(RedisAway) as caught,
         budget(RedisLeases(dead_redis, tenant="1234"), clock).slot(DEFAULT, CLICK),
     ):
         pass
