@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import expect
 
-from integrations.models import Operation, UsageReconciliation, UsageRecord, UsageState
+from integrations.models import Operation, UsageDifference, UsageReconciliation, UsageRecord, UsageState
 from tests.browser.conftest import LogIn, violations, wrong_in_every_look
 from tests.browser.far_side import build
 
@@ -38,6 +38,18 @@ def pages() -> list[str]:
         f"/usage/reconciliations/{differing.pk}/",
         f"/usage/reconciliations/{unfinished.pk}/",
     ]
+
+
+def test_what_differs_is_seen_without_scrolling_sideways_however_large_the_quantities(log_in: LogIn) -> None:
+    build(timezone.now())
+    one = UsageDifference.objects.get()
+    one.line |= dict.fromkeys(("events", "slices", "zuora"), "9999999999999.12345")
+    one.save()
+    page = log_in("Viewer")
+    page.goto(f"/usage/reconciliations/{one.reconciliation_id}/")
+    expect(page.get_by_text("Slices say 5,210.5, moved 0, but Zuora says 5,186.5.")).to_be_visible()
+    hidden = "[...document.querySelectorAll('.table-responsive')].map((one) => one.scrollWidth - one.clientWidth)"
+    assert page.evaluate(hidden) == [0, 0]
 
 
 def test_no_page_about_usage_has_a_violation_or_is_too_wide(log_in: LogIn) -> None:
