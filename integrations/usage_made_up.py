@@ -5,9 +5,9 @@ make up for, and by quantity alone: the money is right only where both were sold
 whether the record that makes up is billed itself by now.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
 from django.db.models import Q
@@ -15,7 +15,7 @@ from django.db.models import Q
 from catalog.models import BillingPeriod, Price
 from integrations.models import UsageCharge, UsageRecord
 from integrations.usage_coupons import CouponsOfDays, Discount, discount_of, in_words
-from integrations.usage_prices import Paid, PricesOfDays
+from integrations.usage_prices import Paid, Prices, PricesOfDays, cost_of, has_tiers
 from integrations.zuora.mapping.tenant import Tenant
 from subscriptions.periods import current_period
 from subscriptions.tenure import Stretch
@@ -47,9 +47,10 @@ def made_up_in_other_terms(
     terms = _TermsOfRecords(charge, rows, price=price, held=held, tenant=tenant)
     told, found = {one.pk for one in records}, dict[tuple[str, str], Decimal]()
     for number in sorted({charge.pool_of(one.charge_number) for one in rows}):
-        pool = [one for one in rows if charge.pool_of(one.charge_number) == number]
-        over = [_Side(one, _over(one), terms.of(one)) for one in pool if _over(one)]
-        under = [_Side(one, _under(one), terms.of(one)) for one in pool if _under(one)]
+        pool = [one for one in rows if charge.pool_of(one.charge_number) == number and (_over(one) or _under(one))]
+        by_line = terms.differ_by_line(number, pool)
+        over = [_Side(one, _over(one), terms.of(one, by_line=by_line)) for one in pool if _over(one)]
+        under = [_Side(one, _under(one), terms.of(one, by_line=by_line)) for one in pool if _under(one)]
         for billed, used, quantity in _unlike(over, under):
             later = max(billed.record, used.record, key=lambda one: (one.starts_at, one.pk))
             if later.pk in told:
@@ -71,17 +72,30 @@ def _under(one: UsageRecord) -> Decimal:
 
 
 @dataclass(frozen=True, slots=True)
-class _Terms:
-    """What is paid, and what a coupon takes off: equal where both come to the same."""
+class _Line:
+    """The days of an invoice line, from `first` up to, and without, `end`, and the price at which it is billed."""
 
-    paid: tuple[str, str] | None
+    first: date
+    end: date
+    paid: Paid | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """What is paid, and what a coupon takes off: equal where both come to the same.
+
+    Tiers are counted by line: `tiers_of` is the first day of its line, where that makes a difference.
+    """
+
+    paid: Paid | None
     discount: Discount | None
+    tiers_of: date | None
     price: str = field(compare=False)
     coupon: str = field(compare=False)
 
     def unlike(self, other: "_Terms") -> str:
         """Return in words what of it is otherwise in the other terms."""
-        parts = [self.price] if self.paid != other.paid else []
+        parts = [self.price] if (self.paid, self.tiers_of) != (other.paid, other.tiers_of) else []
         return " ".join([*parts, self.coupon] if self.discount != other.discount else parts)
 
 
@@ -132,35 +146,59 @@ class _TermsOfRecords:
         self._period = BillingPeriod(price.billing_period)
         self._of_day = PricesOfDays(price, held, tenant)
         own = {one.slice.price_id for one in records if one.slice is not None}
-        self._paid = Paid({*self._of_day.versions.values(), *own}, held)
+        self._prices = Prices({*self._of_day.versions.values(), *own}, held)
         self._coupons = CouponsOfDays(self._subscription, tenant)
 
-    def of(self, one: UsageRecord) -> _Terms:
-        day = self._tenant.day(one.starts_at)
-        sold = (one.slice.price_id, one.slice.starts_at) if one.slice is not None else self._of_day.last(day)
-        coupon = self._coupons.on(self._first_day_of_line(one))
+    def of(self, one: UsageRecord, *, by_line: bool) -> _Terms:
+        sold, line = self._sold(one), self._line_of(one)
+        coupon = self._coupons.on(line.first)
+        words = f"at {self._prices.in_words(*sold)}" if sold else "at another price"
         return _Terms(
-            paid=self._paid.of(*sold) if sold else None,
+            paid=self._prices.of(*sold) if sold else None,
             discount=discount_of(coupon),
-            price=f"at {self._paid.in_words(*sold)}" if sold else "at another price",
+            tiers_of=line.first if by_line else None,
+            price=f"{words} counted from {line.first}" if by_line else words,
             coupon=in_words(coupon),
         )
 
-    def _first_day_of_line(self, one: UsageRecord) -> date:
-        """Return the day on which the line begins that bills it: its period's first, or that of charge or price."""
+    def differ_by_line(self, number: str, records: Iterable[UsageRecord]) -> bool:
+        """Whether the lines of these records come to something else than if each held what was used in its days.
+
+        A price without tiers comes to the same in whichever line.
+        """
+        lines = {line for one in records if (line := self._line_of(one)).paid and has_tiers(line.paid)}
+        more: dict[Paid, Decimal] = {}
+        for line in lines:
+            if line.paid is not None:
+                billed, used = self._quantities(number, line)
+                more[line.paid] = more.get(line.paid, ZERO) + cost_of(line.paid, billed) - cost_of(line.paid, used)
+        return any(more.values())
+
+    def _quantities(self, number: str, line: _Line) -> tuple[Decimal, Decimal]:
+        """Return what the line bills, or is to bill, and what was used in its days."""
+        low, high = (datetime.combine(day, time(), tzinfo=self._tenant.time_zone) for day in (line.first, line.end))
+        records = self._charge.records_under(number).filter(starts_at__gte=low, starts_at__lt=high).order_by()
+        rows = list(records.values_list("wanted", "slice__quantity"))
+        return sum((wanted for wanted, _ in rows), ZERO), sum((used or ZERO for _, used in rows), ZERO)
+
+    def _sold(self, one: UsageRecord) -> tuple[int, datetime] | None:
+        if one.slice is not None:
+            return one.slice.price_id, one.slice.starts_at
+        return self._of_day.last(self._tenant.day(one.starts_at))
+
+    def _line_of(self, one: UsageRecord) -> _Line:
+        """Return the line that bills it: of its billing period the days on which charge and price are the same."""
         day = self._tenant.day(one.starts_at)
         period = current_period(start=self._subscription.billing_anchor, billing_period=self._period, now=one.starts_at)
         begun, _ = self._charge.time_of(one.charge_number)
-        days = [self._tenant.day(period.start), begun or date.min, self._price_since(day)]
-        return max(days)
-
-    def _price_since(self, day: date) -> date:
-        """Return since which day the price of a day was paid without a change."""
-        since = date.min
-        before: tuple[str, str] | None = None
-        for version, start in self._of_day.sold_by(day):
-            paid = self._paid.of(version, start) if version is not None else None
-            if paid != before:
-                since = self._tenant.day(start)
-            before = paid
-        return since
+        first, end = max(self._tenant.day(period.start), begun or date.min), self._tenant.day(period.end)
+        paid: Paid | None = None
+        for version, start in self._of_day.sold_by(end - timedelta(days=1)):
+            now = self._prices.of(version, start) if version is not None else None
+            if now != paid and (changed := self._tenant.day(start)) <= day:
+                first = max(first, changed)
+            elif now != paid:
+                end = min(end, changed)
+                break
+            paid = now
+        return _Line(first, end, paid)

@@ -3,12 +3,16 @@
 import json
 from collections.abc import Collection, Sequence
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 
-from catalog.models import BillingModel, Price
+from catalog.models import BillingModel, Price, TiersMode
 from integrations.zuora.mapping.amounts import localised
 from integrations.zuora.mapping.tenant import Tenant
 from subscriptions.tenure import Stretch, own_price
 from usage.selling import own_price_at, stretches_of
+
+#: What is paid, as JSON, and how its tiers count: equal where it comes to the same.
+Paid = tuple[str, str]
 
 
 class PricesOfDays:
@@ -39,7 +43,7 @@ class PricesOfDays:
         return one.terms.plan_version_number if self._addon is None else dict(one.terms.addons)[self._addon]
 
 
-class Paid:
+class Prices:
     """What some prices come to for a subscription: two that come to the same are equal."""
 
     def __init__(self, price_ids: Collection[int], held: Sequence[Stretch]) -> None:
@@ -51,7 +55,7 @@ class Paid:
             self._listed[price.pk] = json.dumps(own_price(listed)) if listed else ""
             self._modes[price.pk] = price.tiers_mode
 
-    def of(self, price_id: int, at: datetime) -> tuple[str, str]:
+    def of(self, price_id: int, at: datetime) -> Paid:
         """Return the price of its own that it paid then, or else the list's, as JSON; and how its tiers count."""
         return own_price_at(self._held, price_id, at=at) or self._listed[price_id], self._modes[price_id]
 
@@ -63,3 +67,29 @@ class Paid:
             steps = (f"{f'up to {end}' if end else 'above'}: {unit or f'{flat} flat'}" for end, unit, flat in tiers)
             amount = f"{mode.lower()} tiers ({', '.join(steps)})"
         return f"{amount} {self._currency}"
+
+
+def has_tiers(paid: Paid) -> bool:
+    """Whether what a unit costs hangs on how many there are."""
+    return bool(paid[0] and json.loads(paid[0])[1])
+
+
+def cost_of(paid: Paid, quantity: Decimal) -> Decimal:
+    """Return what so much of one invoice line costs by tiers: each its part where they are graduated, else one of them.
+
+    Source: https://docs.zuora.com/en/zuora-billing/set-up-zuora-billing/build-product-and-prices/charge-models---configure-any-pricing
+    """
+    _, tiers = json.loads(paid[0])
+    total, below = Decimal(0), Decimal(0)
+    for up_to, unit, flat in tiers:
+        inside = (quantity if up_to is None else min(quantity, Decimal(up_to))) - below
+        is_reached = inside > 0
+        is_last = up_to is None or quantity <= Decimal(up_to)
+        below = below if up_to is None else Decimal(up_to)
+        if is_reached and paid[1] == TiersMode.GRADUATED:
+            total += Decimal(unit or 0) * inside + Decimal(flat or 0)
+        elif is_reached and is_last:
+            total = Decimal(unit or 0) * quantity + Decimal(flat or 0)
+        if is_last:
+            break
+    return total

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from catalog.models import Price
 from integrations.models import Connection, UsageCharge, UsageRecord, UsageState
-from integrations.usage_prices import Paid, PricesOfDays
+from integrations.usage_prices import Prices, PricesOfDays
 from integrations.zuora.mapping.tenant import Tenant
 from integrations.zuora.tenant import tenant_of
 from subscriptions.models import Subscription
@@ -42,7 +42,7 @@ def billed_at_another_price(
     rows = [
         (one, one.slice) for one in records if one.slice is not None and one.wanted and one.state != UsageState.FAILED
     ]
-    paid = Paid({*of_day.versions.values(), *(of.price_id for _, of in rows)}, held)
+    paid = Prices({*of_day.versions.values(), *(of.price_id for _, of in rows)}, held)
     found: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
     for record, of in rows:
         day, used_on = tenant.day(record.starts_at), tenant.day(of.starts_at)

@@ -11,7 +11,7 @@ from subscriptions.models import Subscription
 from subscriptions.past import keep_past, present
 from tests.factories.catalog import CouponAmountFactory, CouponFactory
 from tests.integrations.price_changes import sell_dearer
-from tests.integrations.test_usage_made_up import billed_in_the_end, made_up
+from tests.integrations.test_usage_made_up import EARLIER, LATER, billed_in_the_end, made_up
 from tests.integrations.test_usage_sales import differences
 from tests.integrations.usage_world import START, UsageWorld, tenant
 
@@ -98,8 +98,6 @@ def test_usage_is_billed_less_what_the_coupon_takes_off(tenant: UsageWorld, kind
 
 WITH, WITHOUT = "under coupon launch", "without a coupon"
 LEFT = f"{WITH} (as far as its amount was not used up)"
-#: In the first billing period, and in the second one.
-EARLIER, LATER = datetime(2026, 2, 10, 9, tzinfo=UTC), datetime(2026, 3, 12, 9, tzinfo=UTC)
 
 
 def told_late(tenant: UsageWorld, acme: Subscription, late: int) -> None:

@@ -1,19 +1,23 @@
 """What was billed wrong is made up for by quantity: where it costs something else by then, the comparison says so."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
 from catalog.models import BillingModel
+from catalog.tiers import Tier
 from integrations.models import UsageRecord
-from tests.factories.catalog import price
+from tests.factories.catalog import PlanFactory, price
 from tests.integrations.price_changes import sell_dearer
 from tests.integrations.test_usage_sales import changed, differences
 from tests.integrations.usage_world import START, UsageWorld, tenant
 
 __all__ = ["tenant"]
 pytestmark = [pytest.mark.engine, pytest.mark.django_db]
+
+#: In the first billing period, and in the second one.
+EARLIER, LATER = datetime(2026, 2, 10, 9, tzinfo=UTC), datetime(2026, 3, 12, 9, tzinfo=UTC)
 
 
 def made_up(quantity: int, used: str, billed: str) -> str:
@@ -80,3 +84,49 @@ def test_what_is_taken_back_of_what_was_made_up_for_is_made_up_for_itself(tenant
     tenant.quiet()
     assert differences(tenant) == []
     assert billed_in_the_end(tenant) == 20 + 8 * 10
+
+
+@pytest.mark.parametrize(
+    ("mode", "listed", "late", "later", "is_named"),
+    [
+        ("GRADUATED", "graduated tiers (up to 10: 2, above: 1) EUR", 5, 20, True),
+        ("GRADUATED", "graduated tiers (up to 10: 2, above: 1) EUR", -5, 20, True),
+        ("GRADUATED", "graduated tiers (up to 10: 2, above: 1) EUR", 5, 8, False),  # three more at one euro either way
+        ("GRADUATED", "graduated tiers (up to 10: 2, above: 1) EUR", 2, 3, False),
+        ("VOLUME", "volume tiers (up to 10: 2, above: 1) EUR", 5, 8, False),
+        ("VOLUME", "volume tiers (up to 10: 2, above: 1) EUR", 5, 20, True),
+        ("VOLUME", "volume tiers (up to 10: 2, above: 1) EUR", 1, 3, False),
+    ],
+)
+def test_what_is_made_up_for_in_another_tier_is_named(
+    tenant: UsageWorld, *, mode: str, listed: str, late: int, later: int, is_named: bool
+) -> None:
+    """Tiers are counted by billing period: eight are billed in the first one, and more or less of it is told later."""
+    plan = PlanFactory.create(ref_id="tiered")
+    steps = [Tier(10, Decimal(2), None), Tier(None, Decimal(1), None)]
+    terms = {"billing_model": BillingModel.USAGE_BASED, "feature": tenant.feature, "tiers_mode": mode}
+    price(plan, amounts={"EUR": steps}, **terms)
+    tenant.settle()
+    acme = tenant.sell(plan=plan)
+    tenant.use(acme, 8, at=EARLIER)
+    tenant.quiet()
+    tenant.bill(date(2026, 3, 10))
+    tenant.at(LATER)
+    tenant.use(acme, late, at=EARLIER)
+    tenant.use(acme, later)
+    tenant.next_hour()
+    tenant.quiet()
+    periods = [f"at {listed} counted from {day}" for day in ("2026-01-29", "2026-02-28")]
+    used, billed = periods if late > 0 else periods[::-1]
+    named = [made_up(abs(late), used, billed)] if is_named else []
+    assert differences(tenant) == named
+    right = in_tiers(mode, 8 + late) + in_tiers(mode, later)
+    assert (billed_in_the_end(tenant) != right) == is_named
+    assert differences(tenant) == named
+
+
+def in_tiers(mode: str, quantity: int) -> int:
+    """Return what a billing period with so much usage is to cost: two euros up to ten, and one above."""
+    if mode == "VOLUME":
+        return quantity * (2 if quantity <= 10 else 1)
+    return 2 * min(quantity, 10) + max(quantity - 10, 0)
