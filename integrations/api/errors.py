@@ -12,6 +12,7 @@ from typing import Any
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from pydantic.alias_generators import to_camel
 
+from integrations.api.reading import Path, given
 from usage.checking import Problem, Reason
 
 _STATUS = {
@@ -93,6 +94,13 @@ def _stiggs_code(error: ValidationError) -> str:
 def batch_refusal(error: ValidationError) -> ApiError:
     """Return the answer to a batch of which the domain took nothing: each sentence with its index as its code."""
     return refusal([Problem(int(one.code or 0), Reason.BAD_INPUT, str(one.message)) for one in error.error_list])
+
+
+def given_twice(places: Sequence[tuple[Path, int]]) -> ApiError:
+    """Return the answer to a body in which names come more than once: one of them would be dropped."""
+    return unreadable(
+        [{"loc": path, "type": "given_twice", "msg": f"it {given(count)[:-1]}"} for path, count in places]
+    )
 
 
 def unreadable(problems: Sequence[Mapping[str, Any]]) -> ApiError:

@@ -4,15 +4,15 @@ What cannot be read is a Problem with its index, so that a batch is told everyth
 A name that is not known is refused, as everywhere: `update_behavior` passed over would make a sum of what was a SET.
 """
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from decimal import MAX_PREC, Context, Decimal, InvalidOperation
+from decimal import Decimal
 from math import isinf
 from typing import Any, TypeVar
 
-from integrations.api.errors import bad_input
+from integrations.api.errors import bad_input, given_twice
 from integrations.api.money import tidy
+from integrations.api.reading import GivenTwice, read_json
 from usage.checking import Problem, Reason
 from usage.history import History
 from usage.models import UpdateBehavior
@@ -20,7 +20,6 @@ from usage.reporting import RawEvent, UsageReport
 from usage.storing import Stored
 
 _Read = TypeVar("_Read")
-_BEYOND = Context(prec=MAX_PREC, traps=[])
 USAGE = frozenset(
     "customerId featureId value updateBehavior resourceId idempotencyKey createdAt dimensions".split()  # noqa: SIM905
 )
@@ -35,34 +34,17 @@ def load(body: bytes) -> dict[str, Any]:
     """Read a request's body: numbers with a point are decimals, also NaN and Infinity, which are refused by name later.
 
     Raises:
-        ApiError: it is no JSON object in UTF-8.
+        ApiError: it is no JSON object in UTF-8, or gives a name twice in an object.
     """
     try:
         read = read_json(body.decode())
+    except GivenTwice as twice:
+        raise given_twice(twice.places) from twice
     except ValueError as wrong:
         raise bad_input(f"The body is not JSON: {wrong}") from wrong
     if not isinstance(read, dict):
         raise bad_input("The body is no JSON object.")
     return read
-
-
-def read_json(text: str) -> Any:
-    """Read JSON, its numbers exactly; one whose exponent no decimal holds is infinite, or zero.
-
-    Raises:
-        ValueError: it is not JSON, nested too deeply, or holds a whole number of thousands of digits.
-    """
-    try:
-        try:
-            return json.loads(text, parse_float=Decimal, parse_constant=Decimal)
-        except InvalidOperation:
-            return json.loads(text, parse_float=_BEYOND.create_decimal, parse_constant=Decimal)
-    except RecursionError as wrong:
-        raise ValueError("it is nested too deeply") from wrong
-    except json.JSONDecodeError:
-        raise
-    except ValueError as wrong:  # how Python says that it protects itself
-        raise ValueError("a whole number in it has thousands of digits") from wrong
 
 
 def usage_reports(body: Mapping[str, Any]) -> tuple[dict[int, UsageReport], list[Problem]]:

@@ -13,7 +13,8 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from integrations.api.shapes import EVENT, USAGE, Unreadable, raw_event, read_json, usage_report
+from integrations.api.reading import GivenTwice, given, read_json
+from integrations.api.shapes import EVENT, USAGE, Unreadable, raw_event, usage_report
 from usage.reporting import RawEvent, UsageReport
 
 FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
@@ -130,6 +131,8 @@ def _check_columns(names: Sequence[str]) -> None:
 def _said_in_json(text: str) -> Said:
     try:
         row = read_json(text)
+    except GivenTwice as twice:
+        return Unreadable(str(twice))
     except ValueError as wrong:
         return Unreadable(f"It is not JSON: {wrong}")
     return _said(row) if isinstance(row, dict) else Unreadable("It is no JSON object.")
@@ -144,7 +147,10 @@ def _said_in_csv(names: Sequence[str], values: Sequence[str]) -> Said:
         if "value" in row:
             row["value"] = _amount(row["value"])
         if "dimensions" in row:
-            dimensions |= _object(row["dimensions"])
+            more = _object(row["dimensions"])
+            if twice := sorted(dimensions.keys() & more):
+                raise Unreadable(f"{_DIMENSION}{twice[0][:40]} {given(2)}")  # noqa: TRY301 - one place says where
+            dimensions |= more
     except Unreadable as wrong:
         return wrong
     return _said(row | {"dimensions": dimensions})
@@ -163,6 +169,8 @@ def _amount(text: str) -> Decimal:
 def _object(text: str) -> dict[str, Any]:
     try:
         read = read_json(text)
+    except GivenTwice as twice:
+        raise Unreadable(f"{_DIMENSION}{twice}") from twice
     except ValueError:
         read = None
     if isinstance(read, dict):

@@ -52,6 +52,26 @@ def test_bytes_that_are_no_text_are_a_wrong_line(tmp_path: Path, capsys: pytest.
     assert "Line 2: customerId has characters that no database holds" in capsys.readouterr().err
 
 
+def test_a_name_that_comes_twice_is_a_wrong_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    written = json.dumps(line(1))
+    (tmp_path / "usage.jsonl").write_text(f'{written[:-1]}, "value": 2}}\n')
+    header = f"{','.join(line(1))},dimensions,dimensions.region\nacme,api-calls,1"
+    (tmp_path / "usage.csv").write_text(
+        f'{header},k1,2026-03-01T10:00:00Z,"{{""region"": ""eu""}}",us\n'
+        'acme,api-calls,1,k2,2026-03-01T10:00:00Z,"{""region"": ""eu"", ""region"": ""us""}",\n'
+    )
+
+    for name in ("usage.jsonl", "usage.csv"):
+        with pytest.raises(CommandError):
+            call_command("import_usage", str(tmp_path / name))
+
+    assert stored() == []
+    twice = "is given 2 times, and only one can count: give it once."
+    assert capsys.readouterr().err.splitlines() == [
+        f"Line 1: value {twice}", f"Line 2: dimensions.region {twice}", f"Line 3: dimensions.region {twice}",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("value", ["1_000", "1 000", "'1", "１２", "NaN", "1e99999999999999999999"])  # noqa: RUF001
 def test_what_only_python_takes_for_a_number_is_a_wrong_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], value: str

@@ -84,7 +84,42 @@ class TestKeys:
         assert (answer.status_code, answer.json()["code"]) == (401, "Unauthenticated")
 
 
+TWICE = "is given 2 times, and only one can count: give it once."
+
+
 class TestBodies:
+    @pytest.mark.parametrize(
+        ("content", "places"),
+        [
+            ('{"usages": [{"value": 1}, {"value": 1, "a": 2, "value": 2}]}', ["usages.1.value"]),
+            ('{"usages": [{"value": 1e9999999999999999999, "value": 1}]}', ["usages.0.value"]),
+            (
+                '{"usages": [{"dimensions": {"a": 1, "a": 1}}], "usages": [{"value": 1, "value": 1}]}',
+                ["usages", "usages.0.value"],
+            ),
+            ('{"usages": [{"dimensions": {"a": 1, "a": 1}, "value": 1}]}', ["usages.0.dimensions.a"]),
+            ('{"usages": [], "a": NaN, "a": -Infinity}', ["a"]),
+        ],
+    )
+    def test_a_name_that_comes_twice_is_refused_with_its_place(
+        self, http: httpx.Client, token: str, content: str, places: list[str]
+    ) -> None:
+        answer = post(http, token, content)
+
+        assert code(answer) == (400, "BadUserInput")
+        more = f" (and {len(places) - 1} more, see errors)" if len(places) > 1 else ""
+        assert answer.json()["message"] == f"{places[0]}: it {TWICE}{more}"
+        assert [one["path"] for one in answer.json()["errors"]] == places
+
+    @pytest.mark.parametrize("rest", ["[" * 100_000, "}"])
+    def test_a_name_that_comes_twice_in_what_is_no_json_is_no_json(
+        self, http: httpx.Client, token: str, rest: str
+    ) -> None:
+        answer = post(http, token, '[{"a": 1, "a": 2}, ' + rest)
+
+        assert code(answer) == (400, "BadUserInput")
+        assert answer.json()["message"].startswith("The body is not JSON")
+
     @pytest.mark.parametrize(
         ("content", "message"),
         [
