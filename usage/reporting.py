@@ -148,6 +148,8 @@ def _check_size(size: int) -> None:
 
 def _customers(ref_ids: Iterable[str]) -> dict[str, int]:
     wanted = {ref_id for ref_id in ref_ids if is_storable(ref_id)}
+    # Archived ones, too, of whom Stigg says nothing here: what they used before may come late, and is billed; what they
+    # use after that is billed to nobody.
     return dict(Customer.objects.filter(ref_id__in=wanted).order_by().values_list("ref_id", "pk"))
 
 

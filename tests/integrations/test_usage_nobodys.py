@@ -3,7 +3,7 @@
 import csv
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
@@ -14,6 +14,7 @@ from django.test import Client
 from pytest_django.fixtures import DjangoAssertNumQueries
 
 from catalog.models import BillingModel, PricingType
+from customers.archiving import archive
 from integrations import usage_reconcile
 from integrations.models import Connection, UsageOfNobody, UsageReconciliation
 from integrations.usage_nobodys import HEADER, WHAT_TO_DO, sentence
@@ -230,3 +231,18 @@ def test_what_an_addon_sells_from_some_moment_on_is_nobodys_until_then(reconcile
     assert reconciled.quantities() == [4]
     told = billed_to_nobody(upto=reconciled.now)
     assert [(one.quantity, one.unsold_by) for one in told] == [(Decimal(7), "s1")]
+
+
+def test_what_an_archived_customer_used_before_is_billed_however_late_it_comes_and_what_after_is_nobodys(
+    tenant: UsageWorld,
+) -> None:
+    acme = tenant.sell()
+    tenant.advance(minutes=30)
+    archive(customer=acme.customer, now=tenant.now)
+    tenant.settle()
+    tenant.next_hour()
+    tenant.use(acme, 7, at=START + timedelta(minutes=29))
+    tenant.use(acme, 100, at=START + timedelta(minutes=31))
+    tenant.quiet()
+    assert tenant.bill(date(2026, 4, 30)) == {"stigg--s1": 7}
+    assert [one.quantity for one in billed_to_nobody(upto=tenant.now)] == [100]
