@@ -6,9 +6,8 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from integrations.models import UsageRecord, UsageState
-from integrations.usage_made_up import MadeUp
+from integrations.usage_prices import BilledOtherwise
 from integrations.usage_reading import Row, is_open, quantity_of
-from integrations.usage_repriced import Repriced
 from integrations.zuora.mapping.usage import BILLED, same_moment
 from integrations.zuora.push.usage.segments import Segment
 
@@ -59,8 +58,7 @@ class Seen:
     waiting: Sequence[tuple[datetime, Decimal]]
     waits_for: str
     unabsorbed: Decimal
-    made_up: Sequence[MadeUp]
-    repriced: Sequence[Repriced]
+    otherwise: Sequence[BilledOtherwise]
 
 
 def differences(seen: Seen) -> Iterator[str]:
@@ -93,25 +91,14 @@ def differences(seen: Seen) -> Iterator[str]:
         )
     if sums.slices + sums.moved != sums.zuora:
         yield f"Slices say {plain(sums.slices)}, moved {plain(sums.moved)}, but Zuora says {plain(sums.zuora)}."
-    yield from _in_other_terms(seen)
+    yield from (
+        f"{plain(one.quantity)} were used {one.used}, and are billed {one.billed}: {one.why}" for one in seen.otherwise
+    )
     if seen.unabsorbed:
         # While it runs, a credit would give it back twice.
         yield (
             f"{plain(seen.unabsorbed)} were billed too much: as long as the charge runs under the same number, the "
             "next usage makes up for it; once that has ended, credit it in Zuora."
-        )
-
-
-def _in_other_terms(seen: Seen) -> Iterator[str]:
-    for one in seen.made_up:
-        yield (
-            f"{plain(one.quantity)} were used {one.used}, and are billed {one.billed}: what was billed wrong is made "
-            "up for by quantity alone. Credit or charge what the two differ by in Zuora."
-        )
-    for other in seen.repriced:
-        yield (
-            f"{plain(other.quantity)} were used at {other.used_at}, and are billed at {other.billed_at}: Zuora has one "
-            "price for a day, its last one. Credit or charge what the two prices differ by in Zuora."
         )
 
 

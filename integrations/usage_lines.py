@@ -11,9 +11,8 @@ from django.db.models import Q, QuerySet
 from catalog.models import BillingModel, Price
 from integrations.models import Connection, SyncRecord, UsageCharge, UsageRecord
 from integrations.usage_differences import Seen, Sums, changed_there, differences, no_longer_billed, plain
-from integrations.usage_made_up import made_up_in_other_terms
+from integrations.usage_otherwise import billed_otherwise
 from integrations.usage_reading import Held, Row, quantity_of
-from integrations.usage_repriced import billed_at_another_price
 from integrations.zuora.mapping import keys
 from integrations.zuora.push.usage.charges import as_noted
 from integrations.zuora.tenant import tenant_of
@@ -166,12 +165,7 @@ class Comparison:
             waiting=list(without.order_by("starts_at").values_list("starts_at", "quantity")),
             waits_for=self._waits(),
             unabsorbed=charge.unabsorbed if charge is not None and is_last else ZERO,
-            made_up=made_up_in_other_terms(charge, records, price=price, held=held, tenant=self._tenant)
-            if charge
-            else [],
-            repriced=billed_at_another_price(charge, records, price=price, held=held, tenant=self._tenant)
-            if charge
-            else [],
+            otherwise=billed_otherwise(charge, records, price=price, held=held, tenant=self._tenant) if charge else [],
         )
         number = charge.number if charge else ""
         found = (tuple(differences(seen)), tuple(changed_there(seen)), tuple(no_longer_billed(seen)))

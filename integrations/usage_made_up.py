@@ -15,7 +15,7 @@ from django.db.models import Q
 from catalog.models import BillingPeriod, Price
 from integrations.models import UsageCharge, UsageRecord
 from integrations.usage_coupons import CouponsOfDays, Discount, discount_of, in_words
-from integrations.usage_prices import Paid, Prices, PricesOfDays, cost_of, has_tiers
+from integrations.usage_prices import BilledOtherwise, Paid, Prices, PricesOfDays, cost_of, has_tiers
 from integrations.zuora.mapping.tenant import Tenant
 from subscriptions.periods import current_period
 from subscriptions.tenure import Stretch
@@ -23,18 +23,14 @@ from subscriptions.tenure import Stretch
 ZERO = Decimal(0)
 
 
-@dataclass(frozen=True, slots=True)
-class MadeUp:
-    """So much was used in some terms, in words ("at 1 EUR under coupon launch"), and is billed in others."""
-
-    quantity: Decimal
-    used: str
-    billed: str
+#: What makes up for others, or is made up for.
+MAKES_UP = Q(taken__gt=0) | ~Q(owed=0) | Q(slice=None)
+_WHY = "what was billed wrong is made up for by quantity alone. Credit or charge what the two differ by in Zuora."
 
 
 def made_up_in_other_terms(
     charge: UsageCharge, records: Collection[UsageRecord], *, price: Price, held: Sequence[Stretch], tenant: Tenant
-) -> list[MadeUp]:
+) -> list[BilledOtherwise]:
     """Return what these records bill in other terms than it was used in, in that they make up for earlier ones.
 
     `price` is the charge's in any version, `held` what the subscription held when. Nothing is read where none of the
@@ -42,8 +38,7 @@ def made_up_in_other_terms(
     """
     if not any(_over(one) or _under(one) for one in records):
         return []
-    makes_up = Q(taken__gt=0) | ~Q(owed=0) | Q(slice=None)
-    rows = list(charge.records.filter(makes_up).select_related("slice").order_by("starts_at", "pk"))
+    rows = list(charge.records.filter(MAKES_UP).select_related("slice").order_by("starts_at", "pk"))
     terms = _TermsOfRecords(charge, rows, price=price, held=held, tenant=tenant)
     told, found = {one.pk for one in records}, dict[tuple[str, str], Decimal]()
     for number in sorted({charge.pool_of(one.charge_number) for one in rows}):
@@ -56,7 +51,7 @@ def made_up_in_other_terms(
             if later.pk in told:
                 words = used.terms.unlike(billed.terms), billed.terms.unlike(used.terms)
                 found[words] = found.get(words, ZERO) + quantity
-    return [MadeUp(quantity, *words) for words, quantity in found.items()]
+    return [BilledOtherwise(quantity, *words, why=_WHY) for words, quantity in found.items()]
 
 
 def _over(one: UsageRecord) -> Decimal:

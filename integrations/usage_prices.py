@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
@@ -10,6 +11,17 @@ from integrations.zuora.mapping.amounts import localised
 from integrations.zuora.mapping.tenant import Tenant
 from subscriptions.tenure import Stretch, own_price
 from usage.selling import own_price_at, stretches_of
+
+
+@dataclass(frozen=True, slots=True)
+class BilledOtherwise:
+    """So much was used in some terms, in words ("at 1 EUR under coupon launch"), and is billed in others; and why."""
+
+    quantity: Decimal
+    used: str
+    billed: str
+    why: str
+
 
 #: What is paid, as JSON, and how its tiers count: equal where it comes to the same.
 Paid = tuple[str, str]

@@ -21,7 +21,8 @@ from integrations.charts import Chart, bars_between, fill
 from integrations.models import AuditEntry, Connection, UsageRecord, UsageState
 from integrations.operating import Impossible
 from integrations.sections import SECTIONS
-from integrations.usage_repriced import Repriced, repriced_in
+from integrations.usage_otherwise import billed_otherwise_in
+from integrations.usage_prices import BilledOtherwise
 from integrations.usage_sync import ChargeUsage, Sent
 from integrations.usage_waiting import waiting_reason
 from integrations.views.access import actor, operators, viewers
@@ -46,7 +47,7 @@ class ChargeShown:
 
     usage: ChargeUsage
     chart: Chart
-    repriced: Sequence[Repriced]
+    otherwise: Sequence[BilledOtherwise]
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def usage_card(
     last = _last_moment(subscription, now)
     period = _period(subscription, at or last)
     charges = usage_sync.usage_of_period(subscription=subscription, connection=connection, moment=period.start)
-    repriced = repriced_in(subscription, connection, period)
+    otherwise = billed_otherwise_in(subscription, connection, period)
     return {
         "subscription": subscription,
         "period": period,
@@ -80,7 +81,7 @@ def usage_card(
         "earlier": period.start - _TICK if period.start > subscription.billing_anchor else None,
         "later": period.end if period.end <= last else None,
         "charges": [
-            _shown(charge, place, period, repriced.get(charge.key, ())) for place, charge in enumerate(charges)
+            _shown(charge, place, period, otherwise.get(charge.key, ())) for place, charge in enumerate(charges)
         ],
         "is_ended": _is_ended(subscription, now),
         "former": connection if connection is not None and connection.removed_at is not None else None,
@@ -112,12 +113,12 @@ def _last_moment(subscription: Subscription, now: datetime) -> datetime:
     return now if end is None or end > now else max(end - _TICK, subscription.billing_anchor)
 
 
-def _shown(charge: ChargeUsage, place: int, period: Period, repriced: Sequence[Repriced]) -> ChargeShown:
+def _shown(charge: ChargeUsage, place: int, period: Period, otherwise: Sequence[BilledOtherwise]) -> ChargeShown:
     bars, step = bars_between(period.start, period.end)
     fill(bars, ((part.starts_at, part.sight.value.lower(), part.quantity) for part in charge.parts))
     what = charge.unit or "usage"
     chart = Chart(f"usage-{place}", f"{what[0].upper()}{what[1:]} by the {step}", charge.unit, bars)
-    return ChargeShown(charge, chart, repriced)
+    return ChargeShown(charge, chart, otherwise)
 
 
 def _runs(subscription: Subscription, connection: Connection | None, now: datetime) -> dict[str, Any]:

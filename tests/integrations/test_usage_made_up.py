@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from django.test import Client
 
 from catalog.models import BillingModel
 from catalog.tiers import Tier
@@ -11,9 +12,10 @@ from integrations.models import UsageRecord
 from tests.factories.catalog import PlanFactory, price
 from tests.integrations.price_changes import sell_dearer
 from tests.integrations.test_usage_sales import changed, differences
+from tests.integrations.usage_pages import browser
 from tests.integrations.usage_world import START, UsageWorld, tenant
 
-__all__ = ["tenant"]
+__all__ = ["browser", "tenant"]
 pytestmark = [pytest.mark.engine, pytest.mark.django_db]
 
 #: In the first billing period, and in the second one.
@@ -39,7 +41,7 @@ def billed_in_the_end(tenant: UsageWorld) -> Decimal:
 @pytest.mark.parametrize("dear", [10, 1])
 @pytest.mark.parametrize("late", [-5, 5])
 def test_what_is_made_up_for_at_another_price_is_named_and_stays_so_when_it_is_billed(
-    tenant: UsageWorld, late: int, dear: int
+    tenant: UsageWorld, browser: Client, late: int, dear: int
 ) -> None:
     acme = tenant.sell()
     tenant.use(acme, 20, at=START - timedelta(days=1))
@@ -63,6 +65,8 @@ def test_what_is_made_up_for_at_another_price_is_named_and_stays_so_when_it_is_b
     right = 20 + late + 8 * dear
     assert billed_in_the_end(tenant) == right + late * (dear - 1)
     assert differences(tenant) == named
+    page = browser.get("/subscriptions/s1/usage/").content.decode()
+    assert ("5 API calls were used {}, and are billed {}.</strong>".format(*terms) in page) == bool(named)
 
 
 def test_what_is_taken_back_of_what_was_made_up_for_is_made_up_for_itself(tenant: UsageWorld) -> None:
