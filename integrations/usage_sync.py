@@ -82,19 +82,27 @@ class Amount:
 
 @dataclass(frozen=True)
 class Preview:
-    """What would be sent; `waits_for` says why nothing can be, in a sentence, or is empty."""
+    """What would be sent; `waits_for` says why nothing can be, in a sentence, or is empty.
+
+    `failed` records are not sent before a person retries them.
+    """
 
     amounts: tuple[Amount, ...]
     waits_for: str
+    failed: int = 0
 
 
 @dataclass(frozen=True)
 class Sent:
-    """What was sent, by record; `problem` says in a sentence why something was not, or is empty."""
+    """What was sent, by record; `problem` says in a sentence why something was not, or is empty.
+
+    Of the others so many are `left` on their way, and so many `failed` and wait for a person.
+    """
 
     records: tuple[UsageRecord, ...]
     left: int
     problem: str
+    failed: int = 0
 
 
 def preview(*, subscription: Subscription, now: datetime) -> Preview:
@@ -106,9 +114,9 @@ def preview(*, subscription: Subscription, now: datetime) -> Preview:
         close(upto=now, now=now, zone=zone, subscription=subscription)
         if connection is not None:
             push.plan(connection=connection, tenant=tenant_of(connection), subscription_ids=[subscription.pk], now=now)
-        amounts = _amounts(subscription, connection)
+        amounts, failed = _amounts(subscription, connection), _failed(subscription, connection)
         transaction.set_rollback(True)
-    return Preview(amounts=amounts, waits_for=waits_for)
+    return Preview(amounts=amounts, waits_for=waits_for, failed=failed)
 
 
 def sync_now(
@@ -154,7 +162,11 @@ def sync_now(
         left=left,
         problem=problem,
     )
-    return Sent(records=tuple(records), left=left, problem=problem)
+    return Sent(records=tuple(records), left=left, problem=problem, failed=_failed(subscription, connection))
+
+
+def _failed(subscription: Subscription, connection: Connection | None) -> int:
+    return _records_of(subscription, connection).filter(state=UsageState.FAILED).count()
 
 
 def _too_much(subscription: Subscription, now: datetime) -> str:

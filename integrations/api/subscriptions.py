@@ -136,15 +136,15 @@ def import_subscriptions(call: Call, *, body: ImportedSubscriptionsIn) -> Data[I
 def sync_subscription_usage(call: Call, *, subscription_id: str) -> Data[Triggered]:
     """Send what was used and is not in Zuora yet.
 
-    Pressed twice, it sends nothing twice. `triggered` is false when something could not be sent; the page of the
-    subscription says why.
+    Pressed twice, it sends nothing twice. `triggered` is false when something could not be sent, now or before; the
+    page of the subscription says why.
     """
     subscription = find(Subscription.objects.select_related("customer"), subscription_id)
     try:
         sent = usage_sync.sync_now(subscription=subscription, actor=None, now=call.now)
     except Impossible as answer:
         raise ApiError(HTTPStatus.BAD_REQUEST, "BillingIntegrationMissing", str(answer)) from answer
-    return Data(data=Triggered(triggered=not sent.problem))
+    return Data(data=Triggered(triggered=not sent.problem and not sent.failed))
 
 
 def answer(subscription: Subscription, call: Call) -> SubscriptionOut:

@@ -223,5 +223,10 @@ def _say(request: HttpRequest, sent: Sent) -> None:
     if sent.left:
         them = "it" if sent.left == 1 else "them"
         messages.info(request, f"{sent.left:,} still on the way: what becomes of {them} is found out by itself.")
-    elif not count and not sent.problem:
+    if sent.failed:
+        one = sent.failed == 1
+        what = "1 usage record" if one else f"{sent.failed:,} usage records"
+        waits = "is not sent before somebody retries it" if one else "are not sent before somebody retries them"
+        messages.warning(request, f"{what} failed, and {waits}: the Usage page says why, and what to do.")
+    elif not count and not sent.problem and not sent.left:
         messages.info(request, "There was nothing to send: Zuora has taken all usage up to now.")

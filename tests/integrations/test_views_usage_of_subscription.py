@@ -61,7 +61,7 @@ def test_a_subscriptions_usage_takes_a_fixed_number_of_queries_however_many_hour
         )
         for number, each in enumerate(Slice.objects.bulk_create(slices))
     )  # fmt: skip
-    for address, queries in (("", 16), ("preview/", 35)):
+    for address, queries in (("", 16), ("preview/", 36)):
         browser.get(f"/subscriptions/s1/usage/{address}")
         with django_assert_num_queries(queries):
             browser.get(f"/subscriptions/s1/usage/{address}")
@@ -89,6 +89,21 @@ def test_the_button_sends_names_what_it_sent_and_sends_nothing_twice(tenant: Usa
     assert said(second) == ["There was nothing to send: Zuora has taken all usage up to now."]
     assert tenant.quantities() == [4, 6]
     assert list(AuditEntry.objects.filter(action="sync usage").values_list("actor_name", flat=True)) == ["operator"] * 2
+
+
+def test_the_button_says_what_failed_and_is_not_sent_by_it(tenant: UsageWorld, browser: Client) -> None:
+    three_hours(tenant)
+    assert "1 usage record failed, and is not sent before somebody retries it: see why, and what to do" in text_of(
+        browser.get("/subscriptions/s1/usage/?preview=1")
+    )
+    failed = (
+        "1 usage record failed, and is not sent before somebody retries it: the Usage page says why, and what to do."
+    )
+    sent = "1 usage record is in Zuora as it should be: this page names it."
+    assert said(browser.post("/subscriptions/s1/usage/sync/", follow=True)) == [sent, failed]
+    assert said(browser.post("/subscriptions/s1/usage/sync/", follow=True)) == [failed]
+    page = text_of(browser.get("/subscriptions/s1/usage/?preview=1"))
+    assert "There is nothing to send: all usage up to now has been taken over, but for what failed." in page
 
 
 def test_a_zuora_that_does_not_answer_in_time_is_told_and_followed(tenant: UsageWorld, browser: Client) -> None:

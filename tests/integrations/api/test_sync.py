@@ -8,7 +8,7 @@ import pytest
 import stigg
 
 from integrations import usage_sync
-from integrations.models import AuditEntry, Connection, Scope
+from integrations.models import AuditEntry, Connection, Scope, UsageRecord, UsageState
 from tests.factories.subscriptions import SubscriptionFactory
 from tests.integrations.api.conftest import BASE_URL, new_key
 from tests.integrations.usage_world import UsageWorld, tenant
@@ -36,6 +36,14 @@ def test_usage_is_in_zuora_when_the_answer_comes_and_once(tenant: UsageWorld, cl
     assert tenant.quantities() == [7]
     who = list(AuditEntry.objects.filter(action="sync usage").values_list("actor_name", flat=True))
     assert who == ["API key Example application"] * 2
+
+
+def test_what_failed_before_is_not_said_to_be_sent(tenant: UsageWorld, client: stigg.Stigg) -> None:
+    tenant.use(tenant.sell("s1"), 7)
+    client.v1.subscriptions.usage.sync("s1")
+    UsageRecord.objects.update(state=UsageState.FAILED)
+
+    assert client.v1.subscriptions.usage.sync("s1").data.triggered is False
 
 
 def test_what_cannot_be_sent_is_said(tenant: UsageWorld, client: stigg.Stigg) -> None:
