@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from django.db.models import Exists, Q
+from django.db.models import Exists
 
 from catalog.models import Price
 from integrations.models import Connection, UsageCharge, UsageRecord
@@ -33,17 +33,18 @@ def billed_otherwise(
 def billed_otherwise_in(
     subscription: Subscription, connection: Connection | None, period: Period
 ) -> dict[str, list[BilledOtherwise]]:
-    """Return the same of a billing period by the key of the charge; one query where there is nothing of the kind."""
+    """Return the same of a billing period by the key of the charge; two queries where there is nothing of the kind."""
     if connection is None:
         return {}
     inside = {"starts_at__gte": period.start, "starts_at__lt": period.end}
-    own = Q(slice__in=subscription.slices.filter(**inside))
-    corrections = Q(slice=None, charge__subscription=subscription, **inside)
     # At one price for ever, all but what makes up for others is billed as it was used.
     has_changed = Exists(PastTerms.objects.filter(subscription=subscription))
-    rows = UsageRecord.objects.filter(own | corrections, MAKES_UP | has_changed, connection=connection)
+    records = connection.usage_records.select_related("charge", "slice__price").order_by("starts_at")
+    own = records.filter(MAKES_UP | has_changed, slice__in=subscription.slices.filter(**inside))
+    # By themselves: each has an index of its own.
+    corrections = records.filter(slice=None, charge__subscription=subscription, **inside)
     by_charge: dict[UsageCharge, list[UsageRecord]] = defaultdict(list)
-    for one in rows.select_related("charge", "slice__price").order_by("starts_at"):
+    for one in (*own, *corrections):
         by_charge[one.charge].append(one)
     if not by_charge:
         return {}

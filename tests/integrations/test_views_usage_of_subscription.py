@@ -61,7 +61,7 @@ def test_a_subscriptions_usage_takes_a_fixed_number_of_queries_however_many_hour
         )
         for number, each in enumerate(Slice.objects.bulk_create(slices))
     )  # fmt: skip
-    for address, queries in (("", 16), ("preview/", 36)):
+    for address, queries in (("", 17), ("preview/", 36)):
         browser.get(f"/subscriptions/s1/usage/{address}")
         with django_assert_num_queries(queries):
             browser.get(f"/subscriptions/s1/usage/{address}")
