@@ -7,7 +7,7 @@ whether the record that makes up is billed itself by now.
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
 from django.db.models import Q
@@ -182,11 +182,18 @@ class _TermsOfRecords:
         return self._of_day.last(self._tenant.day(one.starts_at))
 
     def _line_of(self, one: UsageRecord) -> _Line:
-        """Return the line that bills it: of its billing period the days on which charge and price are the same."""
+        """Return the line that bills it: of its billing period the days on which charge and price are the same.
+
+        Zuora's billing periods are whole days, whatever the hour at which the subscription began.
+        """
         day = self._tenant.day(one.starts_at)
-        period = current_period(start=self._subscription.billing_anchor, billing_period=self._period, now=one.starts_at)
+        period = current_period(
+            start=_midnight(self._tenant.day(self._subscription.billing_anchor)),
+            billing_period=self._period,
+            now=_midnight(day),
+        )
         begun, _ = self._charge.time_of(one.charge_number)
-        first, end = max(self._tenant.day(period.start), begun or date.min), self._tenant.day(period.end)
+        first, end = max(period.start.date(), begun or date.min), period.end.date()
         paid: Paid | None = None
         for version, start in self._of_day.sold_by(end - timedelta(days=1)):
             now = self._prices.of(version, start) if version is not None else None
@@ -197,3 +204,7 @@ class _TermsOfRecords:
                 break
             paid = now
         return _Line(first, end, paid)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), tzinfo=UTC)

@@ -1,6 +1,6 @@
 """Coupons on what is paid by usage: what the bill takes off, worked out here from the events; and the comparison."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import pairwise
 
@@ -177,3 +177,16 @@ def test_two_coupons_that_take_the_same_percentage_differ_in_nothing(tenant: Usa
     told_late(tenant, acme, 5)
     assert differences(tenant) == []
     assert billed_in_the_end(tenant) == 33 * Decimal("0.85")
+
+
+def test_what_makes_up_in_the_first_hours_of_a_day_is_of_the_billing_period_of_that_day(tenant: UsageWorld) -> None:
+    acme = tenant.sell(start_date=datetime(2026, 1, 29, 21, tzinfo=UTC), coupon=coupon_of("percentage", 2))
+    tenant.use(acme, 20, at=START - timedelta(days=1))
+    tenant.quiet()
+    tenant.bill(date(2026, 4, 10))
+    tenant.at(datetime(2026, 3, 29, 1, 30, tzinfo=UTC))
+    tenant.use(acme, 5, at=START - timedelta(days=1))
+    tenant.next_hour()
+    tenant.quiet()
+    assert differences(tenant) == [made_up(5, WITH, WITHOUT)]
+    assert billed_in_the_end(tenant) == 20 * Decimal("0.85") + 5
