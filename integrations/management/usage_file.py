@@ -5,6 +5,7 @@ Every line needs a key and a time of its own: only so can the same file be read 
 
 import csv
 import hashlib
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -130,11 +131,13 @@ def _check_columns(names: Sequence[str]) -> None:
 
 def _said_in_json(text: str) -> Said:
     try:
-        row = read_json(text)
+        row = read_json(text.rstrip())
     except GivenTwice as twice:
         return Unreadable(str(twice))
+    except json.JSONDecodeError as wrong:  # its own words name a line, which is not that of the file
+        return Unreadable(f"It is not JSON: {wrong.msg} at character {wrong.pos + 1}.")
     except ValueError as wrong:
-        return Unreadable(f"It is not JSON: {wrong}")
+        return Unreadable(f"It is not JSON: {wrong}.")
     return _said(row) if isinstance(row, dict) else Unreadable("It is no JSON object.")
 
 
@@ -163,7 +166,7 @@ def _amount(text: str) -> Decimal:
             return Decimal(text)
     except InvalidOperation:  # an exponent beyond all counting
         pass
-    raise Unreadable(f"value is no number: {text[:40]!r}.")
+    raise Unreadable(f"value is no number: {text[:40]!r}. Write it as 1234.5, with nothing between its thousands.")
 
 
 def _object(text: str) -> dict[str, Any]:

@@ -68,6 +68,40 @@ def test_reading_it_again_changes_nothing(tmp_path: Path, capsys: pytest.Capture
     assert capsys.readouterr().out.splitlines()[-1] == "0 stored, 1,500 there already, 0 wrong."
 
 
+def test_a_line_that_says_something_else_of_what_is_stored_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    event = {"customerId": "acme", "eventName": "upload", "idempotencyKey": "e1", "timestamp": "2026-03-01T10:00:00Z"}
+    call_command("import_usage", str(jsonl(tmp_path / "first.jsonl", [line(1, value=2.5), line(2), line(3), event])))
+    changed = [
+        line(1, value=3),
+        line(2, createdAt="2026-03-01T11:00:00Z"),
+        line(3, value=1.0, createdAt="2026-03-01T11:00:00+01:00"),
+        event | {"timestamp": "2026-03-01T09:00:00Z"},
+        line(5),
+        line(5, value=4),
+    ]
+
+    call_command("import_usage", str(jsonl(tmp_path / "again.jsonl", changed)))
+
+    assert [(row[0], row[3], row[6]) for row in stored()] == [
+        ("e1", None, AT), ("k1", Decimal("2.5"), AT), ("k2", 1, AT), ("k3", 1, AT), ("k5", 1, AT),
+    ]  # fmt: skip
+    stays = "at 2026-03-01T10:00:00Z: it stays, and this line changes nothing."
+    printed = capsys.readouterr()
+    assert printed.err.splitlines() == [
+        f"Line 1: 'k1' is there already, with the value 2.5, {stays}",
+        f"Line 2: 'k2' is there already, with the value 1, {stays}",
+        f"Line 4: 'e1' is there already, {stays}",
+        f"Line 6: 'k5' is there already, with the value 1, {stays}",
+    ]
+    assert printed.out.splitlines() == [
+        "4 stored, 0 there already, 0 wrong.",
+        "1 stored, 5 there already (4 of them otherwise), 0 wrong.",
+        import_usage._OTHERWISE,
+    ]
+
+
 @pytest.mark.parametrize(
     ("value", "read"),
     [("1.5", "1.5"), (" +1e3 ", "1000"), (".5", "0.5"), ("0.30000000000000004", "0.3")],
@@ -137,7 +171,7 @@ def test_a_checkpoint_of_another_file_is_not_gone_on_from(tmp_path: Path) -> Non
     checkpoint = tmp_path / "usage.jsonl.checkpoint"
     checkpoint.write_text(json.dumps({"new": 1, "offset": 50, "line": 1, "fingerprint": "made up"}))
 
-    with pytest.raises(CommandError, match=r"is not the file that usage\.jsonl\.checkpoint is of: give --restart"):
+    with pytest.raises(CommandError, match=r"is not the file that usage\.jsonl\.checkpoint is of, or has changed"):
         call_command("import_usage", str(file))
     checkpoint.write_text("[]")
     with pytest.raises(CommandError, match="cannot be read: delete it, or give --restart"):

@@ -37,6 +37,7 @@ def test_wrong_lines_are_named_left_out_and_end_it_with_an_error(
     printed = capsys.readouterr()
     assert printed.out == "2 stored, 0 there already, 7 wrong.\n"
     assert [one.partition(":")[0] for one in printed.err.splitlines()] == [f"Line {n}" for n in (2, 3, 4, 5, 6, 7, 9)]
+    assert "Line 2: It is not JSON: Expecting property name enclosed in double quotes at character 2." in printed.err
     assert "Line 4: No customer has the id 'nobody'" in printed.err
     assert "Line 9: Its idempotency key 'k8' was used for other usage" in printed.err
 
@@ -83,7 +84,8 @@ def test_what_only_python_takes_for_a_number_is_a_wrong_line(
         call_command("import_usage", str(file))
 
     assert stored() == []
-    assert f"Line 2: value is no number: {value!r}." in capsys.readouterr().err
+    advice = "Write it as 1234.5, with nothing between its thousands."
+    assert f"Line 2: value is no number: {value!r}. {advice}" in capsys.readouterr().err
 
 
 def test_dimensions_that_are_a_list_of_pairs_are_a_wrong_line(

@@ -7,7 +7,7 @@ import json
 import time
 from collections import Counter
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,6 +17,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from integrations.management.usage_file import FORMATS, Line, UnusableFile, fingerprint, read_lines
+from usage.checking import as_stored
 from usage.reporting import MAX_BATCH, RawEvent, Refused, UsageReport, report_events, report_usage
 
 if TYPE_CHECKING:
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 _Told = TypeVar("_Told", UsageReport, RawEvent)
 _TOLD_EVERY_SECONDS = 2.0
 _BAR = 30
+_OTHERWISE = (
+    "What was stored first under a key stays. To correct it, take it back by a DELTA below zero at its time, and "
+    "report it anew, each under a key of its own."
+)
 _PACKED = {".gz", ".bz2", ".xz", ".zip", ".zst"}
 
 
@@ -36,7 +41,8 @@ class Command(BaseCommand):
     help = (
         "Store the usage of a file: CSV or JSON lines with the names of Stigg's API (customerId, featureId, value, "
         "createdAt, idempotencyKey, resourceId, updateBehavior, dimensions; or eventName and timestamp). Wrong lines "
-        "are named and left out. When it is stopped, the next run goes on; what is there already is not stored again."
+        "are named and left out. When it is stopped, the next run goes on; what is there already is not stored again, "
+        "and a line that says something else of it is named, too."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -78,11 +84,15 @@ class Command(BaseCommand):
         except UnusableFile as wrong:
             raise CommandError(str(wrong)) from wrong
         except KeyboardInterrupt:
-            raise CommandError(f"Stopped after line {done['line']}: run it again to go on.", returncode=130) from None
+            again = "the next one begins anew" if dry_run else "run it again to go on"
+            raise CommandError(f"Stopped after line {done['line']}: {again}.", returncode=130) from None
         if not dry_run:
             checkpoint.unlink(missing_ok=True)
         stored = "would be stored" if dry_run else "stored"
-        self.stdout.write(f"{done['new']:,} {stored}, {done['old']:,} there already, {done['bad']:,} wrong.")
+        other = f" ({done['other']:,} of them otherwise)" if done["other"] else ""
+        self.stdout.write(f"{done['new']:,} {stored}, {done['old']:,} there already{other}, {done['bad']:,} wrong.")
+        if other:
+            self.stdout.write(_OTHERWISE)
         if done["bad"]:
             raise CommandError("Correct the wrong lines and run it again: the others are not stored twice.")
 
@@ -96,7 +106,10 @@ class Command(BaseCommand):
             raise CommandError(f"{checkpoint} cannot be read: delete it, or give --restart.") from wrong
         done = Counter[str](kept)
         if fingerprint(file, upto=done["offset"]) != expected:
-            raise CommandError(f"{file.name} is not the file that {checkpoint.name} is of: give --restart.")
+            raise CommandError(
+                f"{file.name} is not the file that {checkpoint.name} is of, or has changed since: give --restart to "
+                "begin at its first line. What is stored already is not stored again."
+            )
         self.stderr.write(f"Going on after line {done['line']}, as {checkpoint.name} says.")
         return done
 
@@ -110,10 +123,23 @@ class Command(BaseCommand):
             stored |= _good(events, bad, lambda good: report_events(events=good, now=now))
             if dry_run:
                 transaction.set_rollback(True)
-        for number in sorted(bad):
-            self.stderr.write(f"Line {number}: {bad[number]}")
+        said: dict[int, UsageReport | RawEvent] = {**usage, **events}
+        other = {number: why for number, one in stored.items() if (why := _otherwise(said[number], one))}
+        told = bad | other
+        for number in sorted(told):
+            self.stderr.write(f"Line {number}: {told[number]}")
         new = len({one.pk for one in stored.values() if one.is_new})
-        return Counter(new=new, old=len(stored) - new, bad=len(bad))
+        return Counter(new=new, old=len(stored) - new, other=len(other), bad=len(bad))
+
+
+def _otherwise(said: UsageReport | RawEvent, stored: Stored) -> str:
+    """Return what is stored under the line's key, where the line says something else; or nothing."""
+    is_same = stored.occurred_at == said.at and (isinstance(said, RawEvent) or stored.value == as_stored(said.value))
+    if is_same:
+        return ""
+    what = "" if stored.value is None else f" with the value {stored.value.normalize():f},"
+    at = stored.occurred_at.astimezone(UTC)
+    return f"{said.key!r} is there already,{what} at {at:%Y-%m-%dT%H:%M:%SZ}: it stays, and this line changes nothing."
 
 
 @contextmanager
