@@ -140,6 +140,8 @@ def _number(row: Mapping[str, Any]) -> Decimal:
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         return Decimal(value)
+    if isinstance(value, str):
+        raise Unreadable("value is a text: send a number, without quotes.")
     raise Unreadable("value is missing." if value is None else "value is no number.")
 
 

@@ -155,7 +155,7 @@ class TestBodies:
             ({"customerId": 7}, "customerId is no text."),
             ({"featureId": ["a"]}, "featureId is no text."),
             ({"value": None}, "value is missing."),
-            ({"value": "3"}, "value is no number."),
+            ({"value": "3"}, "value is a text: send a number, without quotes."),
             ({"value": True}, "value is no number."),
             ({"value": float("nan")}, "The value NaN is not a number that can be counted: send a finite one."),
             ({"value": float("-inf")}, "The value -Infinity is not a number that can be counted: send a finite one."),
