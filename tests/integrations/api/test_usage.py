@@ -125,7 +125,7 @@ class TestErrors:
             (3, "BadUserInput"),
             (4, "BadUserInput"),
         ]
-        assert body["errors"][2]["message"] == "value is no number."
+        assert body["errors"][2]["message"] == "value is a text: send a number, without quotes."
         assert body["code"] == "BadUserInput"
         assert body["message"] == (
             "Nothing was stored. At index 1: No customer has the id 'nobody': create it before reporting its usage. "
