@@ -58,8 +58,8 @@ def owed(kind: str, months: int | None) -> list[Decimal]:
     return amounts
 
 
-def agree_on(acme: Subscription, coupon: Coupon, *, at: datetime) -> None:
-    """Have it hold the coupon from then on."""
+def agree_on(acme: Subscription, coupon: Coupon | None, *, at: datetime) -> None:
+    """Have it hold the coupon, or none, from then on."""
     one = Subscription.objects.get(pk=acme.pk)
     before = present(one)
     one.coupon = coupon
