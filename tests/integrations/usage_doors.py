@@ -109,7 +109,7 @@ FORMS = {
     "usage_sync_now": Form(
         "Operator",
         "sync usage",
-        "There was nothing to send: Zuora has taken all usage up to now.",
+        "1 usage record failed, and is not sent before somebody retries it: the Usage page says why, and what to do.",
         arguments=_subscription,
         prepare=_linked,
     ),
