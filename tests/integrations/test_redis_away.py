@@ -114,12 +114,16 @@ def test_a_call_whose_answer_was_lost_stays_unknown(tenant: UsageWorld) -> None:
     assert tenant.quantities() == [4]
 
 
-def test_jobs_wait_for_redis_and_the_breaker_stays_closed(world: World) -> None:
+def deliver_five_plans_without_redis(world: World) -> None:
     for number in range(5):
         PlanFactory.create(ref_id=f"p{number}", pricing_type=PricingType.FREE)
     world.advance(seconds=1)
     with away(world):
         world.deliver_due()
+
+
+def test_jobs_wait_for_redis_and_the_breaker_stays_closed(world: World) -> None:
+    deliver_five_plans_without_redis(world)
     assert set(SyncJob.objects.values_list("state", "attempts", "reason")) == {(JobState.WAITING, 0, WHAT)}
     assert not SyncRecord.objects.exclude(pending_since=None).exists()
     assert not Connection.objects.get().is_down
@@ -128,11 +132,7 @@ def test_jobs_wait_for_redis_and_the_breaker_stays_closed(world: World) -> None:
 
 
 def test_a_silence_of_redis_is_not_counted_as_one_of_zuora(world: World) -> None:
-    for number in range(5):
-        PlanFactory.create(ref_id=f"p{number}", pricing_type=PricingType.FREE)
-    world.advance(seconds=1)
-    with away(world):
-        world.deliver_due()
+    deliver_five_plans_without_redis(world)
     world.advance(minutes=1)
     world.app.control.add_fault("reset", path="/v1/", times=1)
     world.deliver_due()
