@@ -24,10 +24,10 @@ class IsArchived(admin.SimpleListFilter):
     title = "state"
     parameter_name = "archived"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [("no", "In business"), ("yes", "Archived")]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Customer]) -> QuerySet[Customer]:  # noqa: ARG002
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Customer]) -> QuerySet[Customer]:
         return queryset.filter(archived_at__isnull=self.value() == "no") if self.value() else queryset
 
 

@@ -58,13 +58,13 @@ admin.site.add_action(delete_selected, "delete_selected")
 class ReadOnlyAdmin(admin.ModelAdmin[Any]):
     """Rows that the program writes: nobody adds, changes or deletes them here."""
 
-    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
+    def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
     def has_sync_permission(self, request: HttpRequest) -> bool:
@@ -202,24 +202,24 @@ class ApiKeyAdmin(admin.ModelAdmin[ApiKey]):
     search_fields = ["name", "prefix"]
     actions = ["revoke"]
 
-    def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> list[str]:  # noqa: ARG002
+    def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> list[str]:
         shown = ["prefix", "created_by", "created_at", "last_used_at", "revoked_at"]
         return ["name", "scope", *shown] if obj else []
 
     def has_change_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
         return obj is None and super().has_change_permission(request)
 
-    def has_delete_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:  # noqa: ARG002
+    def has_delete_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
         return False
 
-    def save_model(self, request: HttpRequest, obj: ApiKey, form: ModelForm[ApiKey], change: bool) -> None:  # noqa: ARG002, FBT001
+    def save_model(self, request: HttpRequest, obj: ApiKey, form: ModelForm[ApiKey], change: bool) -> None:  # noqa: FBT001
         actor = request.user if isinstance(request.user, User) else None
         made, token = api_keys.create(name=obj.name, scope=Scope(obj.scope), actor=actor, now=timezone.now())
         obj.__dict__.update(made.__dict__)
         # The answer to this very request shows it: a message would lie in a cookie until the next page.
         request.api_token = token  # type: ignore[attr-defined]
 
-    def response_add(self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None) -> HttpResponse:  # noqa: ARG002
+    def response_add(self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None) -> HttpResponse:
         context = self.admin_site.each_context(request) | {
             "title": f"API key {obj.name}",
             "opts": self.opts,

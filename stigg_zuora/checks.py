@@ -34,7 +34,7 @@ Apps = Sequence[AppConfig] | None
 
 
 @register
-def readable(app_configs: Apps, **_: Any) -> Found:  # noqa: ARG001 - a check's signature
+def readable(app_configs: Apps, **_: Any) -> Found:
     return [
         Error(
             f"{name} cannot be used: {mistake}.",
@@ -46,7 +46,7 @@ def readable(app_configs: Apps, **_: Any) -> Found:  # noqa: ARG001 - a check's 
 
 
 @register
-def secret_key(app_configs: Apps, **_: Any) -> Found:  # noqa: ARG001
+def secret_key(app_configs: Apps, **_: Any) -> Found:
     try:
         settings.SECRET_KEY  # noqa: B018 - an empty key raises when it is read
     except ImproperlyConfigured:
@@ -61,7 +61,7 @@ def secret_key(app_configs: Apps, **_: Any) -> Found:  # noqa: ARG001
 
 
 @register
-def encryption_keys(app_configs: Apps, **_: Any) -> Found:  # noqa: ARG001
+def encryption_keys(app_configs: Apps, **_: Any) -> Found:
     make_one = "python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
     if not settings.ENCRYPTION_KEYS:
         return [
@@ -83,7 +83,7 @@ def encryption_keys(app_configs: Apps, **_: Any) -> Found:  # noqa: ARG001
 
 
 @register
-def redis_url(app_configs: Apps, **_: Any) -> Found:  # noqa: ARG001
+def redis_url(app_configs: Apps, **_: Any) -> Found:
     parts = urlsplit(settings.REDIS_URL)
     if (parts.scheme in {"redis", "rediss"} and parts.hostname) or (parts.scheme == "unix" and parts.path):
         return []
@@ -97,7 +97,7 @@ def redis_url(app_configs: Apps, **_: Any) -> Found:  # noqa: ARG001
 
 
 @register
-def public_url(app_configs: Apps, **_: Any) -> Found:  # noqa: ARG001
+def public_url(app_configs: Apps, **_: Any) -> Found:
     if _is_web_address(settings.PUBLIC_URL):
         return []
     return [
@@ -110,7 +110,7 @@ def public_url(app_configs: Apps, **_: Any) -> Found:  # noqa: ARG001
 
 
 @register
-def extra_hosts(app_configs: Apps, **_: Any) -> Found:  # noqa: ARG001
+def extra_hosts(app_configs: Apps, **_: Any) -> Found:
     return [
         Error(
             f"{name} holds {host!r}, which is not an address.",
@@ -124,7 +124,7 @@ def extra_hosts(app_configs: Apps, **_: Any) -> Found:  # noqa: ARG001
 
 
 @register
-def zuora_key_prefix(app_configs: Apps, **_: Any) -> Found:  # noqa: ARG001
+def zuora_key_prefix(app_configs: Apps, **_: Any) -> Found:
     if KEY_PREFIX.fullmatch(settings.ZUORA_KEY_PREFIX):
         return []
     return [
@@ -138,7 +138,7 @@ def zuora_key_prefix(app_configs: Apps, **_: Any) -> Found:  # noqa: ARG001
 
 
 @register
-def positive_numbers(app_configs: Apps, **_: Any) -> Found:  # noqa: ARG001
+def positive_numbers(app_configs: Apps, **_: Any) -> Found:
     return [
         Error(
             f"{name} must be more than 0; it is {getattr(settings, name)}.",
@@ -151,7 +151,7 @@ def positive_numbers(app_configs: Apps, **_: Any) -> Found:  # noqa: ARG001
 
 
 @register
-def usage_file_dates(app_configs: Apps, **_: Any) -> Found:  # noqa: ARG001
+def usage_file_dates(app_configs: Apps, **_: Any) -> Found:
     if settings.ZUORA_USAGE_FILE_DATES in {"", "MM/DD/YYYY", "DD/MM/YYYY"}:
         return []
     return [
@@ -165,7 +165,7 @@ def usage_file_dates(app_configs: Apps, **_: Any) -> Found:  # noqa: ARG001
 
 
 @register
-def settle_seconds(app_configs: Apps, **_: Any) -> Found:  # noqa: ARG001
+def settle_seconds(app_configs: Apps, **_: Any) -> Found:
     if settings.SYNC_SETTLE_SECONDS >= 0:
         return []
     return [
@@ -178,7 +178,7 @@ def settle_seconds(app_configs: Apps, **_: Any) -> Found:  # noqa: ARG001
 
 
 @register
-def claim_outlives_delivery(app_configs: Apps, **_: Any) -> Found:  # noqa: ARG001
+def claim_outlives_delivery(app_configs: Apps, **_: Any) -> Found:
     if settings.SYNC_CLAIM_SECONDS > settings.ZUORA_TIMEOUT_SECONDS:
         return []
     return [
@@ -191,7 +191,7 @@ def claim_outlives_delivery(app_configs: Apps, **_: Any) -> Found:  # noqa: ARG0
 
 
 @register
-def database(app_configs: Apps, **_: Any) -> Found:  # noqa: ARG001
+def database(app_configs: Apps, **_: Any) -> Found:
     embedded = settings.REDIS_URL.startswith("unix://")
     if embedded or settings.DEBUG or not settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         return []

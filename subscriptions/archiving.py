@@ -9,7 +9,7 @@ from subscriptions.cancelling import end_at
 from subscriptions.models import CancelReason, Subscription, SubscriptionStatus
 
 
-def end_with_customer(sender: object, *, customer: Customer, now: datetime, **_: Any) -> None:  # noqa: ARG001
+def end_with_customer(sender: object, *, customer: Customer, now: datetime, **_: Any) -> None:  # noqa: ARG001 - as signals call
     """End every subscription of a customer who is being archived, in the transaction that does it."""
     over = [SubscriptionStatus.CANCELED, SubscriptionStatus.EXPIRED]
     rows = Subscription.objects.filter(customer=customer).exclude(status__in=over).select_for_update(of=("self",))

@@ -31,13 +31,13 @@ class PriceInline(admin.TabularInline[Price, Any]):
         # A price's name holds its feature's unit.
         return super().get_queryset(request).select_related("feature", "plan", "addon").prefetch_related("amounts")
 
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
     @admin.display(description="amounts")
@@ -80,7 +80,7 @@ class PackageAdmin(EntityAdmin[P]):
             return redirect(f"admin:{opts.app_label}_{opts.model_name}_change", request.POST[ACTION_CHECKBOX_NAME])
         return response
 
-    def get_fieldsets(self, request: HttpRequest, obj: P | None = None) -> Any:  # noqa: ARG002
+    def get_fieldsets(self, request: HttpRequest, obj: P | None = None) -> Any:
         sale = ("pricing_type", "status", "version_number")
         return (
             (None, {"fields": ("ref_id", "product", "display_name", "description", *self.own_fields)}),

@@ -87,7 +87,7 @@ class PriceAdmin(EntityAdmin[Price]):
     immutable_fields = ("plan", "addon")
     inlines = (PriceAmountInline,)
 
-    def get_fieldsets(self, request: HttpRequest, obj: Price | None = None) -> Any:  # noqa: ARG002
+    def get_fieldsets(self, request: HttpRequest, obj: Price | None = None) -> Any:
         told = ON_SALE if obj and obj.is_sold else "It belongs to the draft of its plan or add-on."
         return (
             (None, {"fields": ("plan", "addon", "version_number"), "description": told}),

@@ -19,5 +19,5 @@ class ScheduledChangeInline(admin.TabularInline[ScheduledChange, Subscription]):
     def in_words(self, change: ScheduledChange) -> str:
         return change.in_words
 
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

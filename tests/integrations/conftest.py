@@ -148,7 +148,7 @@ def _body(logged: Logged) -> Any:
 
 
 @pytest.fixture
-def connection(db: None) -> Connection:  # noqa: ARG001 - the rows need it
+def connection(db: None) -> Connection:
     now = datetime(2026, 1, 1, tzinfo=UTC)
     return Connection.objects.create(
         rest_url=REST_URL,

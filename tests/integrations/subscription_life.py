@@ -23,7 +23,7 @@ def pro(product: Product) -> Plan:
 
 
 @pytest.fixture
-def acme(story: Story) -> Customer:  # noqa: ARG001 - the customer is told to it
+def acme(story: Story) -> Customer:
     return CustomerFactory.create(ref_id="acme")
 
 

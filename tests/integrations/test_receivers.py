@@ -102,13 +102,13 @@ def test_bulk_work_is_stored_once_at_the_lowest_priority_and_rings_nobody(monkey
 
 
 @pytest.mark.usefixtures("world")
-def test_bulk_work_that_is_only_tried_leaves_nothing(db: None) -> None:  # noqa: ARG001
+def test_bulk_work_that_is_only_tried_leaves_nothing(db: None) -> None:
     with transaction.atomic(), collecting(now=timezone.now(), keeps=False):
         CustomerFactory.create(ref_id="c1")
     assert keys() == []
 
 
-def test_without_a_connection_a_save_is_only_a_save(db: None) -> None:  # noqa: ARG001
+def test_without_a_connection_a_save_is_only_a_save(db: None) -> None:
     plan_with_prices(ref_id="pro")
     assert Connection.objects.count() == 0
     assert SyncJob.objects.count() == 0

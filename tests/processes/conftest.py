@@ -25,7 +25,7 @@ SWEEP_SECONDS = "0.5"
 @pytest.fixture
 def deployment(
     request: pytest.FixtureRequest,
-    transactional_db: None,  # noqa: ARG001
+    transactional_db: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Deployment]:
     """A Redis, the stand-in and the beat run, this process rings through that Redis, and no worker is there yet.

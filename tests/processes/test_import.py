@@ -55,7 +55,7 @@ class Theirs:
 
 
 @pytest.fixture
-def theirs(transactional_db: None) -> Iterator[Theirs]:  # noqa: ARG001
+def theirs(transactional_db: None) -> Iterator[Theirs]:
     """A web process with a database of its own: made before anything else looks at ours, of which it is a copy."""
     _, token = api_keys.create(name="Reader", scope=Scope.WRITE, actor=None, now=timezone.now())
     ours, server = database.settings_dict["NAME"], os.environ["DATABASE_URL"].rpartition("/")[0]

@@ -24,7 +24,7 @@ LINES = 2_500
 
 
 @pytest.fixture
-def deployment(transactional_db: None) -> Iterator[Deployment]:  # noqa: ARG001
+def deployment(transactional_db: None) -> Iterator[Deployment]:
     """The database and nothing else: nobody is asked, and nobody is told."""
     server = os.environ["DATABASE_URL"].rpartition("/")[0]
     url = f"{server}/{database.settings_dict['NAME']}"

@@ -38,7 +38,7 @@ STREAMS = st.lists(st.lists(REPORTS, min_size=1, max_size=8), min_size=1, max_si
 
 
 @pytest.fixture
-def world(db: None) -> tuple[Customer, Feature]:  # noqa: ARG001
+def world(db: None) -> tuple[Customer, Feature]:
     return CustomerFactory.create(ref_id="acme"), MeteredFeatureFactory.create(ref_id="api-calls")
 
 

@@ -56,7 +56,7 @@ def http() -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def token(db: None) -> str:  # noqa: ARG001
+def token(db: None) -> str:
     return new_key()[1]
 
 
@@ -66,12 +66,12 @@ def client(http: httpx.Client, token: str) -> stigg.Stigg:
 
 
 @pytest.fixture
-def customer(db: None) -> Customer:  # noqa: ARG001
+def customer(db: None) -> Customer:
     return CustomerFactory.create(ref_id="acme")
 
 
 @pytest.fixture
-def feature(db: None) -> Feature:  # noqa: ARG001
+def feature(db: None) -> Feature:
     return MeteredFeatureFactory.create(ref_id="api-calls")
 
 

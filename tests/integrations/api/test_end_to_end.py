@@ -16,7 +16,7 @@ ADDRESS: Any = {"line1": "Weg 1", "city": "Berlin", "postal_code": "10115", "cou
 
 
 @pytest.fixture
-def plan(story: Story) -> Plan:  # noqa: ARG001 - it is sold in that story
+def plan(story: Story) -> Plan:
     product = ProductFactory.create()
     plan_with_prices(ref_id="team", product=product, display_name="Team", amounts={"EUR": 50})
     addon_with_prices(ref_id="support", display_name="Support", periods=BillingPeriod, amounts={"EUR": 5})
@@ -26,7 +26,7 @@ def plan(story: Story) -> Plan:  # noqa: ARG001 - it is sold in that story
 
 
 @pytest.fixture
-def shop(client: stigg.Stigg, story: Story, plan: Plan) -> stigg.Stigg:  # noqa: ARG001 - all that a customer needs
+def shop(client: stigg.Stigg, story: Story, plan: Plan) -> stigg.Stigg:
     """An application with two customers."""
     for number, ref_id in enumerate(("acme", "other")):
         client.v1.customers.provision(

@@ -36,7 +36,7 @@ SEATS: Any = {
 
 class TestPlans:
     @pytest.fixture(autouse=True)
-    def _product(self, db: None) -> None:  # noqa: ARG002
+    def _product(self, db: None) -> None:
         ProductFactory.create(ref_id="app")
         FeatureFactory.create(ref_id="seats")
 

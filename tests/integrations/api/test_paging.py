@@ -14,7 +14,7 @@ PATH = "/api/v1/features"
 
 
 @pytest.fixture
-def _five(db: None) -> None:  # noqa: ARG001
+def _five(db: None) -> None:
     for number in range(5):
         FeatureFactory.create(ref_id=f"f{number}")
 

@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_noon")]
 
 
 @pytest.fixture(autouse=True)
-def _product(db: None) -> None:  # noqa: ARG001
+def _product(db: None) -> None:
     ProductFactory.create(ref_id="app")
 
 

@@ -50,7 +50,7 @@ SCHEMA = schemathesis.openapi.from_dict(document())
 
 
 @pytest.fixture
-def application(db: None) -> Any:  # noqa: ARG001
+def application(db: None) -> Any:
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
     yield get_wsgi_application()
@@ -59,7 +59,7 @@ def application(db: None) -> Any:  # noqa: ARG001
 
 
 @pytest.fixture
-def _world(db: None, settings: Settings) -> None:  # noqa: ARG001
+def _world(db: None, settings: Settings) -> None:
     settings.API_RATE_LIMITS = dict.fromkeys(settings.API_RATE_LIMITS, 0)
     plan = plan_with_prices(ref_id="pro", product__ref_id="app")
     AddonFactory.create(ref_id="sso", product=plan.product)

@@ -27,7 +27,7 @@ def cloud(settings: Settings) -> Iterator[Cloud]:
 
 
 @pytest.fixture
-def account(cloud: Cloud, db: None) -> StiggAccount:  # noqa: ARG001
+def account(cloud: Cloud, db: None) -> StiggAccount:
     return StiggAccount.objects.create(
         base_url=cloud.url, api_key=API_KEY, hook_path="path-made-up", hook_secret=SECRET, connected_at=NOW
     )

@@ -76,6 +76,6 @@ def test_a_broken_import_goes_on_with_the_same_command(cloud: Cloud, capsys: pyt
     )
 
 
-def test_without_an_account_it_says_what_to_do(db: None) -> None:  # noqa: ARG001
+def test_without_an_account_it_says_what_to_do(db: None) -> None:
     with pytest.raises(CommandError, match="give --url and --api-key-file"):
         call_command("import_stigg")

@@ -22,7 +22,7 @@ PAYMENT_METHODS = {customer.ref: f"{number:032x}" for number, customer in enumer
 
 
 @pytest.fixture(scope="module")
-def _sent(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:  # noqa: ARG001
+def _sent(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """The data, loaded once for all tests, through the API in process; each test undoes its own changes."""
     with django_db_blocker.unblock(), transaction.atomic():
         token = new_key()[1]
@@ -34,7 +34,7 @@ def _sent(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator
 
 
 @pytest.fixture
-def loaded(_sent: None, db: None) -> Connection:  # noqa: ARG001 - the data is sent first
+def loaded(_sent: None, db: None) -> Connection:
     return Connection.objects.create(
         rest_url="http://127.0.0.1:8900",
         tenant_id="1",
